@@ -1,0 +1,354 @@
+"""What the engine needs of the world: a server, a Maildir and an index, as three Protocols.
+
+Adapters implement them, `tests/fakes.py` implements them in memory, and one contract suite per port
+(`tests/contract/`) runs on both. Mailboxes are always named by `MailboxName`, messages by UID or unique name, never
+by sequence number or path.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from syncer.reconcile.flags import FlagDelta, Flags
+from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.observations import (
+    Epoch,
+    Fingerprint,
+    Intent,
+    LocalListing,
+    Pair,
+    ServerListing,
+    ServerMessage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMailbox:
+    r"""A mailbox that LIST shows and that can be selected (no `\Noselect`, no `\NonExistent`)."""
+
+    name: MailboxName
+    special_use: str | None = None
+    r"""RFC 6154 attribute in lower case (`\trash`, `\drafts`, ...), where the server tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One message of a FETCH.
+
+    `body` streams the octets as the server gives them and must be used up before the next message is asked for.
+    """
+
+    uid: Uid
+    flags: Flags
+    internaldate: int
+    size: int
+    """The length of the literal: what the server really sends, whatever RFC822.SIZE said."""
+    body: Iterator[bytes]
+
+
+class Outgoing(Protocol):
+    """A message file that is about to be appended."""
+
+    @property
+    def name(self) -> UniqueName:
+        """The file's unique name."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Of the octets that `chunks` yields; `fingerprint.size` is the length of the literal."""
+
+    @property
+    def internaldate(self) -> int:
+        """The file's mtime, in seconds since the epoch."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """The octets to send, at most 64 KiB at a time: LF sent as CRLF unless the file is kept verbatim.
+
+        Raises:
+            VanishedError: the file is gone, or is not what it was when the fingerprint was taken.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """How the APPEND of one message went."""
+
+    name: UniqueName
+    uid: Uid | None = None
+    """The new UID from APPENDUID (RFC 4315); None where the server did not tell."""
+    refused: str | None = None
+    """The server's words, or what went wrong with the file, where the message was not appended."""
+
+
+class Server(Protocol):
+    r"""One logged-in connection. Belongs to one thread at a time.
+
+    Every method may raise `ConnectionLostError` (the effect of the command is unknown) and `ProtocolError`; the
+    connection is then closed and the object useless. `NoSuchMailboxError` and `MailboxError` (the server's words in
+    it) leave it usable. UID sets are never empty on the wire: a method given none does nothing. Flags are passed
+    and returned as the server spells them, without `\Recent`.
+    """
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """In upper case, as after log-in."""
+
+    def mailboxes(self) -> tuple[ServerMailbox, ...]:
+        """Every selectable mailbox of the personal namespace, each once, ordered by name with INBOX first."""
+
+    def exists(self, mailbox: MailboxName) -> bool:
+        """Ask for this one mailbox (STATUS); a mailbox that LIST left out may still be there."""
+
+    def epoch(self, mailbox: MailboxName) -> Epoch:
+        """The mailbox's counters, by STATUS."""
+
+    def create(self, mailbox: MailboxName) -> None:
+        """CREATE, and subscribe. A mailbox that exists already is no error."""
+
+    def rename(self, mailbox: MailboxName, new_name: MailboxName) -> None:
+        """RENAME, and carry the subscription over."""
+
+    def delete(self, mailbox: MailboxName) -> None:
+        """DELETE, with everything in it. A mailbox that does not exist is no error."""
+
+    def listing(self, mailbox: MailboxName) -> ServerListing:
+        """Select the mailbox and list every UID with its flags.
+
+        `complete` only if the command ended with OK and listed as many UIDs as there are messages.
+        """
+
+    def describe(self, mailbox: MailboxName, uids: Collection[Uid]) -> tuple[ServerMessage, ...]:
+        """Size, date and flags of messages, ascending by UID; those that are gone are left out."""
+
+    def headers(self, mailbox: MailboxName, uids: Collection[Uid]) -> Mapping[Uid, bytes]:
+        """For each message the digest of its header block (see `Fingerprint.header`).
+
+        Those that are gone are left out.
+        """
+
+    def fetch(self, mailbox: MailboxName, uids: Sequence[Uid]) -> Iterator[Fetched]:
+        r"""The messages' flags, dates and octets, in whatever order the server sends them.
+
+        Peeks (no `\Seen` is set).
+
+        What is gone, refused, or has no body is left out: the caller sees which UIDs are missing. Nothing else may
+        be called on this connection until the iterator is used up or closed.
+        """
+
+    def append(self, mailbox: MailboxName, messages: Iterable[tuple[Outgoing, Flags]]) -> Iterator[Appended]:
+        """Append message by message, with flags and INTERNALDATE; yields one outcome for each, in order.
+
+        A refused message does not stop the next. An empty message is refused without being sent.
+        """
+
+    def store(self, mailbox: MailboxName, uids: Collection[Uid], change: FlagDelta) -> None:
+        """`+FLAGS.SILENT` and `-FLAGS.SILENT`. UIDs that are gone are no error.
+
+        Raises:
+            ServerRefusedError: NO or BAD.
+        """
+
+    def expunge(self, mailbox: MailboxName, uids: Collection[Uid]) -> bool:
+        r"""Set `\Deleted`, then UID EXPUNGE of exactly these UIDs (RFC 4315).
+
+        Returns False where the server has no UIDPLUS: the messages then only carry `\Deleted`. Never a bare
+        EXPUNGE or CLOSE.
+
+        Raises:
+            ServerRefusedError: NO or BAD.
+        """
+
+    def move(self, mailbox: MailboxName, uids: Collection[Uid], target: MailboxName) -> Mapping[Uid, Uid]:
+        r"""UID MOVE (RFC 6851), else COPY, STORE `\Deleted` and UID EXPUNGE.
+
+        Returns the new UID for each UID that the server named in COPYUID; one that is not in it may or may not have
+        been moved. The source is not touched when COPY fails.
+
+        Raises:
+            ServerRefusedError: NO or BAD; nothing was moved.
+        """
+
+    def close(self) -> None:
+        """LOGOUT if the connection still stands, then close it. Never raises."""
+
+
+class Delivery(Protocol):
+    """A batch of files on their way into one mailbox. Files that were added and not committed are removed on exit."""
+
+    def add(self, name: UniqueName, flags: Flags, internaldate: int, body: Iterable[bytes]) -> Fingerprint:
+        """Write one message to `tmp/`; CRLF becomes LF if every line ending is CRLF, else it is kept verbatim.
+
+        The file's mtime becomes `internaldate` (best effort).
+
+        Raises:
+            StoreError: no space, read-only, not permitted. The file is gone.
+        """
+
+    def commit(self) -> None:
+        """Make every file durable, then visible in `cur/` (`new/` if it has no flags), then the directories durable.
+
+        A name that is already in the mailbox is left as it is: it is the same message from an interrupted run.
+        """
+
+
+class LocalStore(Protocol):
+    """The Maildir of one account. May be used from several threads, in different mailboxes."""
+
+    def mailboxes(self) -> tuple[MailboxName, ...]:
+        """Every directory with `cur`, `new` and `tmp`, ordered by name with INBOX first."""
+
+    def scan(self, mailbox: MailboxName, mapping: Mapping[str, str]) -> LocalListing:
+        """List `new/` and `cur/`. `mapping` is the one of `dovecot-keywords` as last recorded: letter to keyword.
+
+        A `dovecot-keywords` file that lacks entries of `mapping` is completed from it. `trusted` are the keywords
+        whose letter is the same in both.
+        """
+
+    def fingerprint(self, mailbox: MailboxName, name: UniqueName) -> Fingerprint:
+        """Read the file. Raises VanishedError."""
+
+    def outgoing(self, mailbox: MailboxName, name: UniqueName) -> Outgoing:
+        """The file as a message to append. Raises VanishedError."""
+
+    def delivery(self, mailbox: MailboxName) -> AbstractContextManager[Delivery]:
+        """Begin a batch."""
+
+    def unique_name(self, mailbox: MailboxName, epoch: Epoch, message: ServerMessage) -> UniqueName:
+        """The name under which the message is delivered: derived from mailbox, UIDVALIDITY and UID, always the same."""
+
+    def own_uid(self, mailbox: MailboxName, epoch: Epoch, name: UniqueName) -> Uid | None:
+        """The UID in a name that `unique_name` made for this mailbox and UIDVALIDITY; None for any other name."""
+
+    def change_flags(self, mailbox: MailboxName, name: UniqueName, change: FlagDelta) -> None:
+        """Rename from the current name with the delta applied; looks again if the file was renamed meanwhile.
+
+        Keywords get a letter, a new one if letters are free; one without a letter is passed over. Letters and info
+        that are not understood stay.
+
+        Raises:
+            VanishedError: no file has this unique name any more.
+        """
+
+    def move(
+        self, mailbox: MailboxName, name: UniqueName, target: MailboxName, new_name: UniqueName, change: FlagDelta
+    ) -> None:
+        """Rename into another mailbox under another unique name, with the delta applied, durably.
+
+        Keywords follow by name.
+
+        Raises:
+            VanishedError: no file has this unique name any more.
+        """
+
+    def remove(self, mailbox: MailboxName, name: UniqueName) -> None:
+        """Take the file out of the Maildir, into the attic. One that is gone already is no error."""
+
+    def create(self, mailbox: MailboxName) -> None:
+        """Make the directories; that they exist already is no error."""
+
+    def rename(self, mailbox: MailboxName, new_name: MailboxName) -> None:
+        """Rename the mailbox and those below it."""
+
+    def delete(self, mailbox: MailboxName) -> None:
+        """Take every message into the attic, then remove the directories; mailboxes below it stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMailbox:
+    """What the index knows of a mailbox as a whole."""
+
+    name: MailboxName
+    epoch: Epoch | None
+    """None until a pass over it was finished for the first time."""
+    pairs: int
+    mapping: Mapping[str, str]
+    """The letters of `dovecot-keywords`, as last seen."""
+    synced_at: int | None = None
+    """When a pass over it last ended without error, in seconds since the epoch."""
+    error: str | None = None
+    """What kept the last pass from ending well, for `status`."""
+
+
+class Index(Protocol):
+    """What both sides looked like when they last agreed. Thread-safe.
+
+    Each call is one transaction and durable on return.
+    """
+
+    @property
+    def store_id(self) -> str | None:
+        """The identity of the Maildir that this index belongs to; None before the first pass."""
+
+    def bind(self, store_id: str) -> None:
+        """Record the Maildir's identity."""
+
+    def mailboxes(self) -> tuple[KnownMailbox, ...]:
+        """Every mailbox of the index, ordered by name with INBOX first."""
+
+    def keywords(self) -> tuple[str, ...]:
+        """Every keyword ever recorded, in the spelling first seen."""
+
+    def add_mailbox(self, mailbox: MailboxName) -> None:
+        """Make a mailbox known; one that is known already is no error."""
+
+    def rename_mailbox(self, mailbox: MailboxName, new_name: MailboxName) -> None:
+        """Rename it, with those below it."""
+
+    def forget_mailbox(self, mailbox: MailboxName) -> None:
+        """Remove it with its pairs and intents."""
+
+    def pairs(self, mailbox: MailboxName) -> tuple[Pair, ...]:
+        """Every pair, ascending by UID; empty for an unknown mailbox."""
+
+    def record(self, mailbox: MailboxName, pairs: Collection[Pair]) -> None:
+        """Insert or replace pairs by UID; intents of the same names are settled in the same transaction."""
+
+    def forget(self, mailbox: MailboxName, uids: Collection[Uid]) -> None:
+        """Remove pairs; unknown UIDs are no error."""
+
+    def move(self, mailbox: MailboxName, uids: Collection[Uid], target: MailboxName, pairs: Collection[Pair]) -> None:
+        """Remove pairs here and record pairs there, in one transaction."""
+
+    def intents(self, mailbox: MailboxName) -> tuple[Intent, ...]:
+        """APPENDs that were announced and not settled."""
+
+    def announce(self, mailbox: MailboxName, intents: Collection[Intent]) -> None:
+        """Record intents before the command is sent. An intent of the same name stays as it is.
+
+        The older UIDNEXT counts.
+        """
+
+    def settle(self, mailbox: MailboxName, names: Collection[UniqueName]) -> None:
+        """Remove intents whose outcome is known."""
+
+    def finish(self, mailbox: MailboxName, epoch: Epoch, mapping: Mapping[str, str], now: int) -> None:
+        """A pass over the mailbox ended without error: record counters, letters and time, and clear the error."""
+
+    def fail(self, mailbox: MailboxName, error: str) -> None:
+        """Record why a pass over the mailbox did not end well."""
+
+    def note_deleted(self, mailbox: MailboxName, side: str, count: int, now: int) -> None:
+        """Remember that messages were deleted on `side` ("server" or "local"), for the guard's sliding day."""
+
+    def deleted_since(self, since: int) -> Mapping[tuple[MailboxName, str], int]:
+        """How many messages were deleted, by mailbox and side, at or after `since` (seconds since the epoch)."""
+
+    def close(self) -> None:
+        """Close the database and give up the lock."""
+
+
+class Progress(Protocol):
+    """Hears how a pass goes on. Called from several threads; must be quick and never raise."""
+
+    def mailboxes(self, account: str, total: int) -> None:
+        """This many mailboxes will be looked at."""
+
+    def looked(self, account: str, mailbox: MailboxName) -> None:
+        """A mailbox was observed on both sides."""
+
+    def planned(self, account: str, messages: int, octets: int) -> None:
+        """So much more is to be transferred."""
+
+    def transferred(self, account: str, messages: int, octets: int) -> None:
+        """So much more was transferred."""

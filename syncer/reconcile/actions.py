@@ -1,0 +1,207 @@
+"""What to do: one frozen value for each action, printable, with its reason.
+
+An action holds no connection and does not run itself.
+
+The executor states in which order effect and record follow each other; nothing here decides that.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from syncer.reconcile.flags import FlagDelta
+from syncer.reconcile.identity import MailboxName, Uid
+from syncer.reconcile.observations import LocalMessage, Pair, ServerMessage
+
+Side = Literal["server", "local"]
+
+NO_DELTA = FlagDelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Action:
+    mailbox: MailboxName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download(_Action):
+    """Fetch a message, deliver it, record the pair."""
+
+    message: ServerMessage
+
+    def __str__(self) -> str:
+        return f"{self.mailbox}: download UID {self.message.uid} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append(_Action):
+    """Announce the intent, append the file's message, record the pair."""
+
+    message: LocalMessage
+
+    def __str__(self) -> str:
+        return f"{self.mailbox}: append {self.message.name} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agree(_Action):
+    """Store a delta on the server and change the file's flags, either of which may be empty.
+
+    Then record `pair` as it stands here.
+    """
+
+    pair: Pair
+    to_server: FlagDelta = NO_DELTA
+    to_local: FlagDelta = NO_DELTA
+
+    def __str__(self) -> str:
+        steps = [f"server {self.to_server}"] if self.to_server else []
+        steps += [f"local {self.to_local}"] if self.to_local else []
+        return f"{self.mailbox}: UID {self.pair.uid} {', '.join(steps) or 'record'} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expunge(_Action):
+    """Expunge on the server, or move to `trash`; then forget the pair."""
+
+    pair: Pair
+    trash: MailboxName | None = None
+
+    def __str__(self) -> str:
+        verb = f"move to {self.trash} on the server" if self.trash else "expunge"
+        return f"{self.mailbox}: {verb} UID {self.pair.uid} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveLocal(_Action):
+    """Take the file out of the Maildir, into the attic; then forget the pair."""
+
+    pair: Pair
+
+    def __str__(self) -> str:
+        return f"{self.mailbox}: remove {self.pair.name} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forget(_Action):
+    """Take the pair out of the index."""
+
+    uid: Uid
+
+    def __str__(self) -> str:
+        return f"{self.mailbox}: forget UID {self.uid} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveOnServer(_Action):
+    """Follow a local move: store the delta at the source, UID MOVE to `target`, move the pair.
+
+    `pair` is the one at the source; `landed` is the file at the target.
+    """
+
+    pair: Pair
+    target: MailboxName
+    landed: LocalMessage
+    to_server: FlagDelta = NO_DELTA
+    to_local: FlagDelta = NO_DELTA
+
+    def __str__(self) -> str:
+        return f"{self.mailbox}: move UID {self.pair.uid} to {self.target} on the server ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveLocal(_Action):
+    """Follow a move on the server: rename the file into `target`, store the delta there, move the pair.
+
+    `pair` is the one at the source; `landed` is the message at the target.
+    """
+
+    pair: Pair
+    target: MailboxName
+    landed: ServerMessage
+    to_server: FlagDelta = NO_DELTA
+    to_local: FlagDelta = NO_DELTA
+
+    def __str__(self) -> str:
+        return f"{self.mailbox}: move {self.pair.name} to {self.target} in the Maildir ({self.reason})"
+
+
+MessageAction = Download | Append | Agree | Expunge | RemoveLocal | Forget | MoveOnServer | MoveLocal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateMailbox(_Action):
+    """Create the mailbox on `side`."""
+
+    side: Side
+
+    def __str__(self) -> str:
+        return f"{self.mailbox}: create on {_place(self.side)} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameMailbox(_Action):
+    """Rename the mailbox on `side`, then in the index."""
+
+    side: Side
+    new_name: MailboxName
+
+    def __str__(self) -> str:
+        return f"{self.mailbox}: rename to {self.new_name} on {_place(self.side)} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteMailbox(_Action):
+    """Delete the mailbox on `side` with the `messages` in it, then forget it."""
+
+    side: Side
+    messages: int
+
+    def __str__(self) -> str:
+        return f"{self.mailbox}: delete on {_place(self.side)} with {self.messages} messages ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetMailbox(_Action):
+    """Take the mailbox and its pairs out of the index."""
+
+    def __str__(self) -> str:
+        return f"{self.mailbox}: forget the mailbox ({self.reason})"
+
+
+MailboxAction = CreateMailbox | RenameMailbox | DeleteMailbox | ForgetMailbox
+Action = MessageAction | MailboxAction
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A mailbox that the plan does not touch at all, and why."""
+
+    mailbox: MailboxName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Deletions that a guard holds back. Everything else of the mailbox is done."""
+
+    mailbox: MailboxName
+    side: Side
+    """Where the messages would have been deleted."""
+    actions: tuple[Expunge | RemoveLocal | DeleteMailbox, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a pass will do, will not do, and wants to say."""
+
+    actions: tuple[Action, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    notes: tuple[tuple[MailboxName, str], ...] = field(default=())
+    """For people: what was postponed and why."""
+
+
+def _place(side: Side) -> str:
+    return "the server" if side == "server" else "the Maildir"

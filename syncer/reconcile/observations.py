@@ -1,0 +1,248 @@
+"""What was seen.
+
+Immutable values about one mailbox, and how a full comparison becomes "what differs from the index".
+
+The planner is given changes, never listings: `server_changes` and `local_changes` turn a complete listing and the
+index's pairs into the same values that an incremental observation would yield. Absence needs proof: `gone` is
+filled only from a listing that is `complete`; what is missing from one that is not is left out and counted in
+`unproven`.
+"""
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from syncer.reconcile.flags import FORWARDED, SYSTEM, FlagDelta, Flags
+from syncer.reconcile.identity import ModSeq, Uid, UidValidity, UniqueName
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A mailbox's counters. Within one epoch none of them goes backwards and `mailbox_id` does not change."""
+
+    uidvalidity: UidValidity
+    uidnext: Uid | None = None
+    highestmodseq: ModSeq | None = None
+    """None where the server has no CONDSTORE or the mailbox no modseqs (RFC 7162 section 3.1.2.2)."""
+    mailbox_id: str | None = None
+    """RFC 8474 MAILBOXID, where the server has it."""
+
+
+class PairState(enum.IntEnum):
+    """Which copies of a pair still exist, as last agreed."""
+
+    BOTH = 0
+    SERVER_ONLY = 1
+    """The local copy was deleted and the server's is kept on purpose (a setting, or a server without UIDPLUS)."""
+    LOCAL_ONLY = 2
+    """The server's copy was expunged and the local one is kept on purpose (`direction = "push"`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a message's content is recognised by.
+
+    Everything is taken over the message in the form the server has it (line endings CRLF unless the file is kept
+    verbatim): `size` in octets, `header` the first 16 bytes of the SHA-256 of the header block up to and including the
+    empty line that ends it (exactly what `BODY[HEADER]` returns), `content` the same of the whole message.
+    """
+
+    size: int
+    header: bytes
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The index's statement that a UID and a unique name are one message, with the flags both sides last agreed on."""
+
+    uid: Uid
+    name: UniqueName
+    flags: Flags
+    fingerprint: Fingerprint
+    email_id: str | None = None
+    """RFC 8474 EMAILID, where the server has it."""
+    state: PairState = PairState.BOTH
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An APPEND announced in the index before it was sent, whose outcome is not recorded."""
+
+    name: UniqueName
+    uidnext: Uid | None
+    """The mailbox's UIDNEXT before the command: what it created, if anything, is not below."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMessage:
+    """A message on the server that the index does not know."""
+
+    uid: Uid
+    flags: Flags
+    size: int
+    """RFC822.SIZE: a hint (some servers get it wrong), good for progress and for choosing what to compare."""
+    internaldate: int
+    """Seconds since the epoch."""
+    email_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerListing:
+    """Every message of a mailbox on the server, at one moment."""
+
+    epoch: Epoch
+    flags: Mapping[Uid, Flags]
+    complete: bool
+    """The command ended with OK and listed as many UIDs as the mailbox has messages (EXISTS)."""
+    writable: bool = True
+    storable: Flags = SYSTEM
+    """Flags that PERMANENTFLAGS names (RFC 9051 section 7.1)."""
+    any_keyword: bool = True
+    r"""PERMANENTFLAGS has `\*`: new keywords may be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMessage:
+    """A file in a mailbox's `new/` or `cur/`."""
+
+    name: UniqueName
+    flags: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """Which keywords the Maildir's file names can say at the moment, `$Forwarded` (always `P`) included.
+
+    `trusted` keywords have a letter that means the same as when the index last looked, so that a file without the
+    letter says "not set". `mapped` have a letter now. `room` says that letters are free for further keywords.
+    """
+
+    trusted: Flags = frozenset({FORWARDED})
+    mapped: Flags = frozenset({FORWARDED})
+    room: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LocalListing:
+    """Every message file of one mailbox, at one moment."""
+
+    messages: Mapping[UniqueName, LocalMessage]
+    complete: bool
+    """The directories did not change while they were read, and everything in them could be read."""
+    letters: Letters = field(default_factory=Letters)
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """The letters `a`-`z` in use and the keyword that each stands for."""
+    notes: tuple[str, ...] = ()
+    """For the report: what was passed over and why (a directory named like a message, the same message twice)."""
+    missing: bool = False
+    """The mailbox's directory does not exist. `messages` is empty and says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerChanges:
+    """How the server differs from the index, in one mailbox."""
+
+    epoch: Epoch
+    new: tuple[ServerMessage, ...] = ()
+    flags: Mapping[Uid, Flags] = field(default_factory=dict)
+    """Known UIDs whose flags are not the base."""
+    gone: frozenset[Uid] = frozenset()
+    """Known UIDs, proved to be absent."""
+    unproven: int = 0
+    """Known UIDs that were not listed, without proof that they are gone."""
+    writable: bool = True
+    storable: Flags = SYSTEM
+    any_keyword: bool = True
+    missing: bool = False
+    """The mailbox does not exist on the server; nothing else here means anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalChanges:
+    """How the Maildir differs from the index, in one mailbox."""
+
+    new: tuple[LocalMessage, ...] = ()
+    flags: Mapping[UniqueName, Flags] = field(default_factory=dict)
+    """Known names that mean other flags than the base, or could say more of it.
+
+    The flags are those that the name says.
+    """
+    gone: frozenset[UniqueName] = frozenset()
+    """Known names, proved to be absent from this mailbox."""
+    unproven: int = 0
+    letters: Letters = field(default_factory=Letters)
+    missing: bool = False
+    """The mailbox's directory does not exist; its messages are neither here nor proved to be deleted."""
+
+
+def server_unknown(listing: ServerListing, pairs: Iterable[Pair]) -> tuple[Uid, ...]:
+    """The UIDs of `listing` that the index does not know, ascending."""
+    return tuple(sorted(listing.flags.keys() - {pair.uid for pair in pairs}))
+
+
+def server_changes(
+    listing: ServerListing, pairs: Iterable[Pair], described: Iterable[ServerMessage] = ()
+) -> ServerChanges:
+    """The difference between a full listing and the index; `described` are the messages of `server_unknown`."""
+    changed: dict[Uid, Flags] = {}
+    absent: set[Uid] = set()
+    for pair in pairs:
+        flags = listing.flags.get(pair.uid)
+        if flags is None:
+            if pair.state is not PairState.LOCAL_ONLY:
+                absent.add(pair.uid)
+        elif flags != pair.flags:
+            changed[pair.uid] = flags
+    return ServerChanges(
+        epoch=listing.epoch,
+        new=tuple(described),
+        flags=changed,
+        gone=frozenset(absent) if listing.complete else frozenset(),
+        unproven=0 if listing.complete else len(absent),
+        writable=listing.writable,
+        storable=listing.storable,
+        any_keyword=listing.any_keyword,
+    )
+
+
+def local_changes(listing: LocalListing, pairs: Iterable[Pair]) -> LocalChanges:
+    """The difference between a full listing and the index."""
+    known: set[UniqueName] = set()
+    changed: dict[UniqueName, Flags] = {}
+    absent: set[UniqueName] = set()
+    for pair in pairs:
+        known.add(pair.name)
+        message = listing.messages.get(pair.name)
+        if message is None:
+            if pair.state is not PairState.SERVER_ONLY:
+                absent.add(pair.name)
+        elif pair.state is PairState.SERVER_ONLY or _differs(message.flags, pair.flags, listing.letters):
+            changed[pair.name] = message.flags
+    new = tuple(message for name, message in listing.messages.items() if name not in known)
+    proved = listing.complete and not listing.missing
+    return LocalChanges(
+        new=new,
+        flags=changed,
+        gone=frozenset(absent) if proved else frozenset(),
+        unproven=0 if proved else len(absent),
+        letters=listing.letters,
+        missing=listing.missing,
+    )
+
+
+def meant(said: Flags, base: Flags, letters: Letters) -> Flags:
+    """The flags a file's name means: what it says, and from the base the keywords that it has no trusted letter for."""
+    return said | (base - SYSTEM - letters.trusted)
+
+
+def sayable(change: FlagDelta, letters: Letters) -> FlagDelta:
+    """The part of `change` that a file's name can say."""
+    unsayable = frozenset() if letters.room else change.add - SYSTEM - letters.mapped
+    return FlagDelta(change.add - unsayable, change.remove)
+
+
+def _differs(said: Flags, base: Flags, letters: Letters) -> bool:
+    if said == base:
+        return False
+    return meant(said, base, letters) != base or bool((base - said) & letters.mapped)
