@@ -51,6 +51,10 @@ class StoreError(AccountError):
     """The Maildir as a whole cannot be used (not writable, not a directory)."""
 
 
+class StoppedError(AccountError):
+    """The person or the system asked to stop; what was done so far is recorded."""
+
+
 class RefusedError(AccountError):
     """A guard stops the whole account, for instance because the Maildir's root is missing. Nothing was changed."""
 

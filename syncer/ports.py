@@ -205,6 +205,9 @@ class LocalStore(Protocol):
         whose letter is the same in both.
         """
 
+    def mapping(self, mailbox: MailboxName) -> Mapping[str, str]:
+        """The letters of `dovecot-keywords` as the file says now."""
+
     def fingerprint(self, mailbox: MailboxName, name: UniqueName) -> Fingerprint:
         """Read the file. Raises VanishedError."""
 
@@ -240,6 +243,9 @@ class LocalStore(Protocol):
         Raises:
             VanishedError: no file has this unique name any more.
         """
+
+    def flush(self, mailbox: MailboxName) -> None:
+        """Make the renames and removals done so far in this mailbox durable. Called before they are recorded."""
 
     def remove(self, mailbox: MailboxName, name: UniqueName) -> None:
         """Take the file out of the Maildir, into the attic. One that is gone already is no error."""

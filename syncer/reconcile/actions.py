@@ -8,7 +8,7 @@ The executor states in which order effect and record follow each other; nothing 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from syncer.reconcile.flags import FlagDelta
+from syncer.reconcile.flags import FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Uid
 from syncer.reconcile.observations import LocalMessage, Pair, ServerMessage
 
@@ -96,12 +96,13 @@ class Forget(_Action):
 class MoveOnServer(_Action):
     """Follow a local move: store the delta at the source, UID MOVE to `target`, move the pair.
 
-    `pair` is the one at the source; `landed` is the file at the target.
+    `pair` is the one at the source, `landed` the file at the target, `agreed` the flags to record there.
     """
 
     pair: Pair
     target: MailboxName
     landed: LocalMessage
+    agreed: Flags
     to_server: FlagDelta = NO_DELTA
     to_local: FlagDelta = NO_DELTA
 
@@ -113,12 +114,13 @@ class MoveOnServer(_Action):
 class MoveLocal(_Action):
     """Follow a move on the server: rename the file into `target`, store the delta there, move the pair.
 
-    `pair` is the one at the source; `landed` is the message at the target.
+    `pair` is the one at the source, `landed` the message at the target, `agreed` the flags to record there.
     """
 
     pair: Pair
     target: MailboxName
     landed: ServerMessage
+    agreed: Flags
     to_server: FlagDelta = NO_DELTA
     to_local: FlagDelta = NO_DELTA
 
@@ -136,7 +138,7 @@ class CreateMailbox(_Action):
     side: Side
 
     def __str__(self) -> str:
-        return f"{self.mailbox}: create on {_place(self.side)} ({self.reason})"
+        return f"{self.mailbox}: create {_place(self.side)} ({self.reason})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +149,7 @@ class RenameMailbox(_Action):
     new_name: MailboxName
 
     def __str__(self) -> str:
-        return f"{self.mailbox}: rename to {self.new_name} on {_place(self.side)} ({self.reason})"
+        return f"{self.mailbox}: rename to {self.new_name} {_place(self.side)} ({self.reason})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +160,7 @@ class DeleteMailbox(_Action):
     messages: int
 
     def __str__(self) -> str:
-        return f"{self.mailbox}: delete on {_place(self.side)} with {self.messages} messages ({self.reason})"
+        return f"{self.mailbox}: delete {_place(self.side)} with {self.messages} messages ({self.reason})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,4 +206,4 @@ class Plan:
 
 
 def _place(side: Side) -> str:
-    return "the server" if side == "server" else "the Maildir"
+    return "on the server" if side == "server" else "in the Maildir"

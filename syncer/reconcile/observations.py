@@ -11,9 +11,10 @@ filled only from a listing that is `complete`; what is missing from one that is 
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from syncer.reconcile.flags import FORWARDED, SYSTEM, FlagDelta, Flags
-from syncer.reconcile.identity import ModSeq, Uid, UidValidity, UniqueName
+from syncer.reconcile.identity import MailboxName, ModSeq, Uid, UidValidity, UniqueName
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,53 @@ class LocalChanges:
     letters: Letters = field(default_factory=Letters)
     missing: bool = False
     """The mailbox's directory does not exist; its messages are neither here nor proved to be deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything about one mailbox that the planner decides from: how both sides differ, and the rows for that only."""
+
+    mailbox: MailboxName
+    server: ServerChanges
+    local: LocalChanges
+    pairs: tuple[Pair, ...] = ()
+    """The pairs that either side names as changed or gone; all of them where the mailbox is missing on a side."""
+    total: int = 0
+    """How many pairs of state BOTH the index holds for the mailbox."""
+    known: Epoch | None = None
+    """The counters as last recorded."""
+    intents: tuple[Intent, ...] = ()
+    own: Mapping[UniqueName, Uid] = field(default_factory=dict)
+    """For new names that we made ourselves, in this mailbox and UIDVALIDITY: the UID in the name."""
+    deleted_lately: Mapping[str, int] = field(default_factory=dict)
+    """How many messages syncs deleted in the last day, by side."""
+
+
+def observe(
+    mailbox: MailboxName,
+    server: ServerChanges,
+    local: LocalChanges,
+    pairs: Iterable[Pair],
+    **known: Any,
+) -> Observation:
+    """Put an observation together; of `pairs`, the ones that nothing happened to are left out and only counted.
+
+    `known` are the fields of Observation that come from the index.
+    """
+    every = server.missing or local.missing
+    touched: list[Pair] = []
+    total = 0
+    for pair in pairs:
+        total += pair.state is PairState.BOTH
+        if (
+            every
+            or pair.uid in server.gone
+            or pair.uid in server.flags
+            or pair.name in local.gone
+            or pair.name in local.flags
+        ):
+            touched.append(pair)
+    return Observation(mailbox, server, local, tuple(touched), total, **known)
 
 
 def server_unknown(listing: ServerListing, pairs: Iterable[Pair]) -> tuple[Uid, ...]:

@@ -1,0 +1,111 @@
+"""Reasons not to act: a mailbox that is not the one the index knows, and deletions that look like an accident.
+
+Both incumbents of this field have wiped mailboxes with exit status 0. A guard never stops anything but what it is
+about, says why in words that name the mailbox, and leaves the way on to the person.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from syncer.reconcile.actions import Action, DeleteMailbox, Expunge, Hold, RemoveLocal, Side
+from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.observations import Epoch, Observation
+
+SMALL = 5
+"""From this many messages on, losing all of a mailbox at once is held (CONTRACT: max_delete)."""
+LARGE = 20
+"""From this many messages on, losing more than `max_delete` of a mailbox is held."""
+
+Deletion = Expunge | RemoveLocal | DeleteMailbox
+N = TypeVar("N", int, int | None)
+
+
+def epoch_regression(known: Epoch | None, seen: Epoch) -> str | None:
+    """Why `seen` cannot be the mailbox that the index knows, or None if it can.
+
+    UIDVALIDITY and MAILBOXID do not change, UIDNEXT and HIGHESTMODSEQ do not fall within one epoch (RFC 9051 section
+    2.3.1.1, RFC 7162 section 3.1.2, RFC 8474 section 4). A counter that one of the two does not have is not compared.
+    """
+    if known is None:
+        return None
+    if known.uidvalidity != seen.uidvalidity:
+        return f"UIDVALIDITY changed from {known.uidvalidity} to {seen.uidvalidity}"
+    if known.mailbox_id and seen.mailbox_id and known.mailbox_id != seen.mailbox_id:
+        return f"MAILBOXID changed from {known.mailbox_id} to {seen.mailbox_id}"
+    if known.uidnext and seen.uidnext and seen.uidnext < known.uidnext:
+        return f"UIDNEXT went back from {known.uidnext} to {seen.uidnext}"
+    if known.highestmodseq and seen.highestmodseq and seen.highestmodseq < known.highestmodseq:
+        return f"HIGHESTMODSEQ went back from {known.highestmodseq} to {seen.highestmodseq}"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a pass may delete."""
+
+    max_delete: float = 0.5
+    """The share of a mailbox of `LARGE` or more messages; 1.0 lifts every limit."""
+    allowed: bool = False
+    """`--allow-delete` was given for these mailboxes."""
+
+
+def hold_deletions(
+    observations: Sequence[Observation], actions: Sequence[Action], limits: Limits
+) -> tuple[tuple[Action, ...], tuple[Hold, ...]]:
+    """Take the deletions that are too many out of `actions`.
+
+    Counted for each mailbox and for the account as a whole (many small mailboxes emptied at once are no less an
+    accident), on each side, together with what was deleted in the last day.
+    """
+    if limits.allowed or limits.max_delete >= 1:
+        return tuple(actions), ()
+    holds: list[Hold] = []
+    sides: tuple[Side, Side] = ("server", "local")
+    for side in sides:
+        deletions = {o.mailbox: _deletions(actions, o.mailbox, side) for o in observations}
+        totals = {o.mailbox: (o.total, o.deleted_lately.get(side, 0)) for o in observations}
+        planned = sum(_count(found) for found in deletions.values())
+        present = sum(total for total, _ in totals.values())
+        lately = sum(before for _, before in totals.values())
+        everywhere = _excessive(planned, present, lately, limits.max_delete) if len(observations) > 1 else None
+        for mailbox, found in deletions.items():
+            if not found:
+                continue
+            reason = _excessive(_count(found), *totals[mailbox], limits.max_delete)
+            if reason is None and everywhere is not None:
+                reason = f"{everywhere} over all mailboxes of the account"
+            if reason is not None:
+                holds.append(Hold(mailbox, side, found, reason))
+    held = {id(action) for hold in holds for action in hold.actions}
+    return tuple(action for action in actions if id(action) not in held), tuple(holds)
+
+
+def _deletions(actions: Iterable[Action], mailbox: MailboxName, side: Side) -> tuple[Deletion, ...]:
+    return tuple(
+        action
+        for action in actions
+        if action.mailbox == mailbox
+        and (
+            (isinstance(action, DeleteMailbox) and action.side == side)
+            or isinstance(action, Expunge if side == "server" else RemoveLocal)
+        )
+        and isinstance(action, Expunge | RemoveLocal | DeleteMailbox)
+    )
+
+
+def _count(deletions: Iterable[Deletion]) -> int:
+    return sum(action.messages if isinstance(action, DeleteMailbox) else 1 for action in deletions)
+
+
+def _excessive(planned: int, present: int, lately: int, max_delete: float) -> str | None:
+    """Why deleting `planned` of `present` messages, after `lately`, is too much; None if it is not."""
+    deleted, total = planned + lately, present + lately
+    since = " within a day" if lately else ""
+    if not planned:
+        return None
+    if total >= SMALL and deleted >= total:
+        return f"all {total} messages would be deleted{since}"
+    if total >= LARGE and deleted > max_delete * total:
+        return f"{deleted} of {total} messages would be deleted{since}, more than max_delete = {max_delete:g} allows"
+    return None

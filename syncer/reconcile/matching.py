@@ -1,0 +1,331 @@
+"""Which messages of both sides are one message: crashed deliveries, lost replies, two filled sides, and moves.
+
+Only messages that the index does not know are matched, one to one, so that two equal messages stay two. In this order:
+
+1. a file renamed within its mailbox (its old name is gone, the content is the same); 2. a new file and a new
+message of the same mailbox: by the UID in our own unique name, by an open intent, or by size and header block; 3. a
+file moved to another mailbox: its pair's file is gone there, the content is the same; 4. a message moved on the
+server: its pair's UID is gone there, EMAILID or size and header block are the same.
+
+What must be known to decide is asked for first (`wanted_files`, then `wanted_headers`), so that only candidates are
+read.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Generic, TypeVar
+
+from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.observations import Fingerprint, LocalMessage, Observation, Pair, PairState, ServerMessage
+
+T = TypeVar("T")
+
+File = tuple[MailboxName, UniqueName]
+Message = tuple[MailboxName, Uid]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was read of the candidates. Candidates that vanished meanwhile are missing here and match nothing."""
+
+    files: Mapping[File, Fingerprint] = field(default_factory=dict)
+    headers: Mapping[Message, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A file that has a new unique name in the same mailbox."""
+
+    mailbox: MailboxName
+    pair: Pair
+    local: LocalMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A message that is new to the index on both sides."""
+
+    mailbox: MailboxName
+    server: ServerMessage
+    local: LocalMessage
+    fingerprint: Fingerprint
+    before: Pair | None
+    """The pair that it was elsewhere, if both sides moved it here."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedFile:
+    """A file that was moved to another mailbox."""
+
+    source: MailboxName
+    pair: Pair
+    target: MailboxName
+    local: LocalMessage
+
+
+@dataclass(frozen=True, slots=True)
+class MovedMessage:
+    """A message that was moved to another mailbox on the server."""
+
+    source: MailboxName
+    pair: Pair
+    target: MailboxName
+    server: ServerMessage
+
+
+@dataclass(slots=True)
+class Matches:
+    """What `match` found."""
+
+    renamed: list[Renamed] = field(default_factory=list)
+    met: list[Met] = field(default_factory=list)
+    moved_files: list[MovedFile] = field(default_factory=list)
+    moved_messages: list[MovedMessage] = field(default_factory=list)
+
+
+def file_left(observation: Observation) -> list[Pair]:
+    """Pairs whose file is gone from the mailbox, by proof or with the mailbox's directory."""
+    local = observation.local
+    return [
+        pair
+        for pair in observation.pairs
+        if pair.state is PairState.BOTH and (local.missing or pair.name in local.gone)
+    ]
+
+
+def message_left(observation: Observation) -> list[Pair]:
+    """Pairs whose message is gone from the mailbox on the server, by proof or with the mailbox."""
+    server = observation.server
+    return [
+        pair
+        for pair in observation.pairs
+        if pair.state is PairState.BOTH and (server.missing or pair.uid in server.gone)
+    ]
+
+
+def wanted_files(observations: Sequence[Observation]) -> set[File]:
+    """The files whose fingerprint is needed: new ones, where something is gone or something new may be the same."""
+    something_left = any(file_left(observation) for observation in observations)
+    return {
+        (observation.mailbox, message.name)
+        for observation in observations
+        for message in observation.local.new
+        if something_left or observation.server.new or observation.intents
+    }
+
+
+def wanted_headers(observations: Sequence[Observation], files: Mapping[File, Fingerprint]) -> set[Message]:
+    """The messages whose header block is needed: new on the server, of a size that a candidate has."""
+    left = {(o.mailbox, pair.fingerprint.size) for o in observations for pair in _stayed_here(o)}
+    wanted: set[Message] = set()
+    for observation in observations:
+        mailbox = observation.mailbox
+        sizes = {files[key].size for m in observation.local.new if (key := (mailbox, m.name)) in files}
+        moved = {size for source, size in left if source != mailbox}
+        announced = _intents(observation)
+        floor = min((uidnext for uidnext in announced.values()), default=None)
+        for message in observation.server.new:
+            if message.size in sizes or message.size in moved or (floor is not None and message.uid >= floor):
+                wanted.add((mailbox, message.uid))
+    return wanted
+
+
+def match(observations: Sequence[Observation], evidence: Evidence) -> Matches:
+    """Pair what belongs together; see the order at the top of this module."""
+    matching = _Matching(observations, evidence)
+    for observation in observations:
+        matching.renames(observation)
+    for observation in observations:
+        matching.meetings(observation)
+    matching.moves_of_files()
+    matching.moves_of_messages()
+    return matching.found
+
+
+def _stayed_here(observation: Observation) -> list[Pair]:
+    """Pairs that are gone on the server while their file is still here."""
+    gone = {pair.uid for pair in file_left(observation)}
+    return [pair for pair in message_left(observation) if pair.uid not in gone]
+
+
+def _still_there(observation: Observation) -> list[Pair]:
+    """Pairs whose file is gone while the message is still on the server."""
+    gone = {pair.uid for pair in message_left(observation)}
+    return [pair for pair in file_left(observation) if pair.uid not in gone]
+
+
+def _intents(observation: Observation) -> dict[UniqueName, Uid]:
+    """Open intents whose file is still waiting, with the lowest UID that their APPEND can have got."""
+    waiting = {message.name for message in observation.local.new}
+    return {i.name: i.uidnext or Uid(1) for i in observation.intents if i.name in waiting}
+
+
+class _Matching:
+    """The candidates that are not matched yet, and what was found."""
+
+    def __init__(self, observations: Sequence[Observation], evidence: Evidence) -> None:
+        self.observations = observations
+        self.evidence = evidence
+        self.found = Matches()
+        self.used_files: set[File] = set()
+        self.used_messages: set[Message] = set()
+        self.used_pairs: set[Message] = set()
+        self.origins = _Pool(
+            (_content(pair.fingerprint), (o.mailbox, pair))
+            for o in observations
+            for pair in dict.fromkeys((*file_left(o), *message_left(o)))
+        )
+
+    def renames(self, observation: Observation) -> None:
+        candidates = _Pool((_content(pair.fingerprint), pair) for pair in _still_there(observation))
+        for local, fingerprint in self._files(observation):
+            pair = candidates.take(_content(fingerprint))
+            if pair is not None:
+                self._use(observation.mailbox, local=local, pair=pair)
+                self.found.renamed.append(Renamed(observation.mailbox, pair, local))
+
+    def meetings(self, observation: Observation) -> None:
+        self._meet_by_own_name(observation)
+        self._meet_by_intent(observation)
+        mailbox = observation.mailbox
+        pool = _Pool(
+            ((message.size, header), message)
+            for message in observation.server.new
+            if (mailbox, message.uid) not in self.used_messages
+            and (header := self.evidence.headers.get((mailbox, message.uid))) is not None
+        )
+        for local, fingerprint in self._files(observation):
+            message = pool.take((fingerprint.size, fingerprint.header))
+            if message is not None:
+                self._meet(mailbox, message, local, fingerprint)
+
+    def _meet_by_own_name(self, observation: Observation) -> None:
+        mailbox = observation.mailbox
+        new = {message.uid: message for message in observation.server.new}
+        for local, fingerprint in self._files(observation):
+            message = new.get(observation.own.get(local.name, Uid(0)))
+            if message is None or (mailbox, message.uid) in self.used_messages:
+                continue
+            # The name alone is no proof: a copy keeps it. RFC822.SIZE alone is none either: some servers get it wrong.
+            header = self.evidence.headers.get((mailbox, message.uid))
+            if message.size == fingerprint.size or header == fingerprint.header:
+                self._meet(mailbox, message, local, fingerprint)
+
+    def _meet_by_intent(self, observation: Observation) -> None:
+        mailbox = observation.mailbox
+        intents = _intents(observation)
+        if not intents:
+            return
+        pool = _Pool(
+            (header, message)
+            for message in observation.server.new
+            if (mailbox, message.uid) not in self.used_messages
+            and (header := self.evidence.headers.get((mailbox, message.uid))) is not None
+        )
+        for local, fingerprint in self._files(observation):
+            floor = intents.get(local.name)
+            if floor is None:
+                continue
+            message = pool.take(fingerprint.header, partial(_not_below, floor))
+            if message is not None:
+                self._meet(mailbox, message, local, fingerprint)
+
+    def moves_of_files(self) -> None:
+        sources = [(o.mailbox, pair) for o in self.observations for pair in self._unused(o, _still_there(o))]
+        by_name = _Pool(((pair.name, _content(pair.fingerprint)), (mailbox, pair)) for mailbox, pair in sources)
+        by_content = _Pool((_content(pair.fingerprint), (mailbox, pair)) for mailbox, pair in sources)
+        for pool in (by_name, by_content):
+            for target in self.observations:
+                for local, fingerprint in self._files(target):
+                    content = _content(fingerprint)
+                    key: Hashable = (local.name, content) if pool is by_name else content
+                    source = pool.take(key, partial(self._can_leave, target.mailbox))
+                    if source is not None:
+                        mailbox, pair = source
+                        self._use(target.mailbox, local=local)
+                        self._use(mailbox, pair=pair)
+                        self.found.moved_files.append(MovedFile(mailbox, pair, target.mailbox, local))
+
+    def moves_of_messages(self) -> None:
+        sources = [(o.mailbox, pair) for o in self.observations for pair in self._unused(o, _stayed_here(o))]
+        by_id = _Pool((pair.email_id, (mailbox, pair)) for mailbox, pair in sources if pair.email_id)
+        by_header = _Pool(((p.fingerprint.size, p.fingerprint.header), (mailbox, p)) for mailbox, p in sources)
+        for target in self.observations:
+            for message in target.server.new:
+                if (target.mailbox, message.uid) in self.used_messages:
+                    continue
+                header = self.evidence.headers.get((target.mailbox, message.uid))
+                source = by_id.take(message.email_id, partial(self._can_leave, target.mailbox)) or by_header.take(
+                    (message.size, header), partial(self._can_become, message, target.mailbox)
+                )
+                if source is not None:
+                    mailbox, pair = source
+                    self._use(target.mailbox, message=message)
+                    self._use(mailbox, pair=pair)
+                    self.found.moved_messages.append(MovedMessage(mailbox, pair, target.mailbox, message))
+
+    def _can_leave(self, target: MailboxName, source: tuple[MailboxName, Pair]) -> bool:
+        mailbox, pair = source
+        return mailbox != target and (mailbox, pair.uid) not in self.used_pairs
+
+    def _can_become(self, message: ServerMessage, target: MailboxName, source: tuple[MailboxName, Pair]) -> bool:
+        known, seen = source[1].email_id, message.email_id
+        return self._can_leave(target, source) and (known is None or seen is None or known == seen)
+
+    def _files(self, observation: Observation) -> Iterator[tuple[LocalMessage, Fingerprint]]:
+        """New files of a mailbox that were read and are not matched yet."""
+        for local in observation.local.new:
+            key = (observation.mailbox, local.name)
+            fingerprint = self.evidence.files.get(key)
+            if fingerprint is not None and key not in self.used_files:
+                yield local, fingerprint
+
+    def _unused(self, observation: Observation, pairs: Iterable[Pair]) -> list[Pair]:
+        return [pair for pair in pairs if (observation.mailbox, pair.uid) not in self.used_pairs]
+
+    def _meet(self, mailbox: MailboxName, server: ServerMessage, local: LocalMessage, fingerprint: Fingerprint) -> None:
+        self._use(mailbox, local=local, message=server)
+        before = self.origins.take(_content(fingerprint), partial(self._can_leave, mailbox))
+        self.found.met.append(Met(mailbox, server, local, fingerprint, before[1] if before else None))
+
+    def _use(
+        self,
+        mailbox: MailboxName,
+        *,
+        local: LocalMessage | None = None,
+        message: ServerMessage | None = None,
+        pair: Pair | None = None,
+    ) -> None:
+        if local:
+            self.used_files.add((mailbox, local.name))
+        if message:
+            self.used_messages.add((mailbox, message.uid))
+        if pair:
+            self.used_pairs.add((mailbox, pair.uid))
+
+
+class _Pool(Generic[T]):
+    """Candidates by what they are recognised by. Each can be taken once."""
+
+    def __init__(self, candidates: Iterable[tuple[Hashable, T]]) -> None:
+        self._waiting: dict[Hashable, list[T]] = defaultdict(list)
+        for key, candidate in candidates:
+            self._waiting[key].append(candidate)
+
+    def take(self, key: Hashable, allowed: Callable[[T], bool] | None = None) -> T | None:
+        """Remove and return the first candidate with this key that is `allowed`, if there is one."""
+        waiting = self._waiting.get(key, [])
+        for position, candidate in enumerate(waiting):
+            if allowed is None or allowed(candidate):
+                return waiting.pop(position)
+        return None
+
+
+def _content(fingerprint: Fingerprint) -> tuple[int, bytes]:
+    return fingerprint.size, fingerprint.content
+
+
+def _not_below(floor: Uid, message: ServerMessage) -> bool:
+    return message.uid >= floor

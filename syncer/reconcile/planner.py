@@ -1,0 +1,286 @@
+"""The decision table: from what differs to what to do about it.
+
+| in index | on server | in Maildir | action |
+| --- | --- | --- | --- |
+| - | yes | - | Download |
+| - | - | yes | Append |
+| - | yes | yes | Agree: the same message, found by matching |
+| yes | yes | yes | Agree: the three-way merge of flags |
+| yes | gone | yes | RemoveLocal |
+| yes | yes | gone | Expunge |
+| yes | gone | gone | Forget |
+| yes | yes | elsewhere | MoveOnServer |
+| yes | elsewhere | yes | MoveLocal |
+
+A deletion beats a flag change and says so. The settings are applied here, so that what is not allowed never becomes an
+action; the index then remembers which copies remain on purpose (`PairState`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from syncer.reconcile.actions import (
+    Action,
+    Agree,
+    Append,
+    Download,
+    Expunge,
+    Forget,
+    MoveLocal,
+    MoveOnServer,
+    Plan,
+    Refusal,
+    RemoveLocal,
+)
+from syncer.reconcile.agreement import Seen, agree, agree_after_local_move, agree_after_server_move
+from syncer.reconcile.flags import NONE
+from syncer.reconcile.guards import epoch_regression, hold_deletions
+from syncer.reconcile.identity import MailboxName, UniqueName
+from syncer.reconcile.mailboxes import vanished
+from syncer.reconcile.matching import Evidence, Matches, Met, MovedFile, MovedMessage, Renamed, match
+from syncer.reconcile.observations import Observation, Pair, PairState
+from syncer.reconcile.policy import Policy
+
+NO_NAMES: frozenset[UniqueName] = frozenset()
+
+
+def refuse(observations: Iterable[Observation]) -> tuple[tuple[Observation, ...], tuple[Refusal, ...]]:
+    """Take out the mailboxes that are not the ones the index knows; nothing is done in them."""
+    accepted: list[Observation] = []
+    refusals: list[Refusal] = []
+    for observation in observations:
+        reason = None if observation.server.missing else epoch_regression(observation.known, observation.server.epoch)
+        if reason is None:
+            accepted.append(observation)
+        else:
+            refusals.append(Refusal(observation.mailbox, reason))
+    return tuple(accepted), tuple(refusals)
+
+
+def plan(
+    observations: Sequence[Observation],
+    evidence: Evidence,
+    policy: Policy,
+    elsewhere: frozenset[UniqueName] = NO_NAMES,
+    *,
+    everything_seen: bool = True,
+) -> Plan:
+    """Decide about mailboxes that `refuse` accepted.
+
+    Args:
+        observations: what differs, for each mailbox.
+        evidence: what matching asked for.
+        policy: what the settings allow.
+        elsewhere: unique names in mailboxes that are not planned for. A pair whose file may have gone there is not
+            deleted.
+        everything_seen: every mailbox of the Maildir was listed completely, so that a missing file is in none of them.
+    """
+    by_name = {observation.mailbox: observation for observation in observations}
+    matches = _permitted(match(observations, evidence), by_name, policy)
+    actions: list[Action] = [
+        *(_renamed(found, by_name, policy) for found in matches.renamed),
+        *(_met(found, by_name, policy) for found in matches.met),
+        *(_moved_file(found, by_name, policy) for found in matches.moved_files),
+        *(_moved_message(found, by_name, policy) for found in matches.moved_messages),
+    ]
+    rest = _without_matched(observations, matches)
+    strangers = elsewhere | {message.name for o in rest for message in o.local.new}
+    notes: list[tuple[MailboxName, str]] = []
+    for observation in rest:
+        if observation.server.missing or observation.local.missing:
+            found, said = vanished(observation, policy)
+        else:
+            found, said = _mailbox(observation, policy, strangers, everything_seen=everything_seen)
+        actions += found
+        notes += [(observation.mailbox, note) for note in said]
+    kept, holds = hold_deletions(observations, actions, policy.limits)
+    return Plan(kept, (), holds, tuple(notes))
+
+
+def _permitted(matches: Matches, by_name: Mapping[MailboxName, Observation], policy: Policy) -> Matches:
+    """Without the moves that may not be followed; each half is then decided where it stands."""
+
+    def both_writable(found: MovedFile) -> bool:
+        return by_name[found.source].server.writable and by_name[found.target].server.writable
+
+    return Matches(
+        matches.renamed,
+        matches.met,
+        [found for found in matches.moved_files if policy.to_server and both_writable(found)],
+        matches.moved_messages if policy.to_local else [],
+    )
+
+
+def _without_matched(observations: Sequence[Observation], matches: Matches) -> list[Observation]:
+    """What matching did not answer."""
+    files = {(m.mailbox, m.local.name) for m in matches.renamed} | {(m.mailbox, m.local.name) for m in matches.met}
+    files |= {(m.target, m.local.name) for m in matches.moved_files}
+    messages = {(m.mailbox, m.server.uid) for m in matches.met}
+    messages |= {(m.target, m.server.uid) for m in matches.moved_messages}
+    pairs = {(m.mailbox, m.pair.uid) for m in matches.renamed}
+    pairs |= {(m.source, m.pair.uid) for m in matches.moved_files}
+    pairs |= {(m.source, m.pair.uid) for m in matches.moved_messages}
+    return [
+        replace(
+            o,
+            server=replace(o.server, new=tuple(m for m in o.server.new if (o.mailbox, m.uid) not in messages)),
+            local=replace(o.local, new=tuple(m for m in o.local.new if (o.mailbox, m.name) not in files)),
+            pairs=tuple(pair for pair in o.pairs if (o.mailbox, pair.uid) not in pairs),
+        )
+        for o in observations
+    ]
+
+
+def _renamed(found: Renamed, by_name: Mapping[MailboxName, Observation], policy: Policy) -> Agree:
+    here, pair = by_name[found.mailbox], found.pair
+    seen = Seen(pair.flags, here.server.flags.get(pair.uid, pair.flags), found.local.flags)
+    result = agree(seen, here.server, here.local.letters, policy)
+    return Agree(
+        mailbox=found.mailbox,
+        reason="the file has a new unique name",
+        pair=replace(pair, name=found.local.name, flags=result.agreed),
+        to_server=result.to_server,
+        to_local=result.to_local,
+    )
+
+
+def _met(found: Met, by_name: Mapping[MailboxName, Observation], policy: Policy) -> Agree:
+    here = by_name[found.mailbox]
+    seen = Seen(found.before.flags if found.before else NONE, found.server.flags, found.local.flags)
+    result = agree(seen, here.server, here.local.letters, policy)
+    return Agree(
+        mailbox=found.mailbox,
+        reason="the same message on both sides",
+        pair=Pair(found.server.uid, found.local.name, result.agreed, found.fingerprint, found.server.email_id),
+        to_server=result.to_server,
+        to_local=result.to_local,
+    )
+
+
+def _moved_file(found: MovedFile, by_name: Mapping[MailboxName, Observation], policy: Policy) -> MoveOnServer:
+    source, target, pair = by_name[found.source], by_name[found.target], found.pair
+    seen = Seen(pair.flags, source.server.flags.get(pair.uid, pair.flags), found.local.flags)
+    result = agree_after_local_move(seen, source.server, target.local.letters, policy)
+    return MoveOnServer(
+        mailbox=found.source,
+        reason="moved in the Maildir",
+        pair=pair,
+        target=found.target,
+        landed=found.local,
+        agreed=result.agreed,
+        to_server=result.to_server,
+        to_local=result.to_local,
+    )
+
+
+def _moved_message(found: MovedMessage, by_name: Mapping[MailboxName, Observation], policy: Policy) -> MoveLocal:
+    source, target, pair = by_name[found.source], by_name[found.target], found.pair
+    seen = Seen(pair.flags, found.server.flags, source.local.flags.get(pair.name, pair.flags))
+    result = agree_after_server_move(seen, target.server, source.local.letters, policy)
+    return MoveLocal(
+        mailbox=found.source,
+        reason="moved on the server",
+        pair=pair,
+        target=found.target,
+        landed=found.server,
+        agreed=result.agreed,
+        to_server=result.to_server,
+        to_local=result.to_local,
+    )
+
+
+def _mailbox(
+    here: Observation, policy: Policy, strangers: frozenset[UniqueName], *, everything_seen: bool
+) -> tuple[list[Action], list[str]]:
+    """Decide about a mailbox that is there on both sides."""
+    actions: list[Action] = []
+    postponed: dict[str, int] = {}
+    for pair in here.pairs:
+        decided = _pair(here, pair, policy, strangers, everything_seen=everything_seen)
+        if isinstance(decided, str):
+            postponed[decided] = postponed.get(decided, 0) + 1
+        elif decided is not None:
+            actions.append(decided)
+    if policy.to_local:
+        actions += [Download(mailbox=here.mailbox, reason="new on the server", message=m) for m in here.server.new]
+    if policy.to_server and here.local.new:
+        if here.server.writable:
+            actions += [Append(mailbox=here.mailbox, reason="new in the Maildir", message=m) for m in here.local.new]
+        else:
+            reason = "new messages not uploaded: the mailbox is read-only on the server"
+            postponed[reason] = len(here.local.new)
+    unseen = here.server.unproven
+    notes = [f"{count} {reason}" for reason, count in postponed.items()]
+    if unseen:
+        notes.append(f"the server did not list {unseen} known messages, without proof that they are gone: kept")
+    return actions, notes
+
+
+def _pair(
+    here: Observation, pair: Pair, policy: Policy, strangers: frozenset[UniqueName], *, everything_seen: bool
+) -> Action | str | None:
+    """Decide about one message that the index knows: an action, why it is postponed, or nothing to do."""
+    match pair.state, pair.uid in here.server.gone, pair.name in here.local.gone:
+        case PairState.SERVER_ONLY, True, _:
+            return Forget(mailbox=here.mailbox, reason="expunged on the server, deleted here before", uid=pair.uid)
+        case PairState.LOCAL_ONLY, _, True:
+            return Forget(mailbox=here.mailbox, reason="deleted here, expunged on the server before", uid=pair.uid)
+        case PairState.BOTH, True, True:
+            return Forget(mailbox=here.mailbox, reason="gone on both sides", uid=pair.uid)
+        case PairState.BOTH, True, False:
+            return _expunged_there(here, pair, policy)
+        case PairState.BOTH, False, True:
+            return _deleted_here(here, pair, policy, strangers, everything_seen=everything_seen)
+    return _flags(here, pair, policy)
+
+
+def _expunged_there(here: Observation, pair: Pair, policy: Policy) -> Action:
+    if not policy.to_local:
+        kept = replace(pair, state=PairState.LOCAL_ONLY)
+        return Agree(mailbox=here.mailbox, reason="expunged on the server, kept here", pair=kept)
+    changed = " although its flags changed here" if pair.name in here.local.flags else ""
+    return RemoveLocal(mailbox=here.mailbox, reason=f"expunged on the server{changed}", pair=pair)
+
+
+def _deleted_here(
+    here: Observation, pair: Pair, policy: Policy, strangers: frozenset[UniqueName], *, everything_seen: bool
+) -> Action | str:
+    if not policy.to_server or policy.on_local_delete == "keep":
+        kept = replace(pair, state=PairState.SERVER_ONLY)
+        return Agree(mailbox=here.mailbox, reason="deleted here, kept on the server", pair=kept)
+    if not here.server.writable:
+        return "deleted messages not expunged: the mailbox is read-only on the server"
+    if pair.name in strangers:
+        return "missing messages not expunged: a file of the same name is in another mailbox"
+    if not everything_seen:
+        return "missing messages not expunged: the Maildir changed while it was read, the next sync looks again"
+    trash = None
+    if policy.on_local_delete == "trash":
+        if policy.trash is None:
+            return 'deleted messages not expunged: on_local_delete is "trash" and the server names no \\Trash mailbox'
+        trash = policy.trash if policy.trash != here.mailbox else None
+    changed = " although its flags changed on the server" if pair.uid in here.server.flags else ""
+    return Expunge(mailbox=here.mailbox, reason=f"deleted in the Maildir{changed}", pair=pair, trash=trash)
+
+
+def _flags(here: Observation, pair: Pair, policy: Policy) -> Action | None:
+    server = here.server.flags.get(pair.uid)
+    local = here.local.flags.get(pair.name)
+    if pair.state is PairState.LOCAL_ONLY:
+        return None
+    if pair.state is PairState.SERVER_ONLY and local is None:
+        kept = replace(pair, flags=pair.flags if server is None else server)
+        return Agree(mailbox=here.mailbox, reason="kept on the server", pair=kept) if kept != pair else None
+    seen = Seen(pair.flags, pair.flags if server is None else server, pair.flags if local is None else local)
+    result = agree(seen, here.server, here.local.letters, policy)
+    back = pair.state is PairState.SERVER_ONLY
+    if not back and not result.changes(pair.flags):
+        return None
+    sides = [side for side, flags in (("on the server", server), ("in the Maildir", local)) if flags is not None]
+    return Agree(
+        mailbox=here.mailbox,
+        reason="the file is back" if back else f"flags changed {' and '.join(sides)}",
+        pair=replace(pair, flags=result.agreed, state=PairState.BOTH),
+        to_server=result.to_server,
+        to_local=result.to_local,
+    )

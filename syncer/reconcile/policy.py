@@ -1,0 +1,29 @@
+"""What an account's settings allow, as one value for the pure rooms."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from syncer.reconcile.guards import Limits
+from syncer.reconcile.identity import MailboxName
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the planner may turn into actions."""
+
+    direction: Literal["both", "pull", "push"] = "both"
+    on_local_delete: Literal["expunge", "trash", "keep"] = "expunge"
+    trash: MailboxName | None = None
+    r"""The mailbox with the `\Trash` attribute (RFC 6154 section 2), for `on_local_delete = "trash"`."""
+    mailbox_changes: Literal["create", "all"] = "create"
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def to_server(self) -> bool:
+        """The server may be changed."""
+        return self.direction != "pull"
+
+    @property
+    def to_local(self) -> bool:
+        """The Maildir may be changed."""
+        return self.direction != "push"
