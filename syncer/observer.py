@@ -1,0 +1,179 @@
+"""Looks at both sides of the mailboxes of one account and says how they differ from the index.
+
+This is where listings become changes: flags get the account's spelling, unknown messages are described, and what
+matching wants to know is read. Nothing is changed, and nothing is decided.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from syncer.crew import Crew
+from syncer.errors import MailboxError, MessageError, VanishedError
+from syncer.ports import Index, KnownMailbox, LocalStore, Progress, Server
+from syncer.reconcile.flags import Spelling
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
+from syncer.reconcile.mailboxes import Places
+from syncer.reconcile.matching import Evidence, wanted_files, wanted_headers
+from syncer.reconcile.observations import (
+    Epoch,
+    Fingerprint,
+    LocalListing,
+    LocalMessage,
+    Observation,
+    Pair,
+    ServerChanges,
+    local_changes,
+    observe,
+    server_changes,
+    server_unknown,
+)
+
+NOWHERE = Epoch(UidValidity(0))
+
+
+@dataclass(slots=True)
+class Look:
+    """What was seen of the account in one round."""
+
+    places: Places
+    known: Mapping[MailboxName, KnownMailbox]
+    lately: Mapping[tuple[MailboxName, str], int]
+    """How many messages syncs deleted in the last day, by mailbox and side."""
+    observations: list[Observation] = field(default_factory=list)
+    errors: dict[MailboxName, str] = field(default_factory=dict)
+    """Mailboxes that could not be looked at, and why."""
+    notes: list[tuple[MailboxName, str]] = field(default_factory=list)
+    everything_seen: bool = True
+    """Every directory of the Maildir was listed completely."""
+
+
+@dataclass(slots=True)
+class Observer:
+    """Eyes on one account. `wants` says which mailboxes the settings include."""
+
+    account: str
+    crew: Crew
+    store: LocalStore
+    index: Index
+    wants: Callable[[str], bool]
+    progress: Progress
+    spelling: Spelling = field(default_factory=Spelling)
+
+    def places(self) -> Places:
+        """Where the mailboxes are. One that LIST leaves out is asked for by name before it counts as missing."""
+        known = {mailbox.name: mailbox.epoch for mailbox in self.index.mailboxes() if self.wants(mailbox.name)}
+        listed = self.crew.one(lambda server: server.mailboxes())
+        on_server = {mailbox.name for mailbox in listed if self.wants(mailbox.name)}
+        unlisted = sorted(known.keys() - on_server)
+        there = self.crew.each(lambda server, mailbox: server.exists(mailbox), unlisted)
+        on_server |= {mailbox for mailbox, found in zip(unlisted, there, strict=True) if found}
+        local = frozenset(mailbox for mailbox in self.store.mailboxes() if self.wants(mailbox))
+        return Places(known, frozenset(on_server), local)
+
+    def for_renames(self, places: Places) -> Places:
+        """The same with what tells a rename from a deletion: counters of new mailboxes, names in new directories."""
+        only_server = sorted(places.server - places.local - places.known.keys())
+        only_local = sorted(places.local - places.server - places.known.keys())
+        lost_there = (places.known.keys() & places.local) - places.server
+        lost_here = sorted((places.known.keys() & places.server) - places.local)
+        epochs = self.crew.each(lambda server, name: server.epoch(name), only_server) if lost_there else []
+        return replace(
+            places,
+            server_epochs=dict(zip(only_server, epochs, strict=False)),
+            known_names={m: frozenset(pair.name for pair in self.index.pairs(m)) for m in lost_here},
+            local_names={m: frozenset(self.store.scan(m, {}).messages) for m in only_local} if lost_here else {},
+        )
+
+    def look(self, places: Places, names: Iterable[MailboxName], lately: Mapping[tuple[MailboxName, str], int]) -> Look:
+        """Observe these mailboxes, INBOX first."""
+        ordered = sorted(names, key=lambda name: (name != INBOX, name))
+        self.progress.mailboxes(self.account, len(ordered))
+        result = Look(places, {mailbox.name: mailbox for mailbox in self.index.mailboxes()}, lately)
+
+        def look_at(server: Server, name: MailboxName) -> Observation | str:
+            try:
+                return self._observe(server, name, result)
+            except (MailboxError, MessageError) as error:
+                return str(error)
+            finally:
+                self.progress.looked(self.account, name)
+
+        for name, seen in zip(ordered, self.crew.each(look_at, ordered), strict=True):
+            if isinstance(seen, str):
+                result.errors[name] = seen
+            else:
+                result.observations.append(seen)
+        return result
+
+    def _observe(self, server: Server, name: MailboxName, look: Look) -> Observation:
+        known = look.known.get(name)
+        pairs = self.index.pairs(name)
+        there = ServerChanges(NOWHERE, missing=True)
+        if name in look.places.server:
+            there = self._server(server, name, pairs)
+        listing = LocalListing({}, complete=False, missing=True)
+        if name in look.places.local:
+            listing = self._listing(name, known.mapping if known else {})
+        look.notes += [(name, note) for note in listing.notes]
+        look.everything_seen &= listing.complete or listing.missing
+        here = local_changes(listing, pairs)
+        own = {message.name: self.store.own_uid(name, there.epoch, message.name) for message in here.new}
+        return observe(
+            name,
+            there,
+            here,
+            pairs,
+            known=known.epoch if known else None,
+            intents=self.index.intents(name) if here.new else (),
+            own={unique: uid for unique, uid in own.items() if uid is not None},
+            deleted_lately={side: look.lately.get((name, side), 0) for side in ("server", "local")},
+        )
+
+    def _server(self, server: Server, name: MailboxName, pairs: Sequence[Pair]) -> ServerChanges:
+        listing = server.listing(name)
+        normal = self.spelling.normal
+        listing = replace(listing, flags={uid: normal(flags) for uid, flags in listing.flags.items()})
+        described = server.describe(name, server_unknown(listing, pairs))
+        new = [replace(message, flags=normal(message.flags)) for message in described]
+        return server_changes(replace(listing, storable=normal(listing.storable)), pairs, new)
+
+    def _listing(self, name: MailboxName, mapping: Mapping[str, str]) -> LocalListing:
+        listing = self.store.scan(name, mapping)
+        normal = self.spelling.normal
+        letters = replace(
+            listing.letters, trusted=normal(listing.letters.trusted), mapped=normal(listing.letters.mapped)
+        )
+        messages = {unique: LocalMessage(unique, normal(message.flags)) for unique, message in listing.messages.items()}
+        return replace(listing, messages=messages, letters=letters)
+
+    def names_elsewhere(self, mailboxes: Iterable[MailboxName]) -> tuple[frozenset[UniqueName], bool]:
+        """The unique names in mailboxes that are not planned for, and whether all of them could be listed."""
+        names: set[UniqueName] = set()
+        complete = True
+        for mailbox in mailboxes:
+            try:
+                listing = self.store.scan(mailbox, {})
+            except MailboxError:
+                complete = False
+            else:
+                names.update(listing.messages)
+                complete &= listing.complete or listing.missing
+        return frozenset(names), complete
+
+    def evidence(self, observations: Sequence[Observation]) -> Evidence:
+        """Read what matching wants to know. A file or message that vanishes meanwhile is left out."""
+        files: dict[tuple[MailboxName, UniqueName], Fingerprint] = {}
+        for mailbox, name in sorted(wanted_files(observations)):
+            try:
+                files[mailbox, name] = self.store.fingerprint(mailbox, name)
+            except VanishedError:
+                continue
+        wanted: dict[MailboxName, list[Uid]] = defaultdict(list)
+        for mailbox, uid in sorted(wanted_headers(observations, files)):
+            wanted[mailbox].append(uid)
+        read = self.crew.each(lambda server, item: server.headers(*item), wanted.items())
+        headers = {
+            (mailbox, uid): header for mailbox, found in zip(wanted, read, strict=True) for uid, header in found.items()
+        }
+        return Evidence(files, headers)
