@@ -1,0 +1,101 @@
+"""Printing: standard error for people, standard output for results.
+
+Every text passes through `escape`, since any of it may come from a server. A reader that went away, a full disk or a
+closed stream must not stop a pass half-way, so failing to print is remembered and never raised.
+"""
+
+import os
+import re
+import sys
+from typing import Any, Final, Literal, TextIO
+
+Style = Literal["error", "warning", "plain"]
+
+_COLOURS: Final = {"error": "\x1b[31m", "warning": "\x1b[33m", "plain": ""}
+_RESET: Final = "\x1b[0m"
+
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # C0, DEL and C1: escape sequences, line breaks, tabs
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional marks, embeddings, overrides and isolates
+    "\u2028\u2029\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # separators, and what shows nothing
+    "\ud800-\udfff]"  # bytes that are not UTF-8
+)
+
+
+def escape(text: str) -> str:
+    r"""The text with everything that could steer a terminal, or make a second line, written as `\xNN` or `\uNNNN`."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+class Output:
+    """Where a command prints. `verbosity` is -1 with `-q`, 1 with `-v`, else 0."""
+
+    def __init__(self, verbosity: int = 0) -> None:
+        self.verbosity = verbosity
+        self.failed = False
+        """A result could not be written although somebody was reading."""
+
+    def result(self, line: str) -> None:
+        """One line of what was asked for."""
+        self._write(sys.stdout, f"{escape(line)}\n")
+
+    def json(self, document: dict[str, Any]) -> None:
+        """The one JSON document."""
+        from json import dumps  # noqa: PLC0415 - only `--json` pays for it
+
+        self._write(sys.stdout, f"{dumps(document, indent=1)}\n")
+
+    def say(self, line: str, style: Style = "plain", *, least: int = 0) -> None:
+        """One line for the person, shown if the verbosity is at least `least`."""
+        if self.verbosity >= least:
+            self._write(sys.stderr, self._painted(escape(line), style))
+
+    def error(self, line: str) -> None:
+        """What went wrong: shown even with `-q`."""
+        self.say(f"syncer: {line}", "error", least=-1)
+
+    def close(self) -> None:
+        """Write out what is still buffered."""
+        self._write(sys.stdout, "")
+        self._write(sys.stderr, "")
+
+    def _painted(self, line: str, style: Style) -> str:
+        colour = _COLOURS[style] if on_terminal(sys.stderr) and not os.environ.get("NO_COLOR") else ""
+        return f"{colour}{line}{_RESET}\n" if colour else f"{line}\n"
+
+    def _write(self, stream: TextIO | None, text: str) -> None:
+        if stream is None:  # Python's word for a stream that was closed before it started
+            return
+        try:
+            stream.write(text)
+            stream.flush()
+        except OSError as error:
+            self.failed |= stream is sys.stdout and not isinstance(error, BrokenPipeError)
+            _point_nowhere(stream)
+
+
+def on_terminal(stream: TextIO | None) -> bool:
+    """Whether the stream is a terminal that can do more than print lines."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def prepare_streams() -> None:
+    """Make printing safe whatever the locale and whoever started us."""
+    for descriptor in range(3):
+        # A closed one would be given to the next file or socket, which whatever prints would then write into.
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _point_nowhere(stream: TextIO) -> None:
+    """Let what is buffered, and what is still to come, go nowhere, so that leaving does not fail either."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, stream.fileno())
+    finally:
+        os.close(nowhere)

@@ -1,0 +1,94 @@
+"""Ctrl-C and SIGTERM.
+
+A command without a pass is left at once: SIGINT raises KeyboardInterrupt, the others raise `Terminated`. A pass is
+asked to stop through an event and ends cleanly; a second signal leaves at once, which a pass has to survive anyway.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+_TERMINATING: Final = (signal.SIGTERM, signal.SIGHUP)
+_SHOW_CURSOR: Final = b"\x1b[?25h"
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP. Like KeyboardInterrupt not an Exception, so that nothing takes it for a failure."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.status = 128 + number
+
+
+class Stop:
+    """What a signal asked of a pass."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.status: int | None = None
+        """The exit status that the first signal asks for; set before the event is."""
+
+
+def leave_on_signals() -> None:
+    """Make SIGTERM and SIGHUP raise `Terminated` in the main thread, as SIGINT raises KeyboardInterrupt."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise Terminated(number)
+
+    for number in _heeded(*_TERMINATING):
+        signal.signal(number, leave)
+
+
+@contextmanager
+def stop_on_signals(notify: Callable[[], None]) -> Iterator[Stop]:
+    """Turn the first signal into `Stop.event` and call `notify`; the second signal leaves at once.
+
+    A handler runs between any two instructions of the main thread, perhaps inside the event's own lock, so it must
+    not set the event: Python writes the number into a pipe, and a thread that reads it does. Main thread only.
+    """
+    stop = Stop()
+    seen: list[int] = []
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if seen:
+            try:
+                if sys.stderr is not None and sys.stderr.isatty():
+                    os.write(2, _SHOW_CURSOR)
+            finally:
+                os._exit(128 + number)
+        seen.append(number)
+
+    def wait() -> None:
+        if number := os.read(reader, 1)[0]:
+            stop.status = 128 + number
+            stop.event.set()
+            notify()
+
+    thread = threading.Thread(target=wait, name="signals", daemon=True)
+    thread.start()
+    before = [(number, signal.getsignal(number)) for number in _heeded(signal.SIGINT, *_TERMINATING)]
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number, _ in before:
+        signal.signal(number, note)
+    try:
+        yield stop
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup)
+        os.write(writer, b"\0")
+        thread.join()
+        os.close(reader)
+        os.close(writer)
+
+
+def _heeded(*numbers: signal.Signals) -> list[signal.Signals]:
+    """Those that whoever started us did not ask to be ignored, as nohup does."""
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]

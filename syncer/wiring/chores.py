@@ -1,0 +1,148 @@
+"""What the smaller commands do.
+
+Check an account, and list, create, rename and delete mailboxes on both sides at once.
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from syncer.config import Account, Config
+from syncer.errors import AccountError, SyncerError
+from syncer.imap.mailbox import ImapServer
+from syncer.index import read_index
+from syncer.maildir.store import MaildirStore
+from syncer.reconcile.identity import MailboxName
+from syncer.report import CheckLine, MailboxLine
+from syncer.wiring.parts import connector_for, opened
+from syncer.wiring.status import Files
+
+USEFUL = ("UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "LIST-STATUS", "IDLE", "NOTIFY", "OBJECTID", "COMPRESS=DEFLATE")
+"""The capabilities that make a difference here, the weightiest first."""
+
+
+def check_account(config: Config, account: Account) -> Iterator[CheckLine]:
+    """Look at the index, the Maildir and the server, changing nothing; one line for each thing."""
+    yield _check_index(config, account)
+    yield _check_maildir(config, account)
+    try:
+        server = connector_for(account, threading.Event())()
+    except AccountError as error:
+        yield CheckLine("server", ok=False, detail=str(error), kind="connect")
+        return
+    try:
+        yield from _check_server(account, server)
+    finally:
+        server.close()
+
+
+def _check_index(config: Config, account: Account) -> CheckLine:
+    path = Files.of(config, account).index
+    try:
+        snapshot = read_index(path)
+    except SyncerError as error:
+        return CheckLine("index", ok=False, detail=str(error))
+    if snapshot is None:
+        return CheckLine("index", ok=True, detail="none yet; the first sync makes it")
+    failed = [mailbox.name for mailbox in snapshot.mailboxes if mailbox.error]
+    detail = f"{path}: {snapshot.pairs} messages in {len(snapshot.mailboxes)} mailboxes"
+    advice = f"the last sync had trouble with {', '.join(failed[:5])}: see syncer status" if failed else None
+    return CheckLine("index", ok=True, detail=detail, advice=advice)
+
+
+def _check_maildir(config: Config, account: Account) -> CheckLine:
+    root = account.maildir
+    files = Files.of(config, account)
+    snapshot = read_index(files.index)
+    known = snapshot.store_id if snapshot else None
+    if known is None and not root.exists():
+        return CheckLine("Maildir", ok=True, detail=f"{root} is not there yet; the first sync makes it")
+    try:
+        store = MaildirStore.open(str(root), account.layout, str(files.attic), known, read_only=True)
+    except SyncerError as error:
+        return CheckLine("Maildir", ok=False, detail=str(error))
+    try:
+        mailboxes = store.mailboxes()
+        problems = store.problems
+    finally:
+        store.close()
+    if not os.access(root, os.W_OK | os.X_OK):
+        advice = "make it writable for you, or use direction = push"
+        return CheckLine("Maildir", ok=False, detail=f"{root} cannot be written to", advice=advice)
+    return CheckLine(
+        "Maildir", ok=True, detail=f"{root}: {len(mailboxes)} mailboxes", advice="; ".join(problems) or None
+    )
+
+
+def _check_server(account: Account, server: ImapServer) -> Iterator[CheckLine]:
+    detail = f"logged in to {account.host}:{account.port} as {account.user}"
+    advice = "the connection is not encrypted" if account.tls == "off" else None
+    yield CheckLine("server", ok=True, detail=detail, advice=advice, kind="connect")
+    have = [name for name in USEFUL if name in server.capabilities]
+    lacks = None
+    if "UIDPLUS" not in server.capabilities:
+        lacks = r"without UIDPLUS a message deleted here is only marked \Deleted on the server"
+    yield CheckLine("capabilities", ok=True, detail=" ".join(have) or "none of the useful ones", advice=lacks)
+    listed = server.mailboxes()
+    left_out = [mailbox.name for mailbox in listed if not account.wants(mailbox.name)]
+    detail = f"{len(listed)} on the server" + (f", {len(left_out)} left out by the configuration" if left_out else "")
+    yield CheckLine("mailboxes", ok=True, detail=detail, kind="connect")
+
+
+def mailbox_list(config: Config, account: Account) -> Sequence[MailboxLine]:
+    """Every mailbox of either side, and how many messages the index pairs in it."""
+    snapshot = read_index(Files.of(config, account).index)
+    known = {mailbox.name: mailbox.pairs for mailbox in snapshot.mailboxes} if snapshot else {}
+    local: set[MailboxName] = set()
+    if account.maildir.exists():
+        attic = str(Files.of(config, account).attic)
+        store_id = snapshot.store_id if snapshot else None
+        store = MaildirStore.open(str(account.maildir), account.layout, attic, store_id, read_only=True)
+        try:
+            local = set(store.mailboxes())
+        finally:
+            store.close()
+    with closing(connector_for(account, threading.Event())()) as server:
+        listed = [mailbox.name for mailbox in server.mailboxes()]
+    names = [*listed, *sorted(local.difference(listed))]
+    return [MailboxLine(name, name in listed, name in local, known.get(name)) for name in names]
+
+
+def mailbox_count(config: Config, account: Account, name: MailboxName) -> tuple[int | None, int | None]:
+    """How many messages are in the mailbox on the server and in the Maildir; None where it does not exist."""
+    with opened(config, account, stop=threading.Event(), read_only=True) as workshop:
+        listing = workshop.store.scan(name, {})
+        here = None if listing.missing else len(listing.messages)
+    with closing(connector_for(account, threading.Event())()) as server:
+        there = len(server.listing(name).flags) if server.exists(name) else None
+    return there, here
+
+
+def mailbox_create(config: Config, account: Account, name: MailboxName) -> None:
+    """Create it on the server, then in the Maildir."""
+    with opened(config, account, stop=threading.Event()) as workshop:
+        with closing(connector_for(account, threading.Event())()) as server:
+            server.create(name)
+        workshop.store.create(name)
+        workshop.index.add_mailbox(name)
+
+
+def mailbox_rename(config: Config, account: Account, old: MailboxName, new: MailboxName) -> None:
+    """Rename it, and those below it, on the server, then in the Maildir, then in the index."""
+    with opened(config, account, stop=threading.Event()) as workshop:
+        with closing(connector_for(account, threading.Event())()) as server:
+            server.rename(old, new)
+        if old in workshop.store.mailboxes():
+            workshop.store.rename(old, new)
+        workshop.index.rename_mailbox(old, new)
+
+
+def mailbox_delete(config: Config, account: Account, name: MailboxName) -> None:
+    """Delete it on the server; in the Maildir its messages go to the attic."""
+    with opened(config, account, stop=threading.Event()) as workshop:
+        with closing(connector_for(account, threading.Event())()) as server:
+            server.delete(name)
+        if name in workshop.store.mailboxes():
+            workshop.store.delete(name)
+        workshop.index.forget_mailbox(name)

@@ -1,0 +1,100 @@
+"""Opens what an account consists of: its index, its Maildir and its connections."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from syncer.config import Account, Config
+from syncer.errors import LockedError
+from syncer.imap.auth import Password
+from syncer.imap.connection import ServerSettings, connect
+from syncer.imap.mailbox import ImapServer
+from syncer.index import open_index
+from syncer.maildir.store import MaildirStore
+from syncer.passwords import resolve_password
+from syncer.ports import Index
+from syncer.wiring.status import Files
+
+LOCK_SECONDS = 0.5
+"""How often a run that waits for another looks whether it should still wait."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What a pass works with; closed on leaving `opened`."""
+
+    index: Index
+    store: MaildirStore
+
+
+@contextmanager
+def opened(
+    config: Config, account: Account, *, stop: threading.Event, wait: bool = False, read_only: bool = False
+) -> Iterator[Workshop]:
+    """Open index and Maildir, which keeps every other run out of this account.
+
+    Raises:
+        LockedError: another run works on the account.
+        RefusedError: the Maildir is not the one that the index knows.
+        AccountError: one of them cannot be used.
+    """
+    files = Files.of(config, account)
+    with ExitStack() as stack:
+        index = _patiently(lambda: open_index(files.index, account.name), stop, wait=wait)
+        stack.callback(index.close)
+        known = index.store_id
+
+        def open_store() -> MaildirStore:
+            return MaildirStore.open(str(account.maildir), account.layout, str(files.attic), known, read_only=read_only)
+
+        store = _patiently(open_store, stop, wait=wait)
+        stack.callback(store.close)
+        if known is None and not read_only:
+            index.bind(store.store_id)
+        yield Workshop(index, store)
+
+
+def connector_for(account: Account, stop: threading.Event) -> Callable[[], ImapServer]:
+    """What opens a connection. The password is asked for once, when it is first needed."""
+    lock = threading.Lock()
+    kept: list[ServerSettings] = []
+
+    def settings() -> ServerSettings:
+        with lock:
+            if not kept:
+                kept.append(_server_settings(account, Password(resolve_password(account).reveal())))
+            return kept[0]
+
+    def pause(seconds: float) -> None:
+        stop.wait(seconds)
+
+    return lambda: connect(settings(), sleep=pause)
+
+
+def _patiently(open_it: Callable[[], T], stop: threading.Event, *, wait: bool) -> T:
+    """Not blocked in the kernel: a person who waits may also want to stop."""
+    while True:
+        try:
+            return open_it()
+        except LockedError:
+            if not wait or stop.wait(LOCK_SECONDS):
+                raise
+
+
+def _server_settings(account: Account, password: Password) -> ServerSettings:
+    return ServerSettings(
+        account=account.name,
+        host=account.host,
+        port=account.port,
+        tls=account.tls,
+        user=account.user,
+        password=password,
+        tls_ca_file=str(account.tls_ca_file) if account.tls_ca_file else None,
+        tls_fingerprint=account.tls_fingerprint,
+        read_seconds=account.timeout,
+        allow_insecure=account.allow_insecure,
+    )

@@ -1,0 +1,111 @@
+"""A pass over every account, side by side. An account that fails, for whatever reason, is a line in the report."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncer.config import Account, Config
+from syncer.crew import Crew
+from syncer.engine import Order, Pass
+from syncer.errors import SyncerError
+from syncer.imap.retry import sessions
+from syncer.ports import Progress
+from syncer.reconcile.guards import Limits
+from syncer.reconcile.policy import Policy
+from syncer.report import AccountReport, Report, SyncOptions, Target
+from syncer.wiring.parts import Workshop, connector_for, opened
+from syncer.wiring.status import Files
+
+logger = logging.getLogger(__name__)
+
+ACCOUNTS_AT_ONCE = 8
+
+
+def sync_accounts(
+    config: Config, targets: Sequence[Target], options: SyncOptions, progress: Progress, stop: threading.Event
+) -> Report:
+    """One pass over everything that `targets` names, or over everything; setting `stop` ends it cleanly."""
+    run = _Run(config, options, progress, stop)
+    chosen: dict[str, list[Target]] = {}
+    for target in targets or [Target(account.name) for account in config.accounts]:
+        chosen.setdefault(target.account, []).append(target)
+    accounts = [account for account in config.accounts if account.name in chosen]
+    with ThreadPoolExecutor(min(ACCOUNTS_AT_ONCE, len(accounts) or 1), thread_name_prefix="account") as pool:
+        work = [pool.submit(run.account, account, chosen[account.name]) for account in accounts]
+        try:
+            return Report([future.result() for future in work], dry_run=options.dry_run)
+        except BaseException:
+            stop.set()
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    config: Config
+    options: SyncOptions
+    progress: Progress
+    stop: threading.Event
+
+    def account(self, account: Account, targets: Sequence[Target]) -> AccountReport:
+        """The edge of an account: whatever goes wrong inside ends here."""
+        report = AccountReport(account.name)
+        began = time.monotonic()
+        try:
+            self._sync(account, targets, report)
+        except SyncerError as error:
+            report.fail(error)
+        except Exception as error:  # a fault of ours in one account must not stop another
+            logger.exception("account %s: internal error", account.name)
+            report.fail(error)
+            report.error = f"internal error, please report it: {type(error).__name__}: {error}"
+        report.seconds = time.monotonic() - began
+        return report
+
+    def _sync(self, account: Account, targets: Sequence[Target], report: AccountReport) -> None:
+        options = self.options
+        mailboxes = {target.mailbox for target in targets}
+        with opened(self.config, account, stop=self.stop, wait=options.wait, read_only=options.dry_run) as workshop:
+            for mailbox in [None] if None in mailboxes else sorted(mailboxes, key=str):
+                order = Order(
+                    account.name,
+                    _policy(account, options),
+                    account.wants,
+                    _way_on(Files.of(self.config, account).index),
+                    mailbox,
+                    options.dry_run,
+                )
+                self._pass(order, account, workshop, report)
+            if not options.dry_run:
+                workshop.store.purge_attic(account.keep_deleted, time.time())
+
+    def _pass(self, order: Order, account: Account, workshop: Workshop, report: AccountReport) -> None:
+        connect = connector_for(account, self.stop)
+        for attempt in sessions(self.stop):
+            with attempt, Crew(connect, account.connections, self.stop) as crew:
+                one = Pass(order, crew, workshop.store, workshop.index, report, self.progress, _now, self.stop)
+                one.run()
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+def _policy(account: Account, options: SyncOptions) -> Policy:
+    return Policy(
+        direction=account.direction,
+        on_local_delete=account.on_local_delete,
+        mailbox_changes=account.mailbox_changes,
+        limits=Limits(account.max_delete, options.allow_delete),
+        restore=options.restore,
+    )
+
+
+def _way_on(index: Path) -> str:
+    return (
+        "If the mailbox was rebuilt or restored on purpose, remove the index "
+        f"{index} and sync again: both sides are then compared by content and nothing is deleted"
+    )
