@@ -111,7 +111,9 @@ class Executor:
         for trash, group in expunges.items():
             for batch in _batches(group, BATCH_MESSAGES):
                 self._expunge(server, here.mailbox, trash, batch)
-        self.index.forget(here.mailbox, [a.uid for a in actions if isinstance(a, Forget)])
+        forgotten = [action.uid for action in actions if isinstance(action, Forget)]
+        self.index.forget(here.mailbox, forgotten)
+        self.look_again |= bool(_left_on_a_side(here).intersection(forgotten))
         for action in actions:
             if isinstance(action, MailboxAction):
                 self.arrange(server, action)
@@ -335,6 +337,15 @@ def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+def _left_on_a_side(here: Observation) -> set[Uid]:
+    """Messages of which a copy is left; once forgotten, it is new to the other side."""
+    return {
+        pair.uid
+        for pair in here.pairs
+        if pair.state is PairState.BOTH and not (pair.uid in here.server.gone and pair.name in here.local.gone)
+    }
 
 
 K = TypeVar("K")

@@ -68,13 +68,13 @@ def hold_deletions(
         planned = sum(_count(found) for found in deletions.values())
         present = sum(total for total, _ in totals.values())
         lately = sum(before for _, before in totals.values())
-        everywhere = _excessive(planned, present, lately, limits.max_delete) if len(observations) > 1 else None
+        everywhere = None
+        if len(observations) > 1:
+            everywhere = _excessive((planned, present, lately), side, "account", limits.max_delete)
         for mailbox, found in deletions.items():
             if not found:
                 continue
-            reason = _excessive(_count(found), *totals[mailbox], limits.max_delete)
-            if reason is None and everywhere is not None:
-                reason = f"{everywhere} over all mailboxes of the account"
+            reason = _excessive((_count(found), *totals[mailbox]), side, "mailbox", limits.max_delete) or everywhere
             if reason is not None:
                 holds.append(Hold(mailbox, side, found, reason))
     held = {id(action) for hold in holds for action in hold.actions}
@@ -98,14 +98,19 @@ def _count(deletions: Iterable[Deletion]) -> int:
     return sum(action.messages if isinstance(action, DeleteMailbox) else 1 for action in deletions)
 
 
-def _excessive(planned: int, present: int, lately: int, max_delete: float) -> str | None:
-    """Why deleting `planned` of `present` messages, after `lately`, is too much; None if it is not."""
+def _excessive(count: tuple[int, int, int], side: Side, scope: str, max_delete: float) -> str | None:
+    """Why deleting so many on `side` is too much; None if it is not.
+
+    `count` is how many are planned, how many there are, and how many were deleted in the last day.
+    """
+    planned, present, lately = count
     deleted, total = planned + lately, present + lately
-    since = " within a day" if lately else ""
+    place = "from the Maildir" if side == "server" else "from the server"
+    gone = f"messages of the {scope} are gone {place}" + (" within a day" if lately else "")
     if not planned:
         return None
     if total >= SMALL and deleted >= total:
-        return f"all {total} messages would be deleted{since}"
+        return f"all {total} {gone}"
     if total >= LARGE and deleted > max_delete * total:
-        return f"{deleted} of {total} messages would be deleted{since}, more than max_delete = {max_delete:g} allows"
+        return f"{deleted} of {total} {gone}, more than max_delete = {max_delete:g} allows"
     return None

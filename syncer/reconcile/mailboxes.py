@@ -73,7 +73,8 @@ def _gone_from_server(here: Observation, policy: Policy) -> tuple[list[Action], 
     both = [pair for pair in here.pairs if pair.state is PairState.BOTH]
     only_here = len(here.local.new) + sum(pair.state is PairState.LOCAL_ONLY for pair in here.pairs)
     actions: list[Action] = []
-    if policy.mailbox_changes == "all" and policy.to_local and mailbox != INBOX:
+    propagated = policy.mailbox_changes == "all" and not policy.restore
+    if propagated and policy.to_local and mailbox != INBOX:
         reason = "the mailbox was deleted on the server"
         if not only_here:
             return [DeleteMailbox(mailbox=mailbox, reason=reason, side="local", messages=len(both))], []
@@ -90,7 +91,8 @@ def _gone_from_maildir(here: Observation, policy: Policy) -> tuple[list[Action],
     only_there = len(here.server.new) + sum(pair.state is PairState.SERVER_ONLY for pair in here.pairs)
     create = CreateMailbox(mailbox=mailbox, reason="missing in the Maildir", side="local")
     deletable = policy.to_server and here.server.writable and policy.on_local_delete == "expunge"
-    if policy.mailbox_changes == "all" and deletable and mailbox != INBOX and not here.server.unproven:
+    propagated = policy.mailbox_changes == "all" and not policy.restore
+    if propagated and deletable and mailbox != INBOX and not here.server.unproven:
         reason = "the mailbox was deleted in the Maildir"
         if not only_there:
             return [DeleteMailbox(mailbox=mailbox, reason=reason, side="server", messages=len(both))], []

@@ -93,8 +93,17 @@ def plan(
             found, said = _mailbox(observation, policy, strangers, everything_seen=everything_seen)
         actions += found
         notes += [(observation.mailbox, note) for note in said]
+    if policy.restore:
+        actions = [_restored(action) for action in actions]
     kept, holds = hold_deletions(observations, actions, policy.limits)
     return Plan(kept, (), holds, tuple(notes))
+
+
+def _restored(action: Action) -> Action:
+    """Instead of a deletion: forget the pair, so that the copy that is left is new to the other side."""
+    if isinstance(action, Expunge | RemoveLocal):
+        return Forget(mailbox=action.mailbox, reason="to be restored", uid=action.pair.uid)
+    return action
 
 
 def _permitted(matches: Matches, by_name: Mapping[MailboxName, Observation], policy: Policy) -> Matches:

@@ -17,6 +17,8 @@ class Policy:
     r"""The mailbox with the `\Trash` attribute (RFC 6154 section 2), for `on_local_delete = "trash"`."""
     mailbox_changes: Literal["create", "all"] = "create"
     limits: Limits = field(default_factory=Limits)
+    restore: bool = False
+    """What is missing on one side is copied again from the other, instead of deleted there."""
 
     @property
     def to_server(self) -> bool:

@@ -1,0 +1,225 @@
+"""Random histories: one state is made, perturbed on each side, and synchronised; an oracle says what must come out.
+
+Each message may have its flags changed, be moved, or be deleted, independently on both sides, while new messages arrive on
+either. The oracle knows nothing of the planner: it is the table of what a person expects.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+from fakes import Killed, Mortality
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from worlds import World, _subject, octets
+
+from syncer.reconcile.flags import ANSWERED, FLAGGED, SEEN, Flags, merge
+from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
+
+MAILBOXES = [INBOX, MailboxName("Work"), MailboxName("Work/old")]
+FLAGS = [SEEN, FLAGGED, ANSWERED, "todo", "later"]
+
+flag_sets = st.frozensets(st.sampled_from(FLAGS), max_size=3)
+places = st.sampled_from(MAILBOXES)
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What happens to one message on one side."""
+
+    flags: Flags
+    place: MailboxName | None
+    """None is deleted."""
+    new_name: bool = False
+
+
+@dataclass(frozen=True)
+class Life:
+    """One message: how it was, and what each side did to it."""
+
+    place: MailboxName
+    flags: Flags
+    server: Fate
+    local: Fate
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> Life:
+    place, flags = draw(places), draw(flag_sets)
+    fates = []
+    for _ in range(2):
+        fate = draw(st.sampled_from(["stay", "stay", "flags", "flags", "move", "delete"]))
+        there = draw(places) if fate == "move" else None if fate == "delete" else place
+        fates.append(Fate(draw(flag_sets) if fate in {"flags", "move"} else flags, there, draw(st.booleans())))
+    return Life(place, flags, fates[0], fates[1])
+
+
+@st.composite
+def arrivals(draw: st.DrawFn) -> tuple[MailboxName, Flags]:
+    return draw(places), draw(flag_sets)
+
+
+@dataclass(frozen=True)
+class History:
+    lives: list[Life]
+    on_server: list[tuple[MailboxName, Flags]]
+    in_maildir: list[tuple[MailboxName, Flags]]
+    uidplus: bool
+    atomic_move: bool
+    email_ids: bool
+
+
+histories = st.builds(
+    History,
+    st.lists(lives(), max_size=6),
+    st.lists(arrivals(), max_size=3),
+    st.lists(arrivals(), max_size=3),
+    st.just(value=True),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+def world_of(history: History) -> World:
+    """Sync the common past, then let both sides act."""
+    world = World()
+    world.server.uidplus, world.server.atomic_move = history.uidplus, history.atomic_move
+    world.server.email_ids = history.email_ids
+    for mailbox in MAILBOXES:
+        world.server.create(mailbox)
+    for number, life in enumerate(history.lives):
+        world.server.deliver(life.place, octets(f"m{number}"), life.flags)
+    world.sync()
+    for number, life in enumerate(history.lives):
+        _act_on_server(world, life, f"m{number}")
+        _act_in_maildir(world, life, f"m{number}")
+    for number, (place, flags) in enumerate(history.on_server):
+        world.server.deliver(place, octets(f"s{number}"), flags)
+    for number, (place, flags) in enumerate(history.in_maildir):
+        world.store.put(place, UniqueName(f"l{number}"), octets(f"l{number}"), flags)
+    return world
+
+
+def _act_on_server(world: World, life: Life, name: str) -> None:
+    box = world.server.mailboxes[life.place]
+    uid = next(uid for uid, message in box.messages.items() if _subject(message.octets) == name)
+    fate = life.server
+    box.messages[uid].flags = fate.flags
+    if fate.place != life.place:
+        message = box.messages.pop(uid)
+        if fate.place is not None:
+            world.server.mailboxes[fate.place].add(message)
+
+
+def _act_in_maildir(world: World, life: Life, name: str) -> None:
+    files = world.store.directories[life.place].files
+    unique = next(unique for unique, file in files.items() if _subject(file.octets) == name)
+    fate = life.local
+    if fate.place == life.place:
+        world.store._assign(world.store.directories[life.place], fate.flags)
+        files[unique].flags = fate.flags
+        return
+    file = files.pop(unique)
+    if fate.place is not None:
+        world.store.put(fate.place, UniqueName(f"x{name}") if fate.new_name else unique, file.octets, fate.flags)
+
+
+def expected(history: History) -> Counter[tuple[str, MailboxName, Flags]]:
+    """What both sides must hold."""
+    result: Counter[tuple[str, MailboxName, Flags]] = Counter()
+    for number, life in enumerate(history.lives):
+        for place, flags in _outcome(life):
+            result[f"m{number}", place, flags] += 1
+    for letter, arrived in (("s", history.on_server), ("l", history.in_maildir)):
+        for number, (place, flags) in enumerate(arrived):
+            result[f"{letter}{number}", place, flags] += 1
+    return result
+
+
+def _outcome(life: Life) -> list[tuple[MailboxName, Flags]]:
+    server, local = life.server, life.local
+    there, here = server.place, local.place
+    # A program that moves a file cannot say keywords in the new place: they stay as they were.
+    local_flags = local.flags if here == life.place else _with_keywords_of(local.flags, life.flags)
+    merged = merge(life.flags, server.flags, local_flags)
+    if there == life.place and here == life.place:
+        return [(life.place, merged)]
+    if there == here:
+        # Both moved it to the same place. The Maildir's letters count there, since both copies are new.
+        return [(here, merge(life.flags, server.flags, local.flags))] if here is not None else []
+    moved = [place for place in (there, here) if place is not None and place != life.place]
+    if not moved:
+        return []
+    if len(moved) == 2:
+        return [(there, server.flags), (here, local.flags)]  # type: ignore[list-item]
+    if there is None or here is None:
+        return [(moved[0], server.flags if here is None else local.flags)]
+    return [(moved[0], merged)]
+
+
+def _with_keywords_of(flags: Flags, base: Flags) -> Flags:
+    spoken = frozenset({SEEN, FLAGGED, ANSWERED})
+    return (flags & spoken) | (base - spoken)
+
+
+def on_server(world: World) -> Counter[tuple[str, MailboxName, Flags]]:
+    return Counter(
+        (_subject(message.octets), mailbox, message.flags)
+        for mailbox, box in world.server.mailboxes.items()
+        for message in box.messages.values()
+    )
+
+
+def in_maildir(world: World) -> Counter[tuple[str, MailboxName, Flags]]:
+    return Counter(
+        (_subject(file.octets), mailbox, file.flags)
+        for mailbox, directory in world.store.directories.items()
+        for file in directory.files.values()
+    )
+
+
+@settings(max_examples=400, deadline=None)
+@given(history=histories)
+def test_both_sides_end_as_a_person_expects(history: History) -> None:
+    world = world_of(history)
+    world.sync()
+    wanted = expected(history)
+    assert on_server(world) == wanted
+    assert in_maildir(world) == wanted
+    report = world.sync()
+    assert (world.planned(), report.mailboxes) == ([], {})
+
+
+@settings(max_examples=300, deadline=None)
+@given(history=histories, at=st.integers(1, 30), before=st.booleans())
+def test_killed_anywhere_they_end_the_same(history: History, at: int, before: bool) -> None:
+    world = world_of(history)
+    world.mortal(Mortality(at, before=before))
+    try:
+        world.sync()
+    except Killed:
+        world.mortal(Mortality())
+        world.sync()
+    wanted = expected(history)
+    assert _without_flags(on_server(world)) == _without_flags(wanted)
+    assert on_server(world) == in_maildir(world)
+    world.sync()
+    assert world.planned() == []
+
+
+def _without_flags(state: Counter[tuple[str, MailboxName, Flags]]) -> Counter[tuple[str, MailboxName]]:
+    result: Counter[tuple[str, MailboxName]] = Counter()
+    for (name, mailbox, _), count in state.items():
+        result[name, mailbox] += count
+    return result
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_two_equal_filled_sides_copy_nothing(seed: int) -> None:
+    world = World()
+    for number in range(10 + seed):
+        world.server.deliver(INBOX, octets(f"m{number}"))
+        world.store.put(INBOX, UniqueName(f"n{number}"), octets(f"m{number}"))
+    report = world.sync()
+    assert not any(mailbox.changed for mailbox in report.mailboxes.values())
+    assert on_server(world) == in_maildir(world)
