@@ -7,6 +7,7 @@ matching wants to know is read. Nothing is changed, and nothing is decided.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from syncer.crew import Crew
 from syncer.errors import MailboxError, MessageError, VanishedError
@@ -18,6 +19,7 @@ from syncer.reconcile.matching import Evidence, wanted_files, wanted_headers
 from syncer.reconcile.observations import (
     Epoch,
     Fingerprint,
+    LocalChanges,
     LocalListing,
     LocalMessage,
     Observation,
@@ -30,6 +32,9 @@ from syncer.reconcile.observations import (
 )
 
 NOWHERE = Epoch(UidValidity(0))
+
+SAMPLE = 3
+"""How many known UIDs are compared with what they were."""
 
 
 @dataclass(slots=True)
@@ -46,6 +51,14 @@ class Look:
     notes: list[tuple[MailboxName, str]] = field(default_factory=list)
     everything_seen: bool = True
     """Every directory of the Maildir was listed completely."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    observation: Observation
+    notes: tuple[str, ...]
+    complete: bool
+    """The directory was listed completely, or does not exist."""
 
 
 @dataclass(slots=True)
@@ -91,7 +104,7 @@ class Observer:
         self.progress.mailboxes(self.account, len(ordered))
         result = Look(places, {mailbox.name: mailbox for mailbox in self.index.mailboxes()}, lately)
 
-        def look_at(server: Server, name: MailboxName) -> Observation | str:
+        def look_at(server: Server, name: MailboxName) -> _Seen | str:
             try:
                 return self._observe(server, name, result)
             except (MailboxError, MessageError) as error:
@@ -103,10 +116,12 @@ class Observer:
             if isinstance(seen, str):
                 result.errors[name] = seen
             else:
-                result.observations.append(seen)
+                result.observations.append(seen.observation)
+                result.notes += [(name, note) for note in seen.notes]
+                result.everything_seen &= seen.complete
         return result
 
-    def _observe(self, server: Server, name: MailboxName, look: Look) -> Observation:
+    def _observe(self, server: Server, name: MailboxName, look: Look) -> _Seen:
         known = look.known.get(name)
         pairs = self.index.pairs(name)
         there = ServerChanges(NOWHERE, missing=True)
@@ -115,11 +130,9 @@ class Observer:
         listing = LocalListing({}, complete=False, missing=True)
         if name in look.places.local:
             listing = self._listing(name, known.mapping if known else {})
-        look.notes += [(name, note) for note in listing.notes]
-        look.everything_seen &= listing.complete or listing.missing
         here = local_changes(listing, pairs)
         own = {message.name: self.store.own_uid(name, there.epoch, message.name) for message in here.new}
-        return observe(
+        observation = observe(
             name,
             there,
             here,
@@ -128,7 +141,29 @@ class Observer:
             intents=self.index.intents(name) if here.new else (),
             own={unique: uid for unique, uid in own.items() if uid is not None},
             deleted_lately={side: look.lately.get((name, side), 0) for side in ("server", "local")},
+            impostor=self._impostor(server, name, there, here, pairs),
         )
+        return _Seen(observation, listing.notes, listing.complete or listing.missing)
+
+    def _impostor(
+        self, server: Server, name: MailboxName, there: ServerChanges, here: LocalChanges, pairs: Sequence[Pair]
+    ) -> Uid | None:
+        """A known UID that is another message now: a server restored from a backup uses UIDs again.
+
+        The highest known UIDs are the ones used again first. Only messages that were downloaded are a proof, since a
+        server may change what is appended. Nothing is asked where nothing is to be done.
+        """
+        idle = not (there.new or there.flags or there.gone or here.new or here.flags or here.gone)
+        if there.missing or idle:
+            return None
+        downloaded = (
+            pair
+            for pair in reversed(pairs)
+            if pair.uid not in there.gone and self.store.own_uid(name, there.epoch, pair.name) == pair.uid
+        )
+        sample = {pair.uid: pair.fingerprint.header for pair in islice(downloaded, SAMPLE)}
+        headers = server.headers(name, tuple(sample))
+        return next((uid for uid, header in headers.items() if header != sample[uid]), None)
 
     def _server(self, server: Server, name: MailboxName, pairs: Sequence[Pair]) -> ServerChanges:
         listing = server.listing(name)

@@ -40,6 +40,14 @@ def epoch_regression(known: Epoch | None, seen: Epoch) -> str | None:
     return None
 
 
+def not_the_same(here: Observation) -> str | None:
+    """Why the mailbox on the server cannot be the one that the index knows, or None if it can."""
+    regression = epoch_regression(here.known, here.server.epoch)
+    if regression is None and here.impostor is not None:
+        return f"UID {here.impostor} is another message than it was"
+    return regression
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much a pass may delete."""

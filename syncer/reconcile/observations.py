@@ -193,6 +193,8 @@ class Observation:
     intents: tuple[Intent, ...] = ()
     own: Mapping[UniqueName, Uid] = field(default_factory=dict)
     """For new names that we made ourselves, in this mailbox and UIDVALIDITY: the UID in the name."""
+    impostor: Uid | None = None
+    """A known UID under which the server has another message than before."""
     deleted_lately: Mapping[str, int] = field(default_factory=dict)
     """How many messages syncs deleted in the last day, by side."""
 

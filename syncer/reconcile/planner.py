@@ -34,7 +34,7 @@ from syncer.reconcile.actions import (
 )
 from syncer.reconcile.agreement import Seen, agree, agree_after_local_move, agree_after_server_move
 from syncer.reconcile.flags import NONE
-from syncer.reconcile.guards import epoch_regression, hold_deletions
+from syncer.reconcile.guards import hold_deletions, not_the_same
 from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.reconcile.mailboxes import vanished
 from syncer.reconcile.matching import Evidence, Matches, Met, MovedFile, MovedMessage, Renamed, match
@@ -49,7 +49,7 @@ def refuse(observations: Iterable[Observation]) -> tuple[tuple[Observation, ...]
     accepted: list[Observation] = []
     refusals: list[Refusal] = []
     for observation in observations:
-        reason = None if observation.server.missing else epoch_regression(observation.known, observation.server.epoch)
+        reason = None if observation.server.missing else not_the_same(observation)
         if reason is None:
             accepted.append(observation)
         else:
