@@ -14,10 +14,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from syncer.errors import ServerRefusedError, VanishedError
+from syncer.errors import MessageError, ServerRefusedError, VanishedError
 from syncer.ports import Appended, Fetched, Index, LocalStore, Outgoing, Progress, Server
 from syncer.reconcile.actions import (
     Action,
@@ -127,10 +128,9 @@ class Executor:
             if action.pair.uid in refused:
                 continue
             if action.to_local:
-                try:
-                    self.store.change_flags(mailbox, action.pair.name, action.to_local)
-                except VanishedError:
-                    self.look_again = True
+                if not self._contained(
+                    report, partial(self.store.change_flags, mailbox, action.pair.name, action.to_local)
+                ):
                     continue
                 report.flags_local += 1
             recorded.append(action.pair)
@@ -210,6 +210,9 @@ class Executor:
             except VanishedError:
                 self.look_again = True
                 continue
+            except MessageError as error:
+                report.problem(f"{action.message.name} not uploaded: {error}")
+                continue
             sent[outgoing.name] = (outgoing, storable(action.message.flags, here.server))
         self.index.announce(mailbox, [Intent(name, here.server.epoch.uidnext) for name in sent])
         pairs: list[Pair] = []
@@ -241,10 +244,10 @@ class Executor:
 
     def _remove(self, mailbox: MailboxName, batch: Sequence[RemoveLocal]) -> None:
         self.checkpoint()
-        for action in batch:
-            self.store.remove(mailbox, action.pair.name)
+        report = self.report.mailbox(mailbox)
+        removed = [a for a in batch if self._contained(report, partial(self.store.remove, mailbox, a.pair.name))]
         self.store.flush(mailbox)
-        self._deleted(mailbox, "local", batch)
+        self._deleted(mailbox, "local", removed)
 
     def _expunge(
         self, server: Server, mailbox: MailboxName, trash: MailboxName | None, batch: Sequence[Expunge]
@@ -273,6 +276,18 @@ class Executor:
         self.index.forget(mailbox, [action.pair.uid for action in batch])
         self._count_deleted(self.report.mailbox(mailbox), side, len(batch))
 
+    def _contained(self, report: MailboxReport, work: Callable[[], None]) -> bool:
+        """Do something to one file; if it fails, that is this message's trouble alone."""
+        try:
+            work()
+        except VanishedError:
+            self.look_again = True
+        except MessageError as error:
+            report.problem(str(error))
+        else:
+            return True
+        return False
+
     @staticmethod
     def _count_deleted(report: MailboxReport, side: str, count: int) -> None:
         if side == "server":
@@ -295,10 +310,9 @@ class Executor:
         pairs: list[Pair] = []
         for uid, new_uid in landed.items():
             action = moves[uid]
-            try:
-                self.store.change_flags(target, action.landed.name, action.to_local)
-            except VanishedError:
-                self.look_again = True
+            if not self._contained(
+                report, partial(self.store.change_flags, target, action.landed.name, action.to_local)
+            ):
                 continue
             pairs.append(replace(action.pair, uid=new_uid, name=action.landed.name, flags=action.agreed))
         self.store.flush(target)
@@ -311,15 +325,15 @@ class Executor:
         self, server: Server, source: MailboxName, target: MailboxName, epoch: Epoch, batch: Sequence[MoveLocal]
     ) -> None:
         self.checkpoint()
+        report = self.report.mailbox(target)
         pairs: list[Pair] = []
         moved: list[Uid] = []
         refused = self._store_flags(server, target, ((a.landed.uid, a.to_server) for a in batch))
         for action in batch:
             name = self.store.unique_name(target, epoch, action.landed)
-            try:
-                self.store.move(source, action.pair.name, target, name, action.to_local)
-            except VanishedError:
-                self.look_again = True
+            if not self._contained(
+                report, partial(self.store.move, source, action.pair.name, target, name, action.to_local)
+            ):
                 continue
             moved.append(action.pair.uid)
             if action.landed.uid in refused:
@@ -330,7 +344,7 @@ class Executor:
         self.store.flush(source)
         self.store.flush(target)
         self.index.move(source, moved, target, pairs)
-        self.report.mailbox(target).moved_local += len(moved)
+        report.moved_local += len(moved)
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

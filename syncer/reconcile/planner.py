@@ -156,7 +156,8 @@ def _renamed(found: Renamed, by_name: Mapping[MailboxName, Observation], policy:
 def _met(found: Met, by_name: Mapping[MailboxName, Observation], policy: Policy) -> Agree:
     here = by_name[found.mailbox]
     seen = Seen(found.before.flags if found.before else NONE, found.server.flags, found.local.flags)
-    result = agree(seen, here.server, here.local.letters, policy)
+    merge_flags = agree_after_local_move if found.before else agree
+    result = merge_flags(seen, here.server, here.local.letters, policy)
     return Agree(
         mailbox=found.mailbox,
         reason="the same message on both sides",

@@ -145,8 +145,7 @@ def _outcome(life: Life) -> list[tuple[MailboxName, Flags]]:
     if there == life.place and here == life.place:
         return [(life.place, merged)]
     if there == here:
-        # Both moved it to the same place. The Maildir's letters count there, since both copies are new.
-        return [(here, merge(life.flags, server.flags, local.flags))] if here is not None else []
+        return [(here, merged)] if here is not None else []
     moved = [place for place in (there, here) if place is not None and place != life.place]
     if not moved:
         return []
