@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from syncer.crew import Crew
 from syncer.errors import AccountError, MailboxError, MessageError, StoppedError
-from syncer.executor import Executor
+from syncer.executor import Bench, Executor
 from syncer.observer import Look, Observer
 from syncer.ports import Index, LocalStore, Progress, Server
 from syncer.reconcile.actions import (
@@ -92,8 +92,9 @@ class Pass:
             self._finish(accepted)
 
     def _executor(self, observer: Observer) -> Executor:
-        return Executor(
-            self.order.account,
+        order = self.order
+        bench = Bench(
+            order.account,
             self.store,
             self.index,
             self.report,
@@ -102,6 +103,7 @@ class Pass:
             self.now,
             self._checkpoint,
         )
+        return Executor(bench)
 
     def _checkpoint(self) -> None:
         if self.stop.is_set():

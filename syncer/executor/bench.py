@@ -1,0 +1,104 @@
+"""What everything that carries out actions works with.
+
+The ports, the report, and what is done in more than one place.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+from syncer.errors import MessageError, ServerRefusedError, VanishedError
+from syncer.ports import Index, LocalStore, Progress, Server
+from syncer.reconcile.actions import Expunge, RemoveLocal, Side
+from syncer.reconcile.flags import FlagDelta, Spelling
+from syncer.reconcile.identity import MailboxName, Uid
+from syncer.report import AccountReport, MailboxReport
+
+BATCH_MESSAGES = 500
+"""Messages that become durable and are recorded together."""
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+
+@dataclass(slots=True)
+class Bench:
+    """The tools of one pass over one account. Used from several threads, in different mailboxes."""
+
+    account: str
+    store: LocalStore
+    index: Index
+    report: AccountReport
+    progress: Progress
+    spelling: Spelling
+    now: Callable[[], int]
+    """Seconds since the epoch."""
+    checkpoint: Callable[[], None]
+    """Called between batches; raises StoppedError to end the pass."""
+    look_again: bool = False
+    """Something cannot be recorded before both sides are looked at once more."""
+
+    def store_flags(self, server: Server, mailbox: MailboxName, deltas: Iterable[tuple[Uid, FlagDelta]]) -> set[Uid]:
+        """One STORE for each distinct delta; returns the UIDs whose flags the server refused to change."""
+        report = self.report.mailbox(mailbox)
+        refused: set[Uid] = set()
+        groups = grouped((item for item in deltas if item[1]), lambda item: item[1])
+        for change, items in groups.items():
+            uids = [uid for uid, _ in items]
+            try:
+                server.store(mailbox, uids, change)
+            except ServerRefusedError as error:
+                refused.update(uids)
+                report.problem(f"flags {change} of {messages(uids)} not stored: {error}")
+            else:
+                report.flags_remote += len(uids)
+        return refused
+
+    def contained(self, report: MailboxReport, work: Callable[[], None]) -> bool:
+        """Do something to one file; if it fails, that is this message's trouble alone."""
+        try:
+            work()
+        except VanishedError:
+            self.look_again = True
+        except MessageError as error:
+            report.problem(str(error))
+        else:
+            return True
+        return False
+
+    def deleted(self, mailbox: MailboxName, side: Side, batch: Sequence[Expunge | RemoveLocal]) -> None:
+        """Record that these were deleted on `side`; only after they were."""
+        self.index.note_deleted(mailbox, side, len(batch), self.now())
+        self.index.forget(mailbox, [action.pair.uid for action in batch])
+        self.count_deleted(mailbox, side, len(batch))
+
+    def count_deleted(self, mailbox: MailboxName, side: Side, count: int) -> None:
+        """Put it into the report."""
+        report = self.report.mailbox(mailbox)
+        if side == "server":
+            report.deleted_remote += count
+        else:
+            report.deleted_local += count
+
+
+def batches(items: Iterable[T], size: int = BATCH_MESSAGES) -> Iterator[list[T]]:
+    """`items` in lists of at most `size`."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """`items` by their key, in the order of their first appearance."""
+    groups: dict[K, list[T]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups
+
+
+def messages(items: Iterable[object]) -> str:
+    """How many there are, in words."""
+    number = len(list(items))
+    return f"{number} message{'' if number == 1 else 's'}"

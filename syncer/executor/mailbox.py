@@ -1,0 +1,141 @@
+"""One mailbox, in the order of effect and record that `syncer.executor` states."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from syncer.errors import ServerRefusedError
+from syncer.executor import moves, transfers
+from syncer.executor.bench import Bench, batches, grouped, messages
+from syncer.ports import Server
+from syncer.reconcile.actions import (
+    Action,
+    Agree,
+    Append,
+    CreateMailbox,
+    DeleteMailbox,
+    Download,
+    Expunge,
+    Forget,
+    ForgetMailbox,
+    MailboxAction,
+    RemoveLocal,
+    RenameMailbox,
+)
+from syncer.reconcile.flags import DELETED
+from syncer.reconcile.identity import MailboxName, Uid
+from syncer.reconcile.observations import Epoch, Observation, Pair, PairState
+
+
+@dataclass(slots=True)
+class Executor:
+    """Carries out the actions of one pass over one account. `mailbox` and `move` may run in several threads."""
+
+    bench: Bench
+
+    @property
+    def look_again(self) -> bool:
+        """Something cannot be recorded before both sides are looked at once more."""
+        return self.bench.look_again
+
+    def arrange(self, server: Server, action: MailboxAction) -> None:
+        """Create, rename, delete or forget one mailbox."""
+        match action:
+            case CreateMailbox(side="server"):
+                server.create(action.mailbox)
+                self.bench.index.add_mailbox(action.mailbox)
+            case CreateMailbox():
+                self.bench.store.create(action.mailbox)
+                self.bench.index.add_mailbox(action.mailbox)
+            case RenameMailbox():
+                (server if action.side == "server" else self.bench.store).rename(action.mailbox, action.new_name)
+                self.bench.index.rename_mailbox(action.mailbox, action.new_name)
+            case DeleteMailbox():
+                (server if action.side == "server" else self.bench.store).delete(action.mailbox)
+                self.bench.index.note_deleted(action.mailbox, action.side, action.messages, self.bench.now())
+                self.bench.index.forget_mailbox(action.mailbox)
+                self.bench.count_deleted(action.mailbox, action.side, action.messages)
+            case ForgetMailbox():
+                self.bench.index.forget_mailbox(action.mailbox)
+
+    def move(self, server: Server, actions: Sequence[Action], epochs: Mapping[MailboxName, Epoch]) -> None:
+        """Follow moves. They touch two mailboxes, so they run alone, before everything else."""
+        moves.follow(self.bench, server, actions, epochs)
+
+    def mailbox(self, server: Server, here: Observation, actions: Sequence[Action]) -> None:
+        """Carry out everything else about one mailbox."""
+        bench = self.bench
+        for agreed in batches(a for a in actions if isinstance(a, Agree)):
+            self._agree(server, here.mailbox, agreed)
+        transfers.download(bench, server, here, [a.message for a in actions if isinstance(a, Download)])
+        for appends in batches(a for a in actions if isinstance(a, Append)):
+            transfers.append(bench, server, here, appends)
+        for removals in batches(a for a in actions if isinstance(a, RemoveLocal)):
+            self._remove(here.mailbox, removals)
+        for trash, expunges in grouped((a for a in actions if isinstance(a, Expunge)), lambda a: a.trash).items():
+            for batch in batches(expunges):
+                self._expunge(server, here.mailbox, trash, batch)
+        forgotten = [action.uid for action in actions if isinstance(action, Forget)]
+        bench.index.forget(here.mailbox, forgotten)
+        bench.look_again |= bool(_left_on_a_side(here).intersection(forgotten))
+        for action in actions:
+            if isinstance(action, MailboxAction):
+                self.arrange(server, action)
+                bench.look_again = True
+
+    def _agree(self, server: Server, mailbox: MailboxName, batch: Sequence[Agree]) -> None:
+        report = self.bench.report.mailbox(mailbox)
+        refused = self.bench.store_flags(server, mailbox, ((a.pair.uid, a.to_server) for a in batch))
+        recorded: list[Pair] = []
+        for action in batch:
+            if action.pair.uid in refused:
+                continue
+            if action.to_local:
+                if not self.bench.contained(
+                    report, partial(self.bench.store.change_flags, mailbox, action.pair.name, action.to_local)
+                ):
+                    continue
+                report.flags_local += 1
+            recorded.append(action.pair)
+        self.bench.store.flush(mailbox)
+        self.bench.index.record(mailbox, recorded)
+
+    def _remove(self, mailbox: MailboxName, batch: Sequence[RemoveLocal]) -> None:
+        self.bench.checkpoint()
+        report = self.bench.report.mailbox(mailbox)
+        removed = [
+            a for a in batch if self.bench.contained(report, partial(self.bench.store.remove, mailbox, a.pair.name))
+        ]
+        self.bench.store.flush(mailbox)
+        self.bench.deleted(mailbox, "local", removed)
+
+    def _expunge(
+        self, server: Server, mailbox: MailboxName, trash: MailboxName | None, batch: Sequence[Expunge]
+    ) -> None:
+        self.bench.checkpoint()
+        uids = [action.pair.uid for action in batch]
+        try:
+            if trash is not None:
+                server.move(mailbox, uids, trash)
+                gone = True
+            else:
+                gone = server.expunge(mailbox, uids)
+        except ServerRefusedError as error:
+            problem = f"{messages(uids)} deleted here not expunged on the server: {error}"
+            self.bench.report.mailbox(mailbox).problem(problem)
+            return
+        if gone:
+            self.bench.deleted(mailbox, "server", batch)
+            return
+        marked = [replace(a.pair, flags=a.pair.flags | {DELETED}, state=PairState.SERVER_ONLY) for a in batch]
+        self.bench.index.record(mailbox, marked)
+        self.bench.report.mailbox(mailbox).deleted_remote += len(batch)
+
+
+def _left_on_a_side(here: Observation) -> set[Uid]:
+    """Messages of which a copy is left; once forgotten, it is new to the other side."""
+    return {
+        pair.uid
+        for pair in here.pairs
+        if pair.state is PairState.BOTH and not (pair.uid in here.server.gone and pair.name in here.local.gone)
+    }

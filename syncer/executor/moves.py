@@ -1,0 +1,83 @@
+"""Moves between mailboxes: followed on the server for what was moved in the Maildir, and the other way round.
+
+First the effect, then the record, in one transaction for both mailboxes. A move whose new UID the server did not
+tell is not recorded: the next look finds the message on both sides and pairs it by content.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from syncer.errors import ServerRefusedError
+from syncer.executor.bench import Bench, batches, grouped, messages
+from syncer.ports import Server
+from syncer.reconcile.actions import Action, MoveLocal, MoveOnServer
+from syncer.reconcile.identity import MailboxName, Uid
+from syncer.reconcile.observations import Epoch, Pair
+
+MOVE_MESSAGES = 1000
+"""UIDs in one MOVE: what a lost reply leaves to be matched again."""
+
+Route = tuple[MailboxName, MailboxName]
+"""From where, to where."""
+
+
+def follow(bench: Bench, server: Server, actions: Sequence[Action], epochs: Mapping[MailboxName, Epoch]) -> None:
+    """Follow moves. They touch two mailboxes, so they run alone, before everything else."""
+    on_server = grouped((a for a in actions if isinstance(a, MoveOnServer)), lambda a: (a.mailbox, a.target))
+    for route, there in on_server.items():
+        for group in batches(there, MOVE_MESSAGES):
+            _on_server(bench, server, route, group)
+    in_maildir = grouped((a for a in actions if isinstance(a, MoveLocal)), lambda a: (a.mailbox, a.target))
+    for route, here in in_maildir.items():
+        for part in batches(here):
+            _in_maildir(bench, server, route, epochs[route[1]], part)
+
+
+def _on_server(bench: Bench, server: Server, route: Route, batch: Sequence[MoveOnServer]) -> None:
+    source, target = route
+    bench.checkpoint()
+    report = bench.report.mailbox(source)
+    refused = bench.store_flags(server, source, ((a.pair.uid, a.to_server) for a in batch))
+    moves = {action.pair.uid: action for action in batch if action.pair.uid not in refused}
+    try:
+        landed = server.move(source, tuple(moves), target)
+    except ServerRefusedError as error:
+        report.problem(f"{messages(moves)} not moved to {target} on the server: {error}")
+        return
+    pairs: list[Pair] = []
+    for uid, new_uid in landed.items():
+        action = moves[uid]
+        if not bench.contained(report, partial(bench.store.change_flags, target, action.landed.name, action.to_local)):
+            continue
+        pairs.append(replace(action.pair, uid=new_uid, name=action.landed.name, flags=action.agreed))
+    bench.store.flush(target)
+    bench.index.move(source, tuple(landed), target, pairs)
+    report.moved_remote += len(landed)
+    if len(landed) < len(moves):
+        bench.look_again = True
+
+
+def _in_maildir(bench: Bench, server: Server, route: Route, epoch: Epoch, batch: Sequence[MoveLocal]) -> None:
+    source, target = route
+    bench.checkpoint()
+    report = bench.report.mailbox(target)
+    pairs: list[Pair] = []
+    moved: list[Uid] = []
+    refused = bench.store_flags(server, target, ((a.landed.uid, a.to_server) for a in batch))
+    for action in batch:
+        name = bench.store.unique_name(target, epoch, action.landed)
+        if not bench.contained(
+            report, partial(bench.store.move, source, action.pair.name, target, name, action.to_local)
+        ):
+            continue
+        moved.append(action.pair.uid)
+        if action.landed.uid in refused:
+            bench.look_again = True
+            continue
+        fresh = replace(action.pair, uid=action.landed.uid, name=name, flags=action.agreed)
+        pairs.append(replace(fresh, email_id=action.landed.email_id))
+    bench.store.flush(source)
+    bench.store.flush(target)
+    bench.index.move(source, moved, target, pairs)
+    report.moved_local += len(moved)
