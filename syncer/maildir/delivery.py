@@ -1,0 +1,128 @@
+"""A batch of messages on its way into a mailbox.
+
+The order is the promise: every file is written to `tmp/`, then all are made durable, then each becomes visible under
+its name and never over another file, then the directories are made durable. Killed anywhere, what is visible is whole.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Self
+
+from syncer.errors import NoSuchMailboxError
+from syncer.maildir import eol, fsops
+from syncer.maildir.box import CUR, NEW, TMP, Box
+from syncer.maildir.filename import with_delta
+from syncer.maildir.scan import Where
+from syncer.maildir.temporary import remove_stale, temporary_name
+from syncer.reconcile.flags import FlagDelta, Flags
+from syncer.reconcile.identity import UniqueName
+from syncer.reconcile.observations import Fingerprint
+
+_LATEST = 2**33
+
+
+class Batch:
+    """The Delivery port. `check` makes sure that the root is still the one that was opened."""
+
+    def __init__(self, box: Box, check: Callable[[], None], *, sweep: bool) -> None:
+        self._box = box
+        self._check = check
+        self._sweep = sweep
+        self._tmp = os.path.join(box.path, TMP)
+        self._waiting: dict[UniqueName, tuple[bytes, Flags]] = {}
+        self._directory = -1
+
+    def __enter__(self) -> Self:
+        self._check()
+        if not os.path.isdir(self._box.path):
+            raise NoSuchMailboxError(f"{self._box.name}: the mailbox's directory is gone; the next pass looks again")
+        with fsops.explained(f"deliver to {self._box.name}:"):
+            for sub in (TMP, NEW, CUR):
+                fsops.make_directory(os.path.join(self._box.path, sub))
+            if self._sweep:
+                remove_stale(self._box.path)
+            # Opened before anything is written: syncfs reports the errors since then.
+            self._directory = os.open(self._tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._directory)
+        for path, _ in self._waiting.values():
+            with contextlib.suppress(OSError):  # left for the sweep; an error that is under way counts more
+                fsops.unlink(path)
+        self._waiting.clear()
+
+    def add(self, name: UniqueName, flags: Flags, internaldate: int, body: Iterable[bytes]) -> Fingerprint:
+        """Write one message to `tmp/`."""
+        path = temporary_name(self._box.path)
+        try:
+            with fsops.explained(f"write a message of {self._box.name} to"):
+                fingerprint = _write(path, internaldate, _told_apart(body))
+        except _BodyError as failed:
+            raise failed.error from None
+        if name in self._waiting:
+            fsops.unlink_if_there(self._waiting.pop(name)[0])
+        self._waiting[name] = path, flags
+        return fingerprint
+
+    def commit(self) -> None:
+        """Make every file durable, then visible, then the directories durable."""
+        if not self._waiting:
+            return
+        self._check()
+        with fsops.explained(f"deliver to {self._box.name}:"):
+            fsops.flush_files(self._directory, [path for path, _ in self._waiting.values()])
+            mapping = self._box.mapping_for(frozenset().union(*(flags for _, flags in self._waiting.values())))
+            present = self._box.present(self._waiting)
+            infos = {flags: with_delta("", FlagDelta(add=flags), mapping) for _, flags in self._waiting.values()}
+            places: dict[UniqueName, Where] = {}
+            for name, (path, flags) in list(self._waiting.items()):
+                if name in present:
+                    fsops.unlink(path)
+                else:
+                    places[name] = self._publish(path, (NEW if not infos[flags] else CUR, name + infos[flags]))
+                del self._waiting[name]
+            self._box.delivered(places)
+            for sub in sorted({sub for sub, _ in places.values()} | {sub for sub, _ in present.values()}):
+                fsops.fsync_directory(os.path.join(self._box.path, sub))
+        self._check()
+
+    def _publish(self, path: bytes, where: Where) -> Where:
+        try:
+            fsops.publish(path, self._box.path_of(where))
+        except FileExistsError:
+            fsops.unlink(path)
+        return where
+
+
+class _BodyError(Exception):
+    """Carries an OSError of the connection past the explanation of the Maildir's own."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _told_apart(body: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from body
+    except OSError as error:
+        raise _BodyError(error) from error
+
+
+def _write(path: bytes, internaldate: int, body: Iterable[bytes]) -> Fingerprint:
+    fd = fsops.open_new(path)
+    try:
+        fingerprint = eol.write(fd, body)
+        with contextlib.suppress(OSError):  # best effort: not every file system keeps every date
+            fsops.set_mtime(fd, min(max(internaldate, 0), _LATEST))
+    except BaseException:
+        fsops.unlink_if_there(path)
+        raise
+    finally:
+        os.close(fd)
+    return fingerprint

@@ -1,0 +1,57 @@
+"""PURE: what a message's content is recognised by, taken while the octets pass by.
+
+Both digests are over the form the server has (see `Fingerprint`). The header block reaches up to and including the
+first empty line, that is through the first CRLF CRLF; a message that begins with CRLF has the header block CRLF; a
+message without an empty line is all header. That is what `BODY[HEADER]` returns (RFC 9051 section 6.4.5.1).
+"""
+
+import hashlib
+
+from syncer.reconcile.observations import Fingerprint
+
+DIGEST_SIZE = 16
+_EMPTY_LINE = b"\r\n\r\n"
+
+
+class Fingerprinter:
+    """Takes octets in pieces of any size."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._content = hashlib.sha256()
+        self._header = hashlib.sha256()
+        # As if an end of line came before the message: an empty first line then looks like any other empty line.
+        self._before = b"\r\n"
+        self._in_header = True
+
+    def update(self, octets: bytes) -> None:
+        """Take the next octets."""
+        self._size += len(octets)
+        self._content.update(octets)
+        if self._in_header:
+            self._take_header(octets)
+
+    def result(self) -> Fingerprint:
+        """The fingerprint of everything taken so far."""
+        header, content = self._header.digest()[:DIGEST_SIZE], self._content.digest()[:DIGEST_SIZE]
+        return Fingerprint(size=self._size, header=header, content=content)
+
+    def _take_header(self, octets: bytes) -> None:
+        seen = len(self._before)
+        at = (self._before + octets[:3]).find(_EMPTY_LINE)
+        if at < 0:
+            at = octets.find(_EMPTY_LINE)
+            seen = 0
+        if at < 0:
+            self._header.update(octets)
+            self._before = (self._before + octets[-3:])[-3:]
+            return
+        self._header.update(octets[: at + len(_EMPTY_LINE) - seen])
+        self._in_header = False
+
+
+def of_octets(octets: bytes) -> Fingerprint:
+    """The fingerprint of a whole message."""
+    taker = Fingerprinter()
+    taker.update(octets)
+    return taker.result()

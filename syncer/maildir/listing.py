@@ -1,0 +1,69 @@
+"""From a reading of the directories to a LocalListing: names get their flags, doubled names are told apart."""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+
+from syncer.errors import MailboxError, StoreError
+from syncer.maildir import fsops, keywords
+from syncer.maildir.box import Box
+from syncer.maildir.filename import flags_of_info, letters_of
+from syncer.maildir.keywords import Table
+from syncer.maildir.reading import is_same_message
+from syncer.maildir.scan import Reading
+from syncer.reconcile.flags import Flags
+from syncer.reconcile.identity import UniqueName
+from syncer.reconcile.observations import LocalListing, LocalMessage
+
+
+def listed(reading: Reading, table: Table, remembered: Mapping[str, str]) -> LocalListing:
+    """What the reading says, by the letters of `table`."""
+    said: dict[str, Flags] = {}
+    messages = {}
+    for name, (_, file_name) in reading.files.items():
+        info = file_name[len(name) :]
+        flags = said.get(info)
+        if flags is None:
+            flags = said[info] = flags_of_info(info, table.mapping)
+        messages[name] = LocalMessage(name, flags)
+    used = {letter for info in said for letter in letters_of(info)}
+    letters = keywords.letters(table, remembered, used)
+    return LocalListing(messages, reading.complete, letters, dict(table.mapping), tuple(reading.notes))
+
+
+def completed_table(box: Box, remembered: Mapping[str, str], notes: list[str], *, read_only: bool) -> Table:
+    """The mailbox's letters, after its file was completed from the remembered ones."""
+    table = box.table()
+    lacking = keywords.lacking(table, remembered)
+    if not lacking:
+        return table
+    if read_only:
+        return Table({**table.mapping, **lacking}, table.taken | lacking.keys())
+    try:
+        with fsops.explained("complete"):
+            return keywords.extend(box.path, lambda table: keywords.lacking(table, remembered))
+    except (MailboxError, StoreError) as error:
+        notes.append(f"{error}; keywords that it does not list are left alone")
+        return table
+
+
+def separate(box: Box, reading: Reading, *, read_only: bool) -> Iterator[bytes]:
+    """Of two different files of one unique name, make the second a message of its own; yields changed directories."""
+    for name, double in reading.doubles if reading.complete else ():
+        shown = fsops.printable(name)
+        fresh = UniqueName(f"{int(time.time())}.R{secrets.token_hex(12)}.syncer")
+        renamed = (double[0], fresh + double[1][len(name) :])
+        try:
+            if is_same_message(box.path_of(reading.files[name]), box.path_of(double)):
+                reading.notes.append(f"{shown} is there twice; one of the files is passed over")
+            elif read_only:
+                reading.notes.append(f"two different files have the unique name {shown}")
+            else:
+                fsops.rename_new(box.path_of(double), box.path_of(renamed))
+                box.moved(fresh, renamed)
+                reading.files[fresh] = renamed
+                reading.notes.append(f"two different files had the unique name {shown}; one is now {fresh}")
+                yield os.path.join(box.path, double[0])
+        except OSError as error:
+            reading.notes.append(f"two files have the unique name {shown}: {error.strerror}")

@@ -1,0 +1,265 @@
+"""The LocalStore port: one account's Maildir.
+
+What reading it proves is said in `scan`, how messages come in in `delivery`, where they go in `attic`. Here is what is
+done to files that are there already: renamed for their flags, moved, taken away.
+
+Every change is made to the current file, by name: look where it is, rename it from there and never over another file,
+and if it is not there any more look again. Another program that changes flags at the same moment loses nothing.
+Renames are not durable at once: `flush` makes those of a mailbox durable, and must have returned before the index
+records them.
+"""
+
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from syncer.errors import MailboxError, MessageError, NoSuchMailboxError, VanishedError
+from syncer.maildir import filename, fsops, places
+from syncer.maildir.attic import Attic
+from syncer.maildir.box import CUR, NEW, Box
+from syncer.maildir.delivery import Batch
+from syncer.maildir.layout import Layout
+from syncer.maildir.listing import completed_table, listed, separate
+from syncer.maildir.places import Places
+from syncer.maildir.reading import MessageFile, is_same_message
+from syncer.maildir.root import Root
+from syncer.maildir.scan import ATTEMPTS, Where
+from syncer.maildir.transfer import transfer
+from syncer.maildir.unflushed import Unflushed
+from syncer.reconcile.flags import FlagDelta
+from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.observations import Epoch, Fingerprint, LocalListing, ServerMessage
+
+BOXES = 8
+"""Of so many mailboxes we remember where their files are."""
+
+
+class MaildirStore:
+    """The LocalStore port on a real Maildir. Close it when done: it holds a lock."""
+
+    def __init__(self, root: Root, layout: Layout, attic: Attic, *, read_only: bool) -> None:
+        self._root = root
+        self._places = Places(root.path, layout)
+        self._attic = attic
+        self._read_only = read_only
+        self._lock = threading.Lock()
+        self._boxes: OrderedDict[MailboxName, Box] = OrderedDict()
+        self._unflushed = Unflushed()
+        self._swept: set[MailboxName] = set()
+
+    @classmethod
+    def open(
+        cls,
+        root: str,
+        layout: Layout,
+        attic: str,
+        expected_id: str | None,
+        *,
+        read_only: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> "MaildirStore":
+        """Open the Maildir at `root`. `expected_id` is the `store_id` that the index knows, None before the first pass.
+
+        With `read_only`, opening and scanning change nothing on the disk (for a dry run).
+
+        Raises:
+            RefusedError: this is not the Maildir that the index knows, or its disk is not mounted. Nothing was changed.
+            LockedError: another program has it open.
+            StoreError: it cannot be used.
+        """
+        opened = Root.open(os.path.abspath(os.fsencode(root)), expected_id, read_only=read_only)
+        return cls(opened, layout, Attic(os.path.abspath(os.fsencode(attic)), clock), read_only=read_only)
+
+    @property
+    def store_id(self) -> str:
+        """Which Maildir this is; kept in its root."""
+        return self._root.store_id
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What `mailboxes` passed over at its last call, and why."""
+        return self._places.problems
+
+    def close(self) -> None:
+        """Give up the lock."""
+        self._root.close()
+
+    def mailboxes(self) -> tuple[MailboxName, ...]:
+        """Every mailbox, ordered by name with INBOX first.
+
+        One that is missing here is not proved to be gone: `scan` tells.
+        """
+        found = self._places.mailboxes()
+        self._root.check()
+        return found
+
+    def scan(self, mailbox: MailboxName, mapping: Mapping[str, str]) -> LocalListing:
+        """List `new/` and `cur/`."""
+        box = self._box(mailbox)
+        box.remembered = mapping or box.remembered
+        reading = box.read()
+        self._root.check()
+        if reading.missing and not os.path.isdir(os.path.join(box.path, b"tmp")):
+            return LocalListing({}, complete=False, missing=True)
+        self._unflushed.seen(mailbox, reading)
+        with fsops.explained(f"read the keywords of {mailbox}:", MailboxError):
+            table = completed_table(box, mapping, reading.notes, read_only=self._read_only)
+        self._unflushed.changed(mailbox, *separate(box, reading, read_only=self._read_only))
+        return listed(reading, table, mapping)
+
+    def mapping(self, mailbox: MailboxName) -> Mapping[str, str]:
+        """The letters of `dovecot-keywords` as the file says now."""
+        with fsops.explained(f"read the keywords of {mailbox}:", MailboxError):
+            return dict(self._box(mailbox).table().mapping)
+
+    def fingerprint(self, mailbox: MailboxName, name: UniqueName) -> Fingerprint:
+        """Read the file."""
+        return self.outgoing(mailbox, name).fingerprint
+
+    def outgoing(self, mailbox: MailboxName, name: UniqueName) -> MessageFile:
+        """The file as a message to append."""
+        return MessageFile(self._box(mailbox), name)
+
+    @contextmanager
+    def delivery(self, mailbox: MailboxName) -> Iterator[Batch]:
+        """Begin a batch."""
+        with Batch(self._box(mailbox), self._root.check, sweep=mailbox not in self._swept) as batch:
+            self._swept.add(mailbox)
+            yield batch
+
+    def unique_name(self, mailbox: MailboxName, epoch: Epoch, message: ServerMessage) -> UniqueName:
+        """The name under which the message is delivered."""
+        return filename.unique_name(mailbox, epoch.uidvalidity, message.uid, message.internaldate)
+
+    def own_uid(self, mailbox: MailboxName, epoch: Epoch, name: UniqueName) -> Uid | None:
+        """The UID in a name that `unique_name` made."""
+        return filename.own_uid(name, mailbox, epoch.uidvalidity)
+
+    def change_flags(self, mailbox: MailboxName, name: UniqueName, change: FlagDelta) -> None:
+        """Rename from the current name with the delta applied. Durable after `flush`."""
+        if not change:
+            return
+        box = self._box(mailbox)
+        with fsops.explained(f"change the flags of a message of {mailbox}:", MessageError):
+            for _ in range(ATTEMPTS):
+                where = box.find(name)
+                new_name = filename.with_delta(where[1], change, box.mapping_for(change.add))
+                if new_name == where[1]:
+                    return
+                try:
+                    self._rename(box, name, where, (CUR, new_name))
+                except FileNotFoundError:
+                    box.moved(name, None)
+                else:
+                    return
+        raise VanishedError(
+            f"{mailbox}: {fsops.printable(name)} is renamed too often to change its flags; the next pass looks again"
+        )
+
+    def move(
+        self, mailbox: MailboxName, name: UniqueName, target: MailboxName, new_name: UniqueName, change: FlagDelta
+    ) -> None:
+        """Move into another mailbox, durably."""
+        self._root.check()
+        source, destination = self._box(mailbox), self._box(target)
+        if not os.path.isdir(os.path.join(destination.path, CUR)):
+            raise NoSuchMailboxError(f"{target}: there is no such mailbox in the Maildir; {name} stays in {mailbox}")
+        with fsops.explained(f"move a message of {mailbox} to {target}:", MessageError):
+            later = transfer(source, name, destination, new_name, change)
+        self.change_flags(target, new_name, later)
+        self.flush(target)
+
+    def remove(self, mailbox: MailboxName, name: UniqueName) -> None:
+        """Take the file into the attic. Durable after `flush`."""
+        box = self._box(mailbox)
+        with fsops.explained(f"take a message of {mailbox} into the attic:", MessageError):
+            for _ in range(ATTEMPTS):
+                where = box.find_or_prove_gone(name)
+                if where is None:
+                    self._root.check()
+                    return
+                try:
+                    kept = self._attic.keep(mailbox, box.path_of(where))
+                except FileNotFoundError:
+                    continue
+                box.moved(name, None)
+                self._unflushed.changed(mailbox, kept, os.path.join(box.path, where[0]))
+                return
+        raise VanishedError(f"{mailbox}: {fsops.printable(name)} is renamed too often; the next pass looks again")
+
+    def flush(self, mailbox: MailboxName) -> None:
+        """Make everything durable that the index is about to record of the mailbox's files.
+
+        That is every change made here so far, and what other programs wrote shortly before the last scan: a message
+        that was recorded and then lost with the power would look as if the user had deleted it.
+        """
+        with fsops.explained(f"flush {mailbox}:"):
+            self._unflushed.flush(mailbox, self._places.directory(mailbox))
+
+    def create(self, mailbox: MailboxName) -> None:
+        """Make the directories."""
+        self._root.check()
+        with fsops.explained(f"create the mailbox {mailbox}:", MailboxError):
+            self._places.create(mailbox)
+
+    def rename(self, mailbox: MailboxName, new_name: MailboxName) -> None:
+        """Rename the mailbox and those below it. An interrupted renaming is completed by another call."""
+        self._root.check()
+        with self._lock:
+            self._boxes.clear()
+        with fsops.explained(f"rename the mailbox {mailbox}:", MailboxError):
+            self._places.rename(mailbox, new_name)
+
+    def delete(self, mailbox: MailboxName) -> None:
+        """Take every message into the attic, then remove the directories.
+
+        Raises:
+            MailboxError: something else is in them, or comes in meanwhile; that stays.
+        """
+        self._root.check()
+        box = self._box(mailbox)
+        with fsops.explained(f"delete the mailbox {mailbox}:", MailboxError):
+            self._places.insist_deletable(mailbox)
+            for sub in (NEW, CUR):
+                for path in places.messages(os.path.join(box.path, sub)):
+                    self._unflushed.changed(mailbox, self._attic.keep(mailbox, path), os.path.join(box.path, sub))
+            self.flush(mailbox)
+            self._places.remove(mailbox)
+        with self._lock:
+            self._boxes.pop(mailbox, None)
+
+    def purge_attic(self, older_than_seconds: float, now: float) -> int:
+        """Remove what has been in the attic for longer than this, by whole days; returns how many files went."""
+        with fsops.explained("clear the attic:"):
+            return self._attic.purge(older_than_seconds, now)
+
+    def _box(self, mailbox: MailboxName) -> Box:
+        path = self._places.directory(mailbox)
+        with self._lock:
+            box = self._boxes.get(mailbox)
+            if box is None:
+                box = self._boxes[mailbox] = Box(mailbox, path)
+            self._boxes.move_to_end(mailbox)
+            while len(self._boxes) > BOXES:
+                self._boxes.popitem(last=False)
+            return box
+
+    def _rename(self, box: Box, name: UniqueName, where: Where, target: Where) -> None:
+        """Rename a file; FileNotFoundError if it is not there any more."""
+        old, new = box.path_of(where), box.path_of(target)
+        directories = [os.path.join(box.path, CUR), os.path.join(box.path, where[0])]
+        try:
+            fsops.rename_new(old, new)
+        except FileExistsError:
+            # The same message under the very name it should get (see `scan`): one of the two is enough.
+            if not is_same_message(old, new):
+                raise MessageError(
+                    f"{box.name}: two different files have the unique name {fsops.printable(name)}; "
+                    "the next pass makes them two messages"
+                ) from None
+            directories.append(self._attic.keep(box.name, old))
+        box.moved(name, target)
+        self._unflushed.changed(box.name, *directories)

@@ -1,0 +1,34 @@
+"""Our own files in a mailbox's `tmp/`: how they are named, and how leftovers are removed."""
+
+import itertools
+import os
+import re
+import secrets
+import time
+
+from syncer.maildir import fsops
+
+OURS = re.compile(rb"syncer\.[0-9]+\.[0-9a-f]{16}\.[0-9]+")
+STALE_AFTER = 36 * 3600
+"""Seconds after which a file in `tmp/` is left over (Maildir specification, "How is a message delivered?")."""
+
+_RUN = secrets.token_hex(8).encode()
+_COUNT = itertools.count()
+
+
+def temporary_name(directory: bytes) -> bytes:
+    """A path in the `tmp/` of a mailbox's directory that nothing has or had."""
+    return b"%b/tmp/syncer.%d.%b.%d" % (directory, os.getpid(), _RUN, next(_COUNT))
+
+
+def remove_stale(directory: bytes) -> None:
+    """Remove what an interrupted run of ours left in the `tmp/` of a mailbox, once nobody can still be writing it."""
+    with os.scandir(os.path.join(directory, b"tmp")) as entries:
+        for entry in entries:
+            # Not by mtime, which may be the date of the message.
+            if (
+                OURS.fullmatch(entry.name)
+                and entry.is_file(follow_symlinks=False)
+                and time.time() - entry.stat(follow_symlinks=False).st_ctime > STALE_AFTER
+            ):
+                fsops.unlink_if_there(entry.path)

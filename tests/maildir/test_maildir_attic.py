@@ -1,0 +1,165 @@
+"""The attic, and mailboxes as a whole."""
+
+import os
+from pathlib import Path
+
+import pytest
+from stores import LISTS, NOW, ONE, WORK, interfere, no_links, tree
+
+from syncer.errors import MailboxError, NoSuchMailboxError, VanishedError
+from syncer.maildir import attic, fsops
+from syncer.maildir.store import MaildirStore
+from syncer.reconcile.identity import INBOX, MailboxName
+
+# The attic
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_the_attic_keeps_names_by_day_and_mailbox(
+    store: MaildirStore, inbox: Path, tmp_path: Path, copied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fsops.rename_new
+    if copied:
+        monkeypatch.setattr(
+            attic.fsops, "rename_new", lambda one, two: no_links() if b"attic" in two else real(one, two)
+        )
+    for word in (b"first", b"second", b"third"):
+        (inbox / "cur" / "1.one:2,S").write_bytes(word)
+        store.remove(INBOX, ONE)
+    store.flush(INBOX)
+    assert tree(tmp_path / "attic" / "2023-11-14") == {
+        "INBOX/1.one:2,S": b"first",
+        "INBOX/1.one~1:2,S": b"second",
+        "INBOX/1.one~2:2,S": b"third",
+    }
+    assert tree(inbox) == {}
+
+
+def test_a_message_renamed_while_it_is_removed_goes_all_the_same(
+    store: MaildirStore, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inbox / "cur" / "1.one:2,").write_bytes(b"x")
+    interfere(monkeypatch, "rename_new", 1, lambda: (inbox / "cur" / "1.one:2,").rename(inbox / "cur" / "1.one:2,S"))
+    store.remove(INBOX, ONE)
+    assert tree(inbox) == {}
+    assert list(tree(tmp_path / "attic")) == ["2023-11-14/INBOX/1.one:2,S"]
+
+
+def test_a_message_that_cannot_be_proved_gone_is_not_taken_for_removed(store: MaildirStore, inbox: Path) -> None:
+    (inbox / "cur" / "2.link").symlink_to("/nowhere")
+    with pytest.raises(VanishedError, match="was not found"):
+        store.remove(INBOX, ONE)
+
+
+def test_a_message_edited_while_it_is_copied_to_the_attic_stays(
+    store: MaildirStore, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = inbox / "cur" / "1.one:2,"
+    path.write_bytes(b"x")
+    real = fsops.copy
+
+    def edited(source: bytes, target: bytes) -> os.stat_result:
+        found = real(source, target)
+        if path.read_bytes() == b"x":
+            path.write_bytes(b"edited")
+        return found
+
+    monkeypatch.setattr(attic.fsops, "rename_new", no_links)
+    monkeypatch.setattr(attic.fsops, "copy", edited)
+    store.remove(INBOX, ONE)
+    assert tree(inbox) == {}
+    assert sorted(tree(tmp_path / "attic").values()) == [b"edited", b"x"]
+
+
+def test_only_whole_days_are_purged_and_nothing_else(store: MaildirStore, tmp_path: Path) -> None:
+    assert store.purge_attic(0, NOW) == 0
+    for name in ("2023-11-10/INBOX/a", "2023-11-10/Work/Lists/b", "2023-11-11/INBOX/c", "2023-99-99/d", "mine/e"):
+        (tmp_path / "attic" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "attic" / name).write_text("")
+    (tmp_path / "attic" / "2023-11-10" / "link").symlink_to(tmp_path / "Mail")
+    day = 86400
+    # NOW is 2023-11-14 22:13:20.
+    assert store.purge_attic(3 * day, NOW) == 3
+    assert sorted(tree(tmp_path / "attic")) == ["2023-11-11/INBOX/c", "2023-99-99/d", "mine/e"]
+    assert (tmp_path / "Mail" / "INBOX").is_dir()
+
+
+# Mailboxes
+
+
+def test_what_is_not_ours_keeps_a_mailbox_from_being_deleted(store: MaildirStore, tmp_path: Path) -> None:
+    work = tmp_path / "Mail" / "Work"
+    (work / "tmp" / "1.someone.delivers").write_bytes(b"half")
+    (work / "cur" / "1.one:2,").write_bytes(b"x")
+    with pytest.raises(MailboxError, match=r"1.someone.delivers; remove it and try again"):
+        store.delete(WORK)
+    assert set(tree(work)) == {"tmp/1.someone.delivers", "cur/1.one:2,"}
+    (work / "tmp" / "1.someone.delivers").unlink()
+    (work / "notes.txt").write_bytes(b"mine")
+    (work / "dovecot-keywords").write_bytes(b"")
+    with pytest.raises(MailboxError, match=r"notes.txt in it is not known"):
+        store.delete(WORK)
+    assert tree(work) == {"notes.txt": b"mine"}
+    assert set(tree(tmp_path / "attic")) == {"2023-11-14/Work/1.one:2,"}
+    (work / "notes.txt").unlink()
+    store.delete(WORK)
+    assert not work.exists()
+
+
+def test_a_message_that_comes_in_while_its_mailbox_is_deleted_stays(
+    store: MaildirStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "Mail" / "Work"
+    interfere(monkeypatch, "remove_directory", 1, lambda: (work / "cur" / "1.one:2,").write_bytes(b"x"))
+    with pytest.raises(MailboxError, match="something came in meanwhile"):
+        store.delete(WORK)
+    assert set(store.scan(WORK, {}).messages) == {ONE}
+
+
+def test_inbox_is_neither_deleted_nor_renamed(store: MaildirStore) -> None:
+    for refused in (
+        lambda: store.delete(INBOX),
+        lambda: store.rename(INBOX, LISTS),
+        lambda: store.rename(WORK, INBOX),
+        lambda: store.rename(WORK, LISTS),
+    ):
+        with pytest.raises(MailboxError, match="cannot be"):
+            refused()
+
+
+@pytest.mark.parametrize("layout", ["fs", "maildir++"])
+def test_renaming_is_completed_by_another_call_and_replaces_nothing(
+    tmp_path: Path, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MaildirStore.open(str(tmp_path / layout), layout, str(tmp_path / "attic"), None)  # type: ignore[arg-type]
+    other = MailboxName("Other")
+    for name in (WORK, LISTS, other):
+        store.create(name)
+    with pytest.raises(MailboxError, match="exists"):
+        store.rename(WORK, other)
+    real = fsops.rename_new
+    failed = []
+
+    def once(source: bytes, target: bytes) -> None:
+        if source.endswith(b"Work") and not failed:
+            failed.append(source)
+            raise OSError(5, "Input/output error", source)
+        real(source, target)
+
+    monkeypatch.setattr(fsops, "rename_new", once)
+    with pytest.raises(MailboxError, match="disk reports an error"):
+        store.rename(WORK, MailboxName("Job"))
+    for _ in range(2):
+        store.rename(WORK, MailboxName("Job"))
+    assert set(store.mailboxes()) - {INBOX} == {other, "Job", "Job/Lists"}
+    with pytest.raises(NoSuchMailboxError):
+        store.rename(WORK, MailboxName("Nowhere"))
+    store.close()
+
+
+def test_a_file_system_without_capitals_does_not_merge_mailboxes(
+    store: MaildirStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fsops, "make_directory", lambda _: False)
+    with pytest.raises(MailboxError, match="capitals or accents do not count"):
+        store.create(MailboxName("work"))

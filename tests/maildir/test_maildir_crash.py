@@ -1,0 +1,124 @@
+"""Killed at any of the operations that change the disk: what is visible is whole, and doing it again completes it."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from stores import ADD_SEEN, NOW, ONE, TWO, WORK, tree
+
+from syncer.errors import VanishedError
+from syncer.maildir import fsops, scan
+from syncer.maildir.store import MaildirStore
+from syncer.reconcile.flags import FLAGGED, NONE, SEEN, FlagDelta
+from syncer.reconcile.identity import INBOX, UniqueName
+
+THREE, FOUR = UniqueName("3.three"), UniqueName("4.four")
+CONTENT = {name: f"Subject: {name}\n\nbody\n".encode() for name in (ONE, TWO, THREE)}
+CHANGING = [
+    "open_new",
+    "write_all",
+    "write_all_at",
+    "set_mtime",
+    "fsync",
+    "fsync_directory",
+    "flush_files",
+    "publish",
+    "rename_new",
+    "replace",
+    "link",
+    "unlink",
+    "make_directory",
+    "remove_directory",
+]
+
+
+def opened(path: Path) -> MaildirStore:
+    return MaildirStore.open(str(path / "Mail"), "fs", str(path / "attic"), None, clock=lambda: NOW)
+
+
+def work(path: Path) -> None:
+    """A pass as the executor does it; what an earlier one did is not done again."""
+    store = opened(path)
+    store.create(INBOX)
+    store.create(WORK)
+    if not any(THREE in name for name in tree(path / "attic")):
+        with store.delivery(INBOX) as batch:
+            for name, flags in ((ONE, NONE), (TWO, frozenset({SEEN, "todo"})), (THREE, NONE)):
+                if name != TWO or FOUR not in store.scan(WORK, {}).messages:
+                    batch.add(name, flags, 5, [CONTENT[name].replace(b"\n", b"\r\n")])
+            batch.commit()
+    store.scan(INBOX, {"a": "todo", "b": "work"})
+    store.change_flags(INBOX, ONE, ADD_SEEN)
+    try:
+        store.move(INBOX, TWO, WORK, FOUR, FlagDelta(add=frozenset({FLAGGED})))
+    except VanishedError:
+        assert FOUR in store.scan(WORK, {}).messages
+    store.remove(INBOX, THREE)
+    store.flush(INBOX)
+    store.close()
+
+
+def killed_at(number: int, act: Callable[[], None]) -> bool:
+    """Do it in a process of its own that dies just before the operation of this number; False if it lived."""
+    pid = os.fork()
+    if pid == 0:
+        left = number
+
+        def mortal(real: Callable[..., object]) -> Callable[..., object]:
+            def call(*args: object) -> object:
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    os._exit(9)
+                return real(*args)
+
+            return call
+
+        try:
+            for name in CHANGING:
+                setattr(fsops, name, mortal(getattr(fsops, name)))
+            act()
+        except BaseException:  # noqa: BLE001 - the child must never return into pytest
+            os._exit(1)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code in {0, 9}
+    return code == 9
+
+
+def whole(path: Path) -> bool:
+    files = {name: octets for sub in ("Mail", "attic") for name, octets in tree(path / sub).items()}
+    visible = {name: octets for name, octets in files.items() if {"cur", "new"} & set(Path(name).parts)}
+    return all(octets in CONTENT.values() for octets in visible.values())
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_kill_at_any_operation_loses_and_doubles_nothing(
+    tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "TICK_NS", 0)  # nobody else is here, so nothing can hide in a tick
+    if not links:
+        monkeypatch.setattr(fsops, "_rename_noreplace", lambda *_: False)
+    for number in range(0, 200, 1 if links else 2):
+        path = tmp_path / str(number)
+        alive = not killed_at(number, lambda path=path: work(path))  # type: ignore[misc]
+        assert whole(path), number
+        work(path)
+        files = {name: octets for name, octets in tree(path / "Mail").items() if "/tmp/" not in name}
+        del files[".syncer-store"]
+        # A lock that names a dead process holds up nobody; a second name of the marker is never read.
+        files = {name: octets for name, octets in files.items() if not name.endswith(".lock")}
+        files = {name: octets for name, octets in files.items() if links or not name.startswith(".syncer-store.")}
+        assert files == {
+            "INBOX/cur/1.one:2,S": CONTENT[ONE],
+            "INBOX/dovecot-keywords": b"0 todo\n1 work\n",
+            "Work/cur/4.four:2,FSa": CONTENT[TWO],
+            "Work/dovecot-keywords": b"0 todo\n",
+        }, number
+        assert tree(path / "attic") == {"2023-11-14/INBOX/3.three": CONTENT[THREE]}, number
+        if alive:
+            break
+    else:
+        pytest.fail("it never came to its end")
+    assert number > 60
