@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from syncer.crew import Crew
-from syncer.errors import MailboxError, MessageError, VanishedError
+from syncer.errors import MailboxError, MessageError
 from syncer.ports import Index, KnownMailbox, LocalStore, Progress, Server
 from syncer.reconcile.flags import Spelling
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
@@ -202,7 +202,7 @@ class Observer:
         for mailbox, name in sorted(wanted_files(observations)):
             try:
                 files[mailbox, name] = self.store.fingerprint(mailbox, name)
-            except VanishedError:
+            except MessageError:  # not read, not matched
                 continue
         wanted: dict[MailboxName, list[Uid]] = defaultdict(list)
         for mailbox, uid in sorted(wanted_headers(observations, files)):

@@ -196,7 +196,10 @@ class LocalStore(Protocol):
     """The Maildir of one account. May be used from several threads, in different mailboxes."""
 
     def mailboxes(self) -> tuple[MailboxName, ...]:
-        """Every directory with `cur`, `new` and `tmp`, ordered by name with INBOX first."""
+        """Every directory that looks like a mailbox, ordered by name with INBOX first.
+
+        One that is missing here is not proved to be gone: `scan` tells.
+        """
 
     def scan(self, mailbox: MailboxName, mapping: Mapping[str, str]) -> LocalListing:
         """List `new/` and `cur/`. `mapping` is the one of `dovecot-keywords` as last recorded: letter to keyword.
@@ -209,10 +212,10 @@ class LocalStore(Protocol):
         """The letters of `dovecot-keywords` as the file says now."""
 
     def fingerprint(self, mailbox: MailboxName, name: UniqueName) -> Fingerprint:
-        """Read the file. Raises VanishedError."""
+        """Read the file. Raises VanishedError, or MessageError if it cannot be read."""
 
     def outgoing(self, mailbox: MailboxName, name: UniqueName) -> Outgoing:
-        """The file as a message to append. Raises VanishedError."""
+        """The file as a message to append. Raises VanishedError, or MessageError if it cannot be read."""
 
     def delivery(self, mailbox: MailboxName) -> AbstractContextManager[Delivery]:
         """Begin a batch."""
@@ -231,6 +234,7 @@ class LocalStore(Protocol):
 
         Raises:
             VanishedError: no file has this unique name any more.
+            MessageError: it cannot be changed.
         """
 
     def move(
@@ -242,13 +246,22 @@ class LocalStore(Protocol):
 
         Raises:
             VanishedError: no file has this unique name any more.
+            MessageError: it cannot be moved.
         """
 
     def flush(self, mailbox: MailboxName) -> None:
-        """Make the renames and removals done so far in this mailbox durable. Called before they are recorded."""
+        """Make durable what is about to be recorded of this mailbox's files.
+
+        That is every change made here so far, and files that other programs wrote shortly before the last scan.
+        """
 
     def remove(self, mailbox: MailboxName, name: UniqueName) -> None:
-        """Take the file out of the Maildir, into the attic. One that is gone already is no error."""
+        """Take the file out of the Maildir, into the attic. One that is gone already is no error.
+
+        Raises:
+            VanishedError: it was not found, and its absence cannot be proved.
+            MessageError: it cannot be removed.
+        """
 
     def create(self, mailbox: MailboxName) -> None:
         """Make the directories; that they exist already is no error."""

@@ -98,6 +98,7 @@ def append(bench: Bench, server: Server, here: Observation, batch: Sequence[Appe
             elif outcome.refused is not None:
                 settled.append(outcome.name)
     finally:
+        bench.store.flush(mailbox)  # a file whose writer did not flush it must not be lost after it was recorded
         bench.index.record(mailbox, pairs)
         bench.index.settle(mailbox, settled)
 

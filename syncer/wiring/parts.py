@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from syncer.config import Account, Config
-from syncer.errors import LockedError
+from syncer.errors import LockedError, RefusedError
 from syncer.imap.auth import Password
 from syncer.imap.connection import ServerSettings, connect
 from syncer.imap.mailbox import ImapServer
@@ -49,7 +49,11 @@ def opened(
         known = index.store_id
 
         def open_store() -> MaildirStore:
-            return MaildirStore.open(str(account.maildir), account.layout, str(files.attic), known, read_only=read_only)
+            root, attic = str(account.maildir), str(files.attic)
+            try:
+                return MaildirStore.open(root, account.layout, attic, known, read_only=read_only)
+            except RefusedError as error:
+                raise RefusedError(f"{error} (the index is {files.index})") from error
 
         store = _patiently(open_store, stop, wait=wait)
         stack.callback(store.close)
