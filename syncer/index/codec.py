@@ -1,0 +1,96 @@
+"""Values to columns and back: text, flags, letters. Pure.
+
+Text that comes from outside (unique names, mailbox names, the server's words) is stored as bytes in UTF-8 with
+surrogates passed through. That is the one encoding in which every `str` has exactly one spelling in bytes and back,
+those with surrogate escapes for bytes that are not UTF-8 included; `surrogateescape` would merge some of them. What
+never leaves ASCII (JSON) is stored as text.
+
+Flags are stored as a bit for each system flag and the number of a set of keywords. A mailbox has few distinct sets of
+flags, so both directions are remembered.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+
+from syncer.reconcile.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Flags, Spelling, keywords
+
+SYSTEM_BITS: Mapping[str, int] = {SEEN: 1, ANSWERED: 2, FLAGGED: 4, DELETED: 8, DRAFT: 16}
+"""The bit of each system flag in `pair.flags`. Stored: never change one."""
+
+
+def to_bytes(text: str) -> bytes:
+    """`text` as it is stored."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def to_text(stored: bytes) -> str:
+    """What was stored with `to_bytes`."""
+    return stored.decode("utf-8", "surrogatepass")
+
+
+def to_json(value: Mapping[str, str] | list[str]) -> str:
+    """`value` as ASCII; surrogates become escapes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+class FlagCodec:
+    """Flags to (system bits, keyword set id) and back, for one database.
+
+    `unsaved` collects the keyword sets that `encode` numbered and that are not in the database yet. Whoever writes a
+    row with such a number writes them before it in the same transaction, and throws the codec away if that
+    transaction fails: its numbers would otherwise be given out for nothing.
+    """
+
+    def __init__(self, stored: Iterable[tuple[int, str]]) -> None:
+        """Begin with the rows of `keyword_set`, ascending by id."""
+        self.unsaved: list[tuple[int, str]] = []
+        self._next = 1
+        self._spelling = Spelling()
+        self._seen: dict[str, None] = {}
+        self._ids: dict[Flags, int] = {}
+        self._sets: dict[int | None, Flags] = {None: frozenset()}
+        self._encoded: dict[Flags, tuple[int, int | None]] = {}
+        self._decoded: dict[tuple[int, int | None], Flags] = {}
+        for set_id, names in stored:
+            self._remember(set_id, self._spelling.normal(json.loads(names)))
+
+    def keywords(self) -> tuple[str, ...]:
+        """Every keyword there is, in the order in which they were first recorded."""
+        return tuple(self._seen)
+
+    def encode(self, flags: Flags) -> tuple[int, int | None]:
+        """System bits and keyword set id (None: no keywords); a set that is new goes to `unsaved`."""
+        found = self._encoded.get(flags)
+        if found is None:
+            normal = self._spelling.normal(flags)
+            bits = sum(bit for flag, bit in SYSTEM_BITS.items() if flag in normal)
+            found = self._encoded[flags] = bits, self._set_id(keywords(normal))
+        return found
+
+    def decode(self, bits: int, set_id: int | None) -> Flags:
+        """The flags of a row, the same object for the same flags.
+
+        Raises:
+            KeyError: no such keyword set.
+        """
+        found = self._decoded.get((bits, set_id))
+        if found is None:
+            system = frozenset(flag for flag, bit in SYSTEM_BITS.items() if bits & bit)
+            found = self._decoded[bits, set_id] = system | self._sets[set_id]
+        return found
+
+    def _set_id(self, names: Flags) -> int | None:
+        if not names:
+            return None
+        set_id = self._ids.get(names)
+        if set_id is None:
+            set_id = self._next
+            self._remember(set_id, names)
+            self.unsaved.append((set_id, to_json(sorted(names))))
+        return set_id
+
+    def _remember(self, set_id: int, names: Flags) -> None:
+        self._ids[names] = set_id
+        self._sets[set_id] = names
+        self._next = set_id + 1
+        self._seen.update(dict.fromkeys(sorted(names)))

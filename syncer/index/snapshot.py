@@ -1,0 +1,95 @@
+"""The index as others may look at it: read-only, without the lock, while a run works on it, or before the first one.
+
+Uses nothing but the standard library, so that `status` starts at once. The store reads mailboxes with the same
+statement, so both always agree.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from syncer.errors import IndexFileError
+from syncer.index import faults
+from syncer.index.codec import to_text
+from syncer.index.revision import HEAD, connect_read_only, revision_of
+from syncer.ports import KnownMailbox
+from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.reconcile.observations import Epoch
+
+MAILBOXES = """
+    SELECT name, uidvalidity, uidnext, highestmodseq, object_id, mapping, synced_at, error,
+           (SELECT count(*) FROM pair WHERE pair.mailbox_id = mailbox.id)
+    FROM mailbox
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSnapshot:
+    """What the index held at one moment."""
+
+    store_id: str | None
+    mailboxes: tuple[KnownMailbox, ...]
+    """Ordered by name with INBOX first."""
+    intents: int
+    """APPENDs that were announced and whose outcome is not recorded."""
+
+    @property
+    def pairs(self) -> int:
+        """How many messages are known to be on both sides."""
+        return sum(mailbox.pairs for mailbox in self.mailboxes)
+
+
+def read_index(path: Path) -> IndexSnapshot | None:
+    """What the index at `path` holds; None if there is none yet.
+
+    Raises:
+        IndexFileError: it cannot be read, or has another schema.
+    """
+    try:
+        if not path.exists():
+            return None
+        with closing(connect_read_only(path)) as connection:
+            connection.execute("BEGIN")
+            revision = revision_of(connection)
+            if revision is None:
+                raise faults.foreign(path)
+            if revision > HEAD:
+                raise faults.newer(path, revision)
+            if revision < HEAD:
+                raise IndexFileError(f"the index {path} is of an older syncer; sync once to bring it up to date")
+            return _read(connection)
+    except sqlite3.DatabaseError as error:
+        raise faults.from_sqlite(path, error) from error
+    except OSError as error:
+        raise faults.from_os(path, error) from error
+
+
+def known_mailboxes(rows: Iterable[tuple[Any, ...]]) -> tuple[KnownMailbox, ...]:
+    """The rows of `MAILBOXES` as values, ordered by name with INBOX first."""
+    found = [
+        KnownMailbox(
+            name=MailboxName(to_text(name)),
+            epoch=None
+            if uidvalidity is None
+            else Epoch(uidvalidity, uidnext, highestmodseq, None if object_id is None else to_text(object_id)),
+            pairs=pairs,
+            mapping=json.loads(mapping),
+            synced_at=synced_at,
+            error=None if error is None else to_text(error),
+        )
+        for name, uidvalidity, uidnext, highestmodseq, object_id, mapping, synced_at, error, pairs in rows
+    ]
+    return tuple(sorted(found, key=lambda mailbox: (mailbox.name != INBOX, mailbox.name)))
+
+
+def _read(connection: sqlite3.Connection) -> IndexSnapshot:
+    store_id = connection.execute("SELECT value FROM meta WHERE key = 'store_id'").fetchone()
+    return IndexSnapshot(
+        store_id=None if store_id is None else to_text(store_id[0]),
+        mailboxes=known_mailboxes(connection.execute(MAILBOXES)),
+        intents=connection.execute("SELECT count(*) FROM intent").fetchone()[0],
+    )
