@@ -1,0 +1,189 @@
+"""Mailboxes as a whole: names and namespace, LIST, STATUS, and making, renaming and deleting them."""
+
+from syncer.errors import MailboxError, NoSuchMailboxError
+from syncer.imap.names import Namespace
+from syncer.imap.responses import Data, Status, Value, names, pairs
+from syncer.imap.wire import Argument, Reply, Wire, string
+from syncer.ports import ServerMailbox
+from syncer.reconcile.identity import INBOX, MailboxName
+
+_SPECIAL_USE = frozenset({"\\all", "\\archive", "\\drafts", "\\flagged", "\\junk", "\\sent", "\\trash", "\\important"})
+"""RFC 6154 section 2, RFC 8457."""
+_ABSENT = ("NONEXISTENT", "TRYCREATE")
+
+
+class Directory:
+    """The mailboxes of one connection's account."""
+
+    def __init__(self, wire: Wire, capabilities: frozenset[str]) -> None:
+        """`capabilities` as after log-in."""
+        self._wire = wire
+        self._capabilities = capabilities
+        self._namespace: Namespace | None = None
+        self._elsewhere: tuple[bytes, ...] = ()
+
+    def argument(self, mailbox: MailboxName) -> Argument:
+        """The mailbox's name as an argument of a command. Raises MailboxError for one that cannot be."""
+        return string(self.wire_name(mailbox))
+
+    def wire_name(self, mailbox: MailboxName) -> bytes:
+        """The server's name for the mailbox."""
+        return b"INBOX" if mailbox == INBOX else self.namespace().to_wire(mailbox)
+
+    def namespace(self) -> Namespace:
+        """The personal namespace: from NAMESPACE (RFC 2342), else no prefix and LIST's separator."""
+        if self._namespace is None:
+            self._namespace = self._ask_namespace() or Namespace(b"", self._ask_separator())
+        return self._namespace
+
+    def mailboxes(self) -> tuple[ServerMailbox, ...]:
+        """See `Server.mailboxes`."""
+        space = self.namespace()
+        found: dict[MailboxName, ServerMailbox] = {}
+        patterns = (b"*",) if not space.prefix else (b"INBOX", space.prefix + b"*")
+        for pattern in patterns:
+            for raw, attributes in self._list(string(pattern)):
+                name = None if not raw or raw.startswith(self._elsewhere) else space.from_wire(raw)
+                if name is None or attributes & {"\\noselect", "\\nonexistent"}:
+                    continue
+                use = min(attributes & _SPECIAL_USE, default=None)
+                found.setdefault(name, ServerMailbox(name, use))
+        return tuple(sorted(found.values(), key=lambda each: (each.name != INBOX, each.name)))
+
+    def status(self, mailbox: MailboxName, items: bytes) -> dict[str, Value]:
+        """STATUS items by name.
+
+        Raises:
+            NoSuchMailboxError: there is no such mailbox, or it cannot be selected.
+            MailboxError: the server refused for another reason.
+        """
+        name = self.wire_name(mailbox)
+        reply = self._wire.run(b"STATUS", string(name), items)
+        if not reply.ok:
+            raise self.refusal(mailbox, reply.status, "STATUS")
+        for response in reversed(reply.untagged):
+            if isinstance(response, Data) and response.kind == "STATUS" and len(response.values) > 1:
+                told, values = response.values[0], response.values[1]
+                if isinstance(told, bytes) and isinstance(values, list) and told.upper() == name.upper():
+                    return pairs(values)
+        raise MailboxError(f"{self._wire.where}: mailbox {mailbox!r}: the server answered STATUS with nothing")
+
+    def create(self, mailbox: MailboxName) -> None:
+        """See `Server.create`."""
+        name = self.argument(mailbox)
+        reply = self._wire.run(b"CREATE", name)
+        if not reply.ok and not reply.status.has("ALREADYEXISTS") and not self.exists(mailbox):
+            raise self._refused(mailbox, reply, "CREATE")
+        self._wire.run(b"SUBSCRIBE", name)
+
+    def rename(self, mailbox: MailboxName, new_name: MailboxName) -> None:
+        """See `Server.rename`; the subscriptions of the mailboxes below follow as well."""
+        old, new = self.wire_name(mailbox), self.wire_name(new_name)
+        self.status(mailbox, b"(UIDVALIDITY)")  # Courier says OK to a RENAME of what does not exist
+        subscribed = self._subscribed(old)
+        reply = self._wire.run(b"RENAME", string(old), string(new))
+        if not reply.ok:
+            raise self.refusal(mailbox, reply.status, "RENAME")
+        for name in subscribed:
+            self._wire.run(b"SUBSCRIBE", string(new + name[len(old) :]))
+            self._wire.run(b"UNSUBSCRIBE", string(name))
+
+    def delete(self, mailbox: MailboxName) -> None:
+        """See `Server.delete`."""
+        name = self.argument(mailbox)
+        reply = self._wire.run(b"DELETE", name)
+        if not reply.ok and not reply.status.has("NONEXISTENT") and self.exists(mailbox):
+            raise self._refused(mailbox, reply, "DELETE")
+        self._wire.run(b"UNSUBSCRIBE", name)
+
+    def exists(self, mailbox: MailboxName) -> bool:
+        """See `Server.exists`."""
+        try:
+            self.status(mailbox, b"(UIDVALIDITY)")
+        except NoSuchMailboxError:
+            return False
+        return True
+
+    def refusal(self, mailbox: MailboxName, status: Status, command: str) -> MailboxError:
+        """What a NO or BAD about a mailbox means.
+
+        A refusal without a code may mean anything; only if LIST does not show the mailbox either is it absent.
+        """
+        words = f"{self._wire.where}: mailbox {mailbox!r}: the server refused {command}: {status.words}"
+        if status.has(*_ABSENT) or (status.kind == "NO" and status.code is None and not self._listed(mailbox)):
+            return NoSuchMailboxError(words)
+        return MailboxError(words)
+
+    def _refused(self, mailbox: MailboxName, reply: Reply, command: str) -> MailboxError:
+        words = reply.status.words
+        return MailboxError(f"{self._wire.where}: mailbox {mailbox!r}: the server refused {command}: {words}")
+
+    def _listed(self, mailbox: MailboxName) -> bool:
+        name = self.wire_name(mailbox)
+        found = dict(self._list(string(name)))
+        return name in found and not found[name] & {"\\noselect", "\\nonexistent"}
+
+    def _list(self, pattern: Argument) -> list[tuple[bytes, frozenset[str]]]:
+        reply = None
+        if {"SPECIAL-USE", "LIST-EXTENDED"} <= self._capabilities:
+            reply = self._wire.run(b'LIST ""', pattern, b"RETURN (SPECIAL-USE)")
+        if reply is None or not reply.ok:
+            reply = self._wire.run(b'LIST ""', pattern)
+        if not reply.ok:
+            raise MailboxError(f"{self._wire.where}: the server refused to list mailboxes: {reply.status.words}")
+        return _listed(reply, "LIST")
+
+    def _subscribed(self, name: bytes) -> list[bytes]:
+        """The subscribed names among `name` and those below it."""
+        separator = self.namespace().separator
+        patterns = [name] if separator is None else [name, name + separator + b"*"]
+        found = []
+        for pattern in patterns:
+            for raw, _ in _listed(self._wire.run(b'LSUB ""', string(pattern)), "LSUB"):
+                below = separator is not None and raw.startswith(name + separator)
+                if (raw == name or below) and raw not in found:
+                    found.append(raw)
+        return found
+
+    def _ask_namespace(self) -> Namespace | None:
+        if not self._capabilities & {"NAMESPACE", "IMAP4REV2"}:
+            return None
+        reply = self._wire.run(b"NAMESPACE")
+        answers = [each.values for each in reply.untagged if isinstance(each, Data) and each.kind == "NAMESPACE"]
+        if not reply.ok or not answers:
+            return None
+        spaces = [[_space(entry) for entry in kind] if isinstance(kind, list) else [] for kind in answers[-1]]
+        personal = next((space for space in spaces[0] if space is not None), None) if spaces else None
+        if personal is None:
+            return None
+        others = [space.prefix for kind in spaces for space in kind if space is not None and space is not personal]
+        self._elsewhere = tuple(prefix for prefix in others if prefix and not personal.prefix.startswith(prefix))
+        return personal
+
+    def _ask_separator(self) -> bytes | None:
+        for response in self._wire.run(b'LIST "" ""').untagged:
+            if isinstance(response, Data) and response.kind == "LIST" and len(response.values) > 2:
+                return _separator(response.values[1])
+        return None
+
+
+def _listed(reply: Reply, kind: str) -> list[tuple[bytes, frozenset[str]]]:
+    """Names and attributes in lower case; an entry that is none is passed over."""
+    found = []
+    for response in reply.untagged:
+        if isinstance(response, Data) and response.kind == kind and len(response.values) >= 3:
+            name = response.values[2]
+            if isinstance(name, bytes):
+                words = names(response.values[0])
+                found.append((name, frozenset(word.decode("ascii", "replace").lower() for word in words)))
+    return found
+
+
+def _space(entry: Value) -> Namespace | None:
+    if not isinstance(entry, list) or len(entry) < 2 or not isinstance(entry[0], bytes):
+        return None
+    return Namespace(entry[0], _separator(entry[1]))
+
+
+def _separator(value: Value) -> bytes | None:
+    return value if isinstance(value, bytes) and len(value) == 1 else None

@@ -1,0 +1,29 @@
+"""What servers get wrong, as a table: how to recognise them, and what we do differently.
+
+Only what the code uses is here; what can be handled by being lenient with everybody is handled where it occurs.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """How to treat one server."""
+
+    line_octets: int = 8000
+    """The longest command line, without literals (RFC 7162 section 4: servers should take 8192)."""
+    status_mailboxid: bool = True
+    """STATUS can be asked for MAILBOXID (RFC 8474 section 4.3)."""
+
+
+_TABLE: tuple[tuple[bytes, Quirks], ...] = (
+    # Answers BAD to longer lines (nextcloud/mail issue 6038).
+    (b"Microsoft Exchange IMAP4", Quirks(line_octets=1000)),
+    # 3.6 answers with octets of freed memory now and then; SELECT tells the right one.
+    (b"Cyrus IMAP", Quirks(status_mailboxid=False)),
+)
+
+
+def quirks_of(greeting: bytes) -> Quirks:
+    """The quirks of the server that greeted so."""
+    return next((quirks for mark, quirks in _TABLE if mark in greeting), Quirks())

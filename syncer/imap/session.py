@@ -1,0 +1,134 @@
+"""What one connection knows of its server: capabilities, quirks, mailboxes' epochs, and which mailbox is selected.
+
+UIDs only mean something together with a UIDVALIDITY. Once a mailbox's was told to the caller, by a listing or an
+epoch, a selection under another one is refused: the caller's UIDs would hit other messages.
+"""
+
+from dataclasses import replace
+
+from syncer.errors import MailboxError, ServerRefusedError
+from syncer.imap.mailboxes import Directory
+from syncer.imap.quirks import Quirks
+from syncer.imap.responses import Data, Response, Status, names, number
+from syncer.imap.selected import Selected, epoch_of, selection
+from syncer.imap.wire import Wire
+from syncer.reconcile.identity import MailboxName, Uid, UidValidity
+from syncer.reconcile.observations import Epoch
+
+_IMPLIED = frozenset({"UIDPLUS", "MOVE", "UNSELECT", "NAMESPACE", "LITERAL-"})
+"""What IMAP4rev2 contains (RFC 9051 appendix E), as far as we use it."""
+
+
+class Session:
+    """The state of a logged-in connection."""
+
+    def __init__(self, wire: Wire, quirks: Quirks, told: tuple[bytes, ...] | None) -> None:
+        """`told` are the capabilities that the reply to the log-in held; without them the server is asked."""
+        self.wire = wire
+        self.quirks = quirks
+        self.capabilities = _known(wire, told)
+        self.validities: dict[MailboxName, UidValidity] = {}
+        self.directory = Directory(wire, self.capabilities)
+        self._selected: Selected | None = None
+        wire.observe = self._hear
+        wire.literal_plus = "LITERAL+" in self.capabilities
+        wire.literal_minus = "LITERAL-" in self.capabilities
+
+    @property
+    def has_modseqs(self) -> bool:
+        """HIGHESTMODSEQ means something here (RFC 7162); some servers send one without."""
+        return bool(self.capabilities & {"CONDSTORE", "QRESYNC"})
+
+    def select(self, mailbox: MailboxName, *, afresh: bool = False, new_epoch: bool = False) -> Selected:
+        """The mailbox's selection: the one that stands, or a new one. `new_epoch`: whatever its UIDVALIDITY.
+
+        Raises:
+            NoSuchMailboxError: there is no such mailbox.
+            MailboxError: it cannot be selected, has no UIDVALIDITY, or not the one that the caller knows.
+        """
+        before = self._selected
+        if not afresh and before is not None and before.mailbox == mailbox:
+            self.check(before)
+            return before
+        self._selected = None
+        name = self.directory.argument(mailbox)
+        reply = self.wire.run(b"SELECT", name, *((b"(CONDSTORE)",) if self.has_modseqs else ()))
+        if not reply.ok:
+            raise self.directory.refusal(mailbox, reply.status, "SELECT")
+        selected = selection(mailbox, reply.untagged, reply.status, modseqs=self.has_modseqs)
+        if selected is None:
+            self.leave()
+            raise self._no_uidvalidity(mailbox)
+        self._selected = selected
+        if selected.epoch.uidnext is None:  # Courier tells it with STATUS only, and there as of the selection
+            uidnext = number(self.directory.status(mailbox, b"(UIDNEXT)").get("UIDNEXT"))
+            selected.epoch = replace(selected.epoch, uidnext=Uid(uidnext) if uidnext else None)
+        known = self.validities.setdefault(mailbox, selected.epoch.uidvalidity)
+        if known != selected.epoch.uidvalidity:
+            selected.stale = not new_epoch
+            self.check(selected)
+            self.validities[mailbox] = selected.epoch.uidvalidity
+        elif before is not None and before.mailbox == mailbox:
+            selected.sizes = before.sizes
+        return selected
+
+    def check(self, selected: Selected) -> None:
+        """Raise MailboxError if the mailbox is not the one any more that the caller knows."""
+        if selected.stale:
+            self._selected = None
+            self.validities.pop(selected.mailbox, None)
+            raise MailboxError(
+                f"{self.wire.where}: mailbox {selected.mailbox!r} was replaced on the server meanwhile"
+                " (another UIDVALIDITY); sync again"
+            )
+
+    def leave(self) -> None:
+        """Have no mailbox selected that matters, without CLOSE, which would expunge."""
+        self._selected = None
+        self.wire.run(b"UNSELECT" if "UNSELECT" in self.capabilities else b"EXAMINE INBOX")
+
+    def epoch(self, mailbox: MailboxName) -> Epoch:
+        """The counters, by STATUS, and by SELECT for the selected mailbox, which STATUS is not for (RFC 9051 6.3.11).
+
+        The UIDVALIDITY that a listing told stays the one that is insisted on: only a listing shows the caller new UIDs.
+        """
+        if self._selected is not None and self._selected.mailbox == mailbox:
+            return self.select(mailbox, afresh=True).epoch
+        items = b"UIDVALIDITY UIDNEXT"
+        items += b" HIGHESTMODSEQ" if self.has_modseqs else b""
+        items += b" MAILBOXID" if "OBJECTID" in self.capabilities and self.quirks.status_mailboxid else b""
+        epoch = epoch_of(self.directory.status(mailbox, b"(" + items + b")"), modseqs=self.has_modseqs)
+        if epoch is None:
+            raise self._no_uidvalidity(mailbox)
+        self.validities.setdefault(mailbox, epoch.uidvalidity)
+        return epoch
+
+    def append_limit(self) -> int | None:
+        """APPENDLIMIT's number, where the server tells one for all mailboxes (RFC 7889)."""
+        values = (name.removeprefix("APPENDLIMIT=") for name in self.capabilities if name.startswith("APPENDLIMIT="))
+        return next((int(value) for value in values if value.isascii() and value.isdecimal()), None)
+
+    def refused(self, mailbox: MailboxName, status: Status, command: str) -> ServerRefusedError:
+        """The server's NO or BAD to a command about messages."""
+        return ServerRefusedError(
+            f"{self.wire.where}: mailbox {mailbox!r}: the server refused {command}: {status.words}"
+        )
+
+    def _hear(self, response: Response) -> None:
+        if self._selected is not None:
+            self._selected.hear(response)
+
+    def _no_uidvalidity(self, mailbox: MailboxName) -> MailboxError:
+        return MailboxError(
+            f"{self.wire.where}: mailbox {mailbox!r} has no UIDVALIDITY, so its UIDs mean nothing"
+            " from one session to the next; it cannot be synchronised"
+        )
+
+
+def _known(wire: Wire, told: tuple[bytes, ...] | None) -> frozenset[str]:
+    if told is None:
+        replies = wire.run(b"CAPABILITY").untagged
+        answers = [each.values for each in replies if isinstance(each, Data) and each.kind == "CAPABILITY"]
+        told = names(list(answers[-1])) if answers else ()
+    known = frozenset(name.decode("ascii", "replace").upper() for name in told)
+    return known | _IMPLIED if "IMAP4REV2" in known else known

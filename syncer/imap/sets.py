@@ -1,0 +1,109 @@
+"""UID sets: ascending ranges on the way out, bounded ranges on the way in. Pure.
+
+A range is only ever formed of UIDs that were asked for; a gap is never bridged, because a message that nobody
+asked for may live in it. Sets are ascending, since some servers refuse others.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from syncer.errors import ProtocolError
+from syncer.reconcile.identity import Uid
+
+MAX_UID = 2**32 - 1
+"""RFC 9051 section 2.3.1.1: a UID is a non-zero unsigned 32-bit number."""
+
+_RANGE = re.compile(rb"(\d{1,10})(?::(\d{1,10}))?")
+
+Range = tuple[int, int]
+
+
+def ranges(uids: Iterable[int]) -> Iterator[Range]:
+    """The ranges, first and last UID, that hold exactly `uids`; ascending."""
+    first = last = 0
+    for uid in sorted(set(uids)):
+        if uid == last + 1 and first:
+            last = uid
+            continue
+        if first:
+            yield first, last
+        first = last = uid
+    if first:
+        yield first, last
+
+
+def uid_sets(uids: Iterable[int], octets: int) -> Iterator[bytes]:
+    """`uids` as sequence sets (RFC 9051 section 9, `sequence-set`), each at most `octets` long."""
+    parts: list[bytes] = []
+    length = 0
+    for first, last in ranges(uids):
+        part = b"%d" % first if first == last else b"%d:%d" % (first, last)
+        if parts and length + len(part) + 1 > octets:
+            yield b",".join(parts)
+            parts, length = [], 0
+        parts.append(part)
+        length += len(part) + 1
+    if parts:
+        yield b",".join(parts)
+
+
+def parse_set(text: bytes) -> tuple[Range, ...]:
+    """The ranges of a `uid-set` of a response, in the order given, lower end first.
+
+    Raises:
+        ProtocolError: it is not a set of UIDs.
+    """
+    found = []
+    for part in text.split(b","):
+        match = _RANGE.fullmatch(part)
+        if match is None:
+            raise ProtocolError(f"the server sent a UID set that is none: {text[:60]!r}")
+        first = int(match[1])
+        last = int(match[2] or match[1])
+        low, high = min(first, last), max(first, last)
+        if not 0 < low <= high <= MAX_UID:
+            raise ProtocolError(f"the server sent a UID that is none: {part!r}")
+        found.append((low, high))
+    return tuple(found)
+
+
+def paired(source: bytes, target: bytes, asked: Iterable[Uid]) -> dict[Uid, Uid]:
+    """COPYUID's two sets as old UID -> new UID, in the order given (RFC 4315 section 3).
+
+    Only UIDs in `asked` count, so the work is bounded by what was asked for and not by what the server claims. Sets
+    of different sizes say nothing.
+
+    Raises:
+        ProtocolError: one of them is not a set of UIDs.
+    """
+    old, new = parse_set(source), parse_set(target)
+    if _size(old) != _size(new):
+        return {}
+    result: dict[Uid, Uid] = {}
+    for uid in asked:
+        place = _position(old, uid)
+        if place is not None:
+            result[uid] = Uid(_at(new, place))
+    return result
+
+
+def _size(parts: tuple[Range, ...]) -> int:
+    return sum(high - low + 1 for low, high in parts)
+
+
+def _position(parts: tuple[Range, ...], uid: int) -> int | None:
+    before = 0
+    for low, high in parts:
+        if low <= uid <= high:
+            return before + uid - low
+        before += high - low + 1
+    return None
+
+
+def _at(parts: tuple[Range, ...], place: int) -> int:
+    """The UID at a place that is less than the set's size."""
+    part = 0
+    while place > parts[part][1] - parts[part][0]:
+        place -= parts[part][1] - parts[part][0] + 1
+        part += 1
+    return parts[part][0] + place

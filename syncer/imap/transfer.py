@@ -1,0 +1,276 @@
+"""FETCH of bodies: pipelined in batches, streamed in chunks, one refusal never costs more than one message.
+
+A message's last octets are handed out only after the line that follows its literal was read and is the end of the
+response, so that a literal of the wrong length never passes for a message. Memory is bounded by the chunk: a
+message whose attributes only follow its octets goes through a temporary file.
+"""
+
+import re
+import tempfile
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO
+
+from syncer.errors import ConnectionLostError, ProtocolError
+from syncer.imap.responses import LITERAL, Fetch, Status, Value, number, parse
+from syncer.imap.sets import uid_sets
+from syncer.imap.transport import CHUNK
+from syncer.imap.wire import Wire
+from syncer.reconcile.identity import Uid
+
+WINDOW = 8
+"""Commands under way at once."""
+_LAST_WORD = 16 * 1024 * 1024
+"""When the caller stops early, so much is read and thrown away to keep the connection; beyond it, it is closed."""
+_MAX_LITERAL = 2 * 1024**3
+_REFUSALS = 32
+"""After so many refused messages in a row the server means all of them."""
+
+_END = b")\r\n"
+_ITEM = re.compile(r"[A-Z][A-Z0-9.-]*(?:\[.*\])?")
+_LINE = re.compile(
+    rb"\* \d+ FETCH \((?:UID (\d{1,10}) )?(?:FLAGS \(([^()\"{}]*)\) )?(?:UID (\d{1,10}) )?"
+    rb'(?:INTERNALDATE "([^"]{1,40})" )?BODY\[(?:HEADER)?\] \{(\d{1,10})\}\r\n'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A message, or its header block, on its way."""
+
+    uid: Uid
+    flags: bytes | None
+    """The words between the parentheses."""
+    date: bytes | None
+    size: int
+    body: Iterator[bytes]
+
+
+class _Stream:
+    """The octets of a literal that is larger than a chunk, straight from the connection."""
+
+    __slots__ = ("_end", "_wire", "abandoned", "left")
+
+    def __init__(self, wire: Wire, size: int, end: Callable[[], object]) -> None:
+        self.left = size
+        self.abandoned = False
+        self._wire = wire
+        self._end = end
+
+    def __iter__(self) -> "_Stream":
+        return self
+
+    def __next__(self) -> bytes:
+        if self.abandoned:
+            raise RuntimeError("a message's body was read after the next message was asked for")
+        if not self.left:
+            raise StopIteration
+        chunk = self._wire.chunk(min(self.left, CHUNK))
+        self._wire.renew()
+        self.left -= len(chunk)
+        if not self.left:
+            self._end()
+        return chunk
+
+    def drain(self) -> None:
+        """Read what is left, if anything."""
+        if self.left:
+            for _ in self:
+                pass
+            self.abandoned = True
+
+
+class Download:
+    """One run over `uids`. Use `parts` once; the connection is busy until the iteration ends or is closed."""
+
+    def __init__(self, wire: Wire, uids: Sequence[Uid], items: bytes, sizes: Callable[[Uid], int], octets: int) -> None:
+        """`items` as FETCH wants them; `sizes` estimates, for batches of about 1 MiB; `octets` bounds a command."""
+        self._wire = wire
+        self._items = items
+        self._section = "BODY[HEADER]" if b"[HEADER]" in items else "BODY[]"
+        self._whole = b"FLAGS" in items
+        self._missing = set(uids)
+        self._queue = deque(_batches(list(dict.fromkeys(uids)), sizes, octets))
+        self._sent: dict[bytes, list[Uid]] = {}
+        self._octets = octets
+        self._refused = 0
+        self._stream: _Stream | None = None
+
+    def parts(self) -> Generator[Part, None, None]:
+        """The messages as they come. Each one's body is gone when the next is asked for."""
+        try:
+            while self._queue or self._sent:
+                self._fill()
+                part = self._next()
+                if part is None or part.uid not in self._missing:
+                    self._release()
+                    continue
+                self._missing.discard(part.uid)
+                self._refused = 0
+                yield part
+                self._release()
+        finally:
+            if self._sent and not self._wire.closed:
+                # Nobody waits for these messages any more; that the connection is closed is told by the next call.
+                with suppress(ConnectionLostError, ProtocolError):
+                    self._abandon()
+
+    def _fill(self) -> None:
+        while self._queue and len(self._sent) < WINDOW:
+            batch = self._queue.popleft()
+            (uid_set,) = uid_sets(batch, self._octets)
+            self._sent[self._wire.send(b"UID FETCH", uid_set, self._items)] = batch
+
+    def _next(self) -> Part | None:
+        """Read one response; a body if it is one."""
+        wire = self._wire
+        line = wire.line()
+        match = _LINE.fullmatch(line)
+        if match is not None and self._section.encode() in line:
+            first, flags, second, date, size = match.groups()
+            uid = first or second
+            if uid is not None and (flags is not None or not self._whole):
+                return self._literal(line, int(size), Uid(int(uid)), flags, date)
+        literal = LITERAL.search(line)
+        if literal is not None and line[: literal.start()].rstrip().upper().endswith(self._section.encode()):
+            return self._unusual(line[: literal.start()], int(literal[1]))
+        response = wire.rest(line)
+        if isinstance(response, Status) and response.tag in self._sent:
+            self._finished(response)
+        if isinstance(response, Fetch):
+            return self._inline(response)
+        return None
+
+    def _literal(self, line: bytes, size: int, uid: Uid, flags: bytes | None, date: bytes | None) -> Part:
+        """The literal that follows `line`, when everything else is known."""
+        self._check_size(size)
+        if size > CHUNK:
+            self._stream = _Stream(self._wire, size, lambda: self._end(line))
+            return Part(uid, flags, date, size, self._stream)
+        octets = self._wire.chunk(size)
+        self._wire.renew()
+        self._end(line)
+        return Part(uid, flags, date, size, iter((octets,) if octets else ()))
+
+    def _end(self, line: bytes) -> Fetch | None:
+        """Read what follows the literal that `line` announced: the end of the response."""
+        tail = self._wire.line()
+        if tail == b"\r\n":
+            tail = self._wire.line()  # CPython issue 88574: servers that add an empty line after a literal
+        if tail == _END:
+            return None
+        response = None
+        if tail.startswith((b" ", b")")):
+            response = self._wire.rest(tail, (line[: line.rindex(b"{")].removesuffix(b"~"), b""))
+        if not isinstance(response, Fetch) or not all(_ITEM.fullmatch(name) for name in response.items):
+            self._wire.fail("the server sent a literal of another length than announced")
+        return response
+
+    def _unusual(self, before: bytes, size: int) -> Part | None:
+        """A body whose attributes come in another order, perhaps after it."""
+        try:
+            known = parse([before, b"", b")"])
+        except ProtocolError as error:
+            self._wire.fail(str(error))
+        items = known.items if isinstance(known, Fetch) else {}
+        uid = number(items.get("UID"))
+        if uid is not None and (("FLAGS" in items and "INTERNALDATE" in items) or not self._whole):
+            return self._literal(before + b"{", size, Uid(uid), _words(items.get("FLAGS")), _date(items))
+        self._check_size(size)
+        spool = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115  # closed by whoever reads it
+        left = size
+        while left:
+            chunk = self._wire.chunk(min(left, CHUNK))
+            self._wire.renew()
+            spool.write(chunk)
+            left -= len(chunk)
+        whole = self._end(before + b"{")
+        items = {**items, **(whole.items if whole else {})}
+        uid = number(items.get("UID"))
+        if uid is None:
+            spool.close()
+            return None
+        spool.seek(0)
+        return Part(Uid(uid), _words(items.get("FLAGS")), _date(items), size, _unspool(spool))
+
+    def _inline(self, response: Fetch) -> Part | None:
+        """A body as a quoted string, or NIL, or no body at all (somebody changed flags)."""
+        uid, body = number(response.items.get("UID")), response.items.get(self._section)
+        if uid is None or not isinstance(body, bytes):
+            return None
+        flags, date = _words(response.items.get("FLAGS")), _date(response.items)
+        return Part(Uid(uid), flags, date, len(body), iter((body,) if body else ()))
+
+    def _finished(self, status: Status) -> None:
+        self._wire.reply(status.tag)
+        batch = self._sent.pop(status.tag)
+        rest = [uid for uid in batch if uid in self._missing]
+        if status.kind == "OK" or not rest:
+            return
+        if len(rest) < len(batch):
+            self._queue.appendleft(rest)
+        elif len(rest) > 1:
+            half = len(rest) // 2
+            self._queue.extendleft((rest[half:], rest[:half]))
+        else:
+            self._refused += 1
+            if self._refused >= _REFUSALS:
+                self._queue.clear()
+
+    def _check_size(self, size: int) -> None:
+        if size > _MAX_LITERAL:
+            self._wire.fail(f"the server sent a message of {size} octets; more than 2 GiB is not read")
+
+    def _release(self) -> None:
+        if self._stream is not None:
+            self._stream.drain()
+            self._stream = None
+
+    def _abandon(self) -> None:
+        """The caller has had enough: read what is under way, or close the connection if that is too much."""
+        self._queue.clear()
+        thrown = 0
+        while self._sent:
+            if self._stream is not None:
+                thrown += self._stream.left
+                if thrown > _LAST_WORD:
+                    self._wire.shut("it was closed in the middle of a message, because the rest was not wanted")
+                    return
+                self._release()
+            part = self._next()
+            thrown += part.size if part is not None and self._stream is None else 0
+            self._queue.clear()
+
+
+def _batches(uids: Sequence[Uid], sizes: Callable[[Uid], int], octets: int) -> Iterator[list[Uid]]:
+    limit = max(1, min(200, octets // 12))  # a UID and its comma are 11 octets at most
+    batch: list[Uid] = []
+    total = 0
+    for uid in uids:
+        size = sizes(uid)
+        if batch and (total + size > 1024 * 1024 or len(batch) >= limit):
+            yield batch
+            batch, total = [], 0
+        batch.append(uid)
+        total += size
+    if batch:
+        yield batch
+
+
+def _words(value: Value) -> bytes | None:
+    if not isinstance(value, list):
+        return None
+    return b" ".join(item for item in value if isinstance(item, bytes))
+
+
+def _date(items: Mapping[str, Value]) -> bytes | None:
+    value = items.get("INTERNALDATE")
+    return value if isinstance(value, bytes) else None
+
+
+def _unspool(spool: IO[bytes]) -> Iterator[bytes]:
+    with spool:
+        while chunk := spool.read(CHUNK):
+            yield chunk

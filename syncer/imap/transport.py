@@ -1,0 +1,124 @@
+"""A socket that never blocks for good, and that reads while it writes.
+
+Every wait ends at the read timeout or at the deadline of the command under way, whichever is sooner. What the server
+says while we send is set aside, so that two sides with full buffers never wait for each other.
+"""
+
+import io
+import select
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable
+
+from syncer.errors import ProtocolError
+
+CHUNK = 65_536
+MAX_LINE = 8 * 1024 * 1024
+"""A line of a response, without its literals. The longest legitimate ones are FLAGS and VANISHED."""
+_MAX_ASIDE = 4 * 1024 * 1024
+"""As much as is read ahead while we send; beyond it the server has to wait for us."""
+
+
+class Transport(io.RawIOBase):
+    """The raw side of a connection. Read through `reader`, write with `send`.
+
+    Raises:
+        OSError: the connection broke, or the server took too long (TimeoutError).
+        ProtocolError: a line is longer than `MAX_LINE`.
+    """
+
+    def __init__(self, sock: socket.socket, timeout: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """`timeout` is the longest silence in seconds."""
+        self.socket = sock
+        self.deadline: float | None = None
+        self._timeout = timeout
+        self._clock = clock
+        self._aside: deque[bytes] = deque()
+        self._aside_octets = 0
+        sock.settimeout(0)
+        self.reader = io.BufferedReader(self, CHUNK)
+
+    def allow(self, seconds: float) -> None:
+        """Put the deadline this far into the future."""
+        self.deadline = self._clock() + seconds
+
+    def readable(self) -> bool:
+        """Yes: what `io.BufferedReader` wants to know."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's buffer has no length
+        """At least one octet, or 0 at the end."""
+        if self.deadline is not None and self._clock() > self.deadline:
+            raise TimeoutError("the server did not finish the command in time")
+        if self._aside:
+            return self._take_aside(buffer)
+        while True:
+            try:
+                return self.socket.recv_into(buffer)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                self._wait(select.POLLIN)
+            except ssl.SSLWantWriteError:
+                self._wait(select.POLLOUT)
+
+    def line(self) -> bytes:
+        """One line with its end; empty at the end of the stream."""
+        line = self.reader.readline(MAX_LINE)
+        if len(line) >= MAX_LINE:
+            raise ProtocolError(f"the server sent a line of more than {MAX_LINE} octets")
+        return line
+
+    def send(self, data: bytes) -> None:
+        """All of `data`."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self.socket.send(view) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                self._wait(select.POLLOUT, listen=True)
+            except ssl.SSLWantReadError:
+                self._wait(select.POLLIN)
+
+    def early_octets(self) -> bool:
+        """Whether the server has said something that was not read yet."""
+        timeout, self._timeout = self._timeout, 0
+        try:
+            return bool(self.reader.peek(1))
+        except TimeoutError:
+            return False
+        finally:
+            self._timeout = timeout
+
+    def _take_aside(self, buffer: memoryview) -> int:
+        piece = self._aside.popleft()
+        count = min(len(piece), len(buffer))
+        buffer[:count] = piece[:count]
+        if count < len(piece):
+            self._aside.appendleft(piece[count:])
+        self._aside_octets -= count
+        return count
+
+    def _wait(self, event: int, *, listen: bool = False) -> None:
+        """Until the socket is ready for `event`; with `listen`, what arrives meanwhile is set aside."""
+        timeout = self._timeout
+        if self.deadline is not None:
+            timeout = min(timeout, self.deadline - self._clock())
+        poll = select.poll()
+        listen = listen and self._aside_octets < _MAX_ASIDE
+        poll.register(self.socket, event | (select.POLLIN if listen else 0))
+        ready = poll.poll(max(0, timeout) * 1000)
+        if not ready:
+            raise TimeoutError(f"the server was silent for {timeout:.0f} seconds")
+        if listen and ready[0][1] & ~select.POLLOUT:
+            self._set_aside()
+
+    def _set_aside(self) -> None:
+        try:
+            piece = self.socket.recv(CHUNK)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        if not piece:
+            raise ConnectionResetError("the server closed the connection")
+        self._aside.append(piece)
+        self._aside_octets += len(piece)

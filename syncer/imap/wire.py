@@ -1,0 +1,274 @@
+"""Commands out, responses in, over the connection that IMAPClient made.
+
+Nothing is sent that was not checked: `atom`, `quoted` and `flag_list` refuse what could end an argument, and a
+command line is refused if it holds CR, LF or NUL. Several commands may be under way at once; whoever sends them reads
+until each has its tagged reply. Once anything goes wrong on the connection it is closed: the state of a command
+whose reply was not read is unknown.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from syncer.errors import ConnectionLostError, ProtocolError
+from syncer.imap.responses import LITERAL, Continuation, Response, Status, parse
+from syncer.imap.transport import Transport
+
+MAX_SMALL_LITERAL = 1024 * 1024
+"""For literals that are kept in memory (mailbox names and the like), all those of one response together."""
+MAX_UNTAGGED = 1_000_000
+"""Untagged responses that one command may collect."""
+
+_ATOM = re.compile(r'[^\x00-\x20(){%*"\\\]\x7f-\U0010ffff]+')
+_FLAG = re.compile(r'\\?[^\x00-\x20(){%*"\\\]\x7f-\U0010ffff]+')
+_PLAIN = re.compile(rb"[\x20-\x7e]*")
+_FORBIDDEN = re.compile(rb"[\0\r\n]")
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """An argument that is sent as a literal (RFC 9051 section 4.3)."""
+
+    octets: bytes
+
+
+Argument = bytes | Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A command's tagged reply and the untagged responses that came before it."""
+
+    status: Status
+    untagged: tuple[Response, ...]
+
+    @property
+    def ok(self) -> bool:
+        """The server did it."""
+        return self.status.kind == "OK"
+
+
+def is_flag(flag: str) -> bool:
+    r"""Whether `flag` fits the grammar of flags (RFC 9051 section 9), `\*` and `\Recent` excluded."""
+    return _FLAG.fullmatch(flag) is not None and flag.lower() != "\\recent"
+
+
+def flag_list(flags: Iterable[str]) -> bytes:
+    r"""`(\Seen work)`, in a fixed order.
+
+    Raises:
+        ValueError: a flag does not fit the grammar.
+    """
+    chosen = sorted(flags)
+    for flag in chosen:
+        if not is_flag(flag):
+            raise ValueError(f"{flag!r} cannot be sent as a flag")
+    return b"(" + " ".join(chosen).encode("ascii") + b")"
+
+
+def string(octets: bytes) -> Argument:
+    """A quoted string where that is possible, else a literal.
+
+    Raises:
+        ValueError: `octets` hold NUL, CR or LF, which no name of ours has.
+    """
+    if _FORBIDDEN.search(octets):
+        raise ValueError("a string with NUL, CR or LF is not sent")
+    if _PLAIN.fullmatch(octets):
+        return b'"' + octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    return Literal(octets)
+
+
+class Wire:
+    """One connection after its greeting. Every method may raise ConnectionLostError and ProtocolError."""
+
+    def __init__(self, transport: Transport, where: str, *, command_seconds: float) -> None:
+        """`where` names account and host, for messages; `command_seconds` is how long one command may take."""
+        self.where = where
+        self.transport = transport
+        self.literal_plus = self.literal_minus = False
+        self.observe: Callable[[Response], None] = lambda _response: None
+        self._seconds = command_seconds
+        self._tag = 0
+        self._closed: str | None = None
+        self._waiting: set[bytes] = set()
+        self._replies: dict[bytes, Status] = {}
+
+    @property
+    def closed(self) -> bool:
+        """Nothing can be sent any more."""
+        return self._closed is not None
+
+    def run(self, *arguments: Argument, each: Callable[[Response], None] | None = None) -> Reply:
+        """Send a command and wait for its reply. No other command may be under way.
+
+        With `each`, untagged responses are given to it and not kept.
+        """
+        tag = self.send(*arguments)
+        untagged: list[Response] = []
+        take = each or untagged.append
+        while (status := self.reply(tag)) is None:
+            response = self.read()
+            if not isinstance(response, Status) or not response.tag:
+                take(response)
+            if len(untagged) > MAX_UNTAGGED:
+                self.fail("the server answered one command with more than a million responses")
+        return Reply(status, tuple(untagged))
+
+    def send(self, *arguments: Argument) -> bytes:
+        """Send a command, its arguments separated by spaces; returns the tag, whose `reply` then has to be read for.
+
+        A literal that has to wait for the server's `+` is only sent while no other command is under way. When
+        the server refuses it, the reply is already there.
+        """
+        tag = line = self.next_tag()
+        for argument in arguments:
+            line += b" "
+            if isinstance(argument, bytes):
+                if _FORBIDDEN.search(argument):
+                    raise ValueError("a command with NUL, CR or LF is not sent")
+                line += argument
+                continue
+            if not self.announce(tag, line, len(argument.octets)):
+                return tag
+            line = argument.octets
+        self.write(line + b"\r\n")
+        return tag
+
+    def next_tag(self) -> bytes:
+        """A tag for a command that the caller sends in pieces, with `announce` and `write`."""
+        self._tag += 1
+        tag = b"s%d" % self._tag
+        self._waiting.add(tag)
+        self.renew()
+        return tag
+
+    def asks(self, size: int) -> bool:
+        """Whether a literal of this size has to wait for the server's leave (RFC 7888)."""
+        return not (self.literal_plus or (self.literal_minus and size <= 4096))
+
+    def announce(self, tag: bytes, line: bytes, size: int, *, ask: bool = False) -> bool:
+        """Send `line` and the head of a literal; False if the server refused it, with the reply already there."""
+        if not ask and not self.asks(size):
+            self.write(line + b"{%d+}\r\n" % size)
+            return True
+        self.write(line + b"{%d}\r\n" % size)
+        while tag not in self._replies:
+            if isinstance(self.read(), Continuation):
+                return True
+        return False
+
+    def write(self, data: bytes) -> None:
+        """Send octets as they are."""
+        try:
+            self.transport.send(data)
+        except (OSError, ValueError) as error:
+            self._broken(error)
+        except BaseException:
+            self.shut("it was interrupted")  # in the middle of a line or a literal: nobody knows where
+            raise
+
+    def reply(self, tag: bytes) -> Status | None:
+        """The tagged reply to a command, once it was read; only the first call gets it."""
+        return self._replies.pop(tag, None)
+
+    def renew(self) -> None:
+        """The command made progress: its time begins again."""
+        self.transport.allow(self._seconds)
+
+    def read(self) -> Response:
+        """The next response; a tagged one is also kept for `reply`."""
+        return self.rest(self.line())
+
+    def line(self) -> bytes:
+        """The next line as it is, which may end in the head of a literal. Follow it with `rest` or `chunk`."""
+        try:
+            line = self.transport.line()
+        except (OSError, ValueError, ProtocolError) as error:
+            self._broken(error)
+        except BaseException:
+            self.shut("it was interrupted")  # in the middle of a line or a literal: nobody knows where
+            raise
+        if not line.endswith(b"\n"):
+            self._lost("the server closed the connection")
+        return line
+
+    def rest(self, line: bytes, before: tuple[bytes, ...] = ()) -> Response:
+        """The response that `line` begins (after `before`, text and literal in turn), with its small literals."""
+        parts = [*before]
+        octets = 0
+        while match := LITERAL.search(line):
+            size = int(match[1])
+            octets += size
+            if octets > MAX_SMALL_LITERAL:
+                self.fail(f"the server sent a literal of {size} octets where none or a short one belongs")
+            parts += [line[: match.start()], self.chunk(size)]
+            line = self.line()
+        try:
+            response = parse([*parts, line.rstrip(b"\r\n")])
+        except ProtocolError as error:
+            self.fail(str(error))
+        self._note(response)
+        return response
+
+    def chunk(self, size: int) -> bytes:
+        """Exactly `size` octets of a literal; ask for 64 KiB at most at a time."""
+        try:
+            chunk = self.transport.reader.read(size)
+        except (OSError, ValueError) as error:
+            self._broken(error)
+        except BaseException:
+            self.shut("it was interrupted")  # in the middle of a line or a literal: nobody knows where
+            raise
+        if len(chunk) < size:
+            self._lost("the server closed the connection in the middle of a message")
+        return chunk
+
+    def fail(self, what: str) -> NoReturn:
+        """Close the connection: the server does not speak IMAP any more.
+
+        Raises:
+            ProtocolError: always.
+        """
+        self.shut(what)
+        raise ProtocolError(f"{self.where}: {what}; the connection was closed, try again")
+
+    def break_off(self, why: str) -> NoReturn:
+        """Close the connection in the middle of something that cannot be taken back.
+
+        Raises:
+            ConnectionLostError: always.
+        """
+        self._lost(why)
+
+    def shut(self, why: str) -> None:
+        """Close the socket. Never raises."""
+        self._closed = self._closed or why
+        try:
+            self.transport.socket.close()
+        except OSError:
+            return  # it is as closed as it can be
+
+    def _note(self, response: Response) -> None:
+        if isinstance(response, Status):
+            if response.tag:
+                if response.tag not in self._waiting:
+                    self.fail(f"the server answered a command that was not sent: {response.words}")
+                self._waiting.discard(response.tag)
+                self._replies[response.tag] = response
+                return
+            if response.kind == "BYE":
+                self._lost(f"the server ended the session: {response.words}")
+        self.observe(response)
+
+    def _broken(self, error: Exception) -> NoReturn:
+        if self._closed is not None:
+            raise ConnectionLostError(f"{self.where}: the connection is closed ({self._closed})") from error
+        if isinstance(error, ProtocolError):
+            self.fail(str(error))
+        self._lost(str(error))
+
+    def _lost(self, why: str) -> NoReturn:
+        self.shut(why)
+        raise ConnectionLostError(f"{self.where}: the connection was lost ({why}); try again")

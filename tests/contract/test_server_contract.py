@@ -1,0 +1,522 @@
+"""What every `Server` does, whichever server is behind it. Written against `ports.py` alone.
+
+To join: a subclass of `ServerContract` with a fixture `server_env` that returns a `ServerEnv` for a fresh account.
+"""
+
+import hashlib
+import imaplib
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from servers.base import Server as RealServer
+from servers.courier import Courier
+from servers.cyrus import Cyrus
+from servers.dovecot import Dovecot
+
+from syncer.errors import MailboxError, NoSuchMailboxError, ServerRefusedError
+from syncer.imap.auth import Password
+from syncer.imap.connection import ServerSettings, connect
+from syncer.ports import Appended, Server, ServerMailbox
+from syncer.reconcile.flags import DELETED, FLAGGED, NONE, SEEN, FlagDelta, Flags
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
+from syncer.reconcile.observations import Fingerprint, ServerMessage
+
+WORK, LISTS, OTHER = MailboxName("Work"), MailboxName("Work/Lists"), MailboxName("Other")
+DATE = 1_234_567_890
+PLAIN = b"From: a@example.org\r\nSubject: one\r\n\r\nText.\r\n"
+
+ODD = {
+    "8 bit in the body": b"Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n\xc3\xa4 \xff\xfe\x80\r\n",
+    "a long line": b"Subject: long\r\n\r\n" + b"x" * 100_000 + b"\r\n",
+    "no body": b"Subject: nothing follows\r\n\r\n",
+    "what looks like IMAP": b"Subject: x\r\n\r\n)\r\ns1 OK done\r\n* 1 EXISTS\r\n{5}\r\nhello\r\n* BYE\r\n",
+    "a literal's size exactly one chunk": b"Subject: x\r\n\r\n".ljust(65_534, b"y") + b"\r\n",
+    "one octet more than a chunk": b"Subject: x\r\n\r\n".ljust(65_535, b"y") + b"\r\n",
+    "an mbox line": b"Subject: x\r\n\r\nFrom here\r\n>From there\r\n",
+}
+MESSY = {
+    "no header": b"\r\nonly a body\r\n",
+    "8 bit in the header": b"Subject: \xe4\xf6\r\n\r\nx\r\n",
+    "no final line end": b"Subject: x\r\n\r\nno end",
+}
+
+
+@dataclass
+class Message:
+    """An `Outgoing` in memory."""
+
+    name: UniqueName
+    octets: bytes
+    internaldate: int = DATE
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint(len(self.octets), header_digest(self.octets), digest(self.octets))
+
+    def chunks(self) -> Iterator[bytes]:
+        for place in range(0, len(self.octets), 65_536):
+            yield self.octets[place : place + 65_536]
+
+
+class ServerEnv(ABC):
+    """A fresh account."""
+
+    uidplus = True
+    strict = False
+    """It refuses messages that are not well-formed, or changes them."""
+    any_name = True
+    """It takes any printable character in a mailbox's name."""
+    special_use = False
+
+    @abstractmethod
+    def connect(self) -> Server:
+        """One more session."""
+
+    @abstractmethod
+    def deliver(self, mailbox: MailboxName, octets: bytes, flags: Flags = NONE, internaldate: int = DATE) -> None:
+        """Put a message into a mailbox by other means than the port."""
+
+
+class ServerContract:
+    """The suite."""
+
+    @pytest.fixture
+    def server(self, server_env: ServerEnv) -> Server:
+        return server_env.connect()
+
+    def test_a_fresh_account_has_an_inbox_that_is_empty(self, server: Server) -> None:
+        assert INBOX in names(server.mailboxes())
+        assert names(server.mailboxes())[0] == INBOX
+        listing = server.listing(INBOX)
+        assert (dict(listing.flags), listing.complete, listing.writable) == ({}, True, True)
+
+    def test_capabilities_are_in_upper_case(self, server: Server) -> None:
+        assert "IMAP4REV1" in server.capabilities
+        assert all(name == name.upper() for name in server.capabilities)
+
+    def test_a_listing_has_every_uid_with_its_flags(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN)
+        server_env.deliver(INBOX, PLAIN, frozenset({SEEN, "work", "$Forwarded"}))
+        listing = server.listing(INBOX)
+        assert sorted(listing.flags.values(), key=len) == [NONE, frozenset({SEEN, "work", "$Forwarded"})]
+        assert listing.complete
+        assert listing.any_keyword
+        assert SEEN in listing.storable
+
+    def test_a_change_by_another_session_is_in_the_next_listing(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN)
+        before = server.listing(INBOX)
+        other = server_env.connect()
+        server_env.deliver(INBOX, PLAIN)
+        other.store(INBOX, before.flags.keys(), FlagDelta(add=frozenset({FLAGGED})))
+        after = server.listing(INBOX)
+        assert sorted(after.flags.values(), key=len) == [NONE, frozenset({FLAGGED})]
+        assert after.complete
+        assert after.epoch.uidvalidity == before.epoch.uidvalidity
+        assert (after.epoch.uidnext or 0) > (before.epoch.uidnext or 0)
+
+    def test_what_another_session_expunged_is_gone_from_the_next_listing(
+        self, server_env: ServerEnv, server: Server
+    ) -> None:
+        for _ in range(3):
+            server_env.deliver(INBOX, PLAIN)
+        first, second, third = sorted(server.listing(INBOX).flags)
+        if not server_env.uidplus:
+            pytest.skip("nothing can be expunged without UIDPLUS")
+        server_env.connect().expunge(INBOX, {second})
+        listing = server.listing(INBOX)
+        assert (sorted(listing.flags), listing.complete) == ([first, third], True)
+
+    def test_the_epoch_is_the_one_of_the_listing(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN)
+        asked = server_env.connect().epoch(INBOX)
+        listed = server.listing(INBOX).epoch
+        assert (asked.uidvalidity, asked.uidnext, asked.highestmodseq) == (
+            listed.uidvalidity,
+            listed.uidnext,
+            listed.highestmodseq,
+        )
+        assert server.epoch(INBOX) == listed
+        assert asked.mailbox_id in (None, listed.mailbox_id)
+
+    def test_descriptions_are_ascending_and_leave_out_what_is_gone(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN, internaldate=DATE)
+        server_env.deliver(INBOX, ODD["a long line"], frozenset({SEEN}), internaldate=DATE + 1)
+        first, second = sorted(server.listing(INBOX).flags)
+        found = server.describe(INBOX, {second, first, Uid(second + 5)})
+        assert [(each.uid, each.flags, each.size, each.internaldate) for each in found] == [
+            (first, NONE, len(PLAIN), DATE),
+            (second, frozenset({SEEN}), len(ODD["a long line"]), DATE + 1),
+        ]
+        assert all(isinstance(each, ServerMessage) for each in found)
+
+    def test_only_what_is_asked_for_is_described(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN)
+        (uid,) = server.listing(INBOX).flags
+        assert server.describe(INBOX, {Uid(uid + 100)}) == ()
+        assert server.headers(INBOX, {Uid(uid + 100)}) == {}
+        assert list(server.fetch(INBOX, [Uid(uid + 100)])) == []
+
+    @pytest.mark.parametrize("kind", ODD)
+    def test_a_message_is_fetched_octet_for_octet(self, server_env: ServerEnv, server: Server, kind: str) -> None:
+        server_env.deliver(INBOX, ODD[kind], frozenset({SEEN}))
+        self.check_octets(server, ODD[kind])
+
+    @pytest.mark.parametrize("kind", MESSY)
+    def test_a_messy_message_is_fetched_octet_for_octet(self, server_env: ServerEnv, server: Server, kind: str) -> None:
+        if server_env.strict:
+            pytest.skip("this server does not keep it as it is")
+        server_env.deliver(INBOX, MESSY[kind], frozenset({SEEN}))
+        self.check_octets(server, MESSY[kind])
+
+    def test_a_large_message_comes_and_goes_in_chunks(self, server: Server) -> None:
+        octets = PLAIN + (b"z" * 998 + b"\r\n") * 5000
+        (outcome,) = server.append(INBOX, [(Message(UniqueName("big"), octets), NONE)])
+        assert outcome.refused is None
+        server.listing(INBOX)
+        (uid,) = server.listing(INBOX).flags
+        for each in server.fetch(INBOX, [uid]):
+            chunks = list(each.body)
+            assert max(map(len, chunks)) <= 65_536
+            assert digest(b"".join(chunks)) == digest(octets)
+
+    def check_octets(self, server: Server, octets: bytes) -> None:
+        (uid,) = server.listing(INBOX).flags
+        found = [(each.uid, each.flags, each.internaldate, each.size, b"".join(each.body)) for each in fetch(server)]
+        assert found == [(uid, frozenset({SEEN}), DATE, len(octets), octets)]
+        assert server.headers(INBOX, [uid]) == {uid: header_digest(octets)}
+
+    def test_fetching_sets_no_seen(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN)
+        (uid,) = server.listing(INBOX).flags
+        assert [b"".join(each.body) for each in server.fetch(INBOX, [uid])] == [PLAIN]
+        server.headers(INBOX, [uid])
+        assert dict(server.listing(INBOX).flags) == {uid: NONE}
+
+    def test_many_messages_are_fetched_each_once(self, server_env: ServerEnv, server: Server) -> None:
+        messages = {UniqueName(str(n)): b"Subject: %d\r\n\r\n%s\r\n" % (n, b"x" * n) for n in range(300)}
+        outcomes = list(server.append(INBOX, [(Message(name, octets), NONE) for name, octets in messages.items()]))
+        assert [(each.name, each.refused) for each in outcomes] == [(name, None) for name in messages]
+        uids = sorted(server.listing(INBOX).flags, reverse=True)
+        found = {each.uid: b"".join(each.body) for each in server.fetch(INBOX, uids)}
+        assert sorted(found) == sorted(uids)
+        assert sorted(found.values()) == sorted(messages.values())
+        if server_env.uidplus:
+            assert {each.uid: messages[each.name] for each in outcomes} == found
+
+    def test_a_body_that_is_not_used_up_costs_nothing_but_itself(self, server_env: ServerEnv, server: Server) -> None:
+        octets = PLAIN + (b"z" * 98 + b"\r\n") * 2000
+        for _ in range(3):
+            server_env.deliver(INBOX, octets)
+        uids = sorted(server.listing(INBOX).flags)
+        found = []
+        for each in server.fetch(INBOX, uids):
+            if each.uid == uids[1]:
+                next(each.body)
+                continue
+            found.append(b"".join(each.body))
+        assert found == [octets, octets]
+
+    def test_a_fetch_that_is_given_up_leaves_the_connection_usable(self, server_env: ServerEnv, server: Server) -> None:
+        for _ in range(3):
+            server_env.deliver(INBOX, PLAIN)
+        uids = sorted(server.listing(INBOX).flags)
+        messages = server.fetch(INBOX, uids)
+        next(messages)
+        messages.close()  # type: ignore[attr-defined]
+        assert sorted(server.listing(INBOX).flags) == uids
+
+    def test_empty_sets_do_nothing(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN)
+        before = dict(server.listing(INBOX).flags)
+        server.store(INBOX, (), FlagDelta(add=frozenset({DELETED})))
+        server.expunge(INBOX, ())
+        assert server.move(INBOX, (), WORK) == {}
+        assert server.describe(INBOX, ()) == ()
+        assert server.headers(INBOX, ()) == {}
+        assert list(server.fetch(INBOX, ())) == []
+        assert list(server.append(INBOX, ())) == []
+        assert dict(server.listing(INBOX).flags) == before
+
+    def test_appended_messages_have_their_flags_and_dates(self, server_env: ServerEnv, server: Server) -> None:
+        sent = [(Message(UniqueName(str(n)), PLAIN, DATE + n), flags) for n, flags in enumerate(FLAG_SETS)]
+        outcomes = list(server.append(INBOX, sent))
+        assert [each.refused for each in outcomes] == [None] * len(sent)
+        found = server.describe(INBOX, server.listing(INBOX).flags)
+        assert [(each.flags, each.internaldate) for each in found] == [
+            (flags, message.internaldate) for message, flags in sent
+        ]
+        if server_env.uidplus:
+            assert [each.uid for each in outcomes] == [each.uid for each in found]
+
+    def test_an_empty_message_is_refused_and_the_next_is_not(self, server: Server) -> None:
+        names_ = [UniqueName("a"), UniqueName("empty"), UniqueName("b")]
+        outcomes = list(server.append(INBOX, [(Message(n, b"" if n == "empty" else PLAIN), NONE) for n in names_]))
+        assert [(each.name, each.refused is None) for each in outcomes] == [("a", True), ("empty", False), ("b", True)]
+        assert len(server.listing(INBOX).flags) == 2
+
+    def test_appending_to_a_mailbox_that_does_not_exist_is_told(self, server: Server) -> None:
+        with pytest.raises(NoSuchMailboxError):
+            list(server.append(OTHER, [(Message(UniqueName("a"), PLAIN), NONE)]))
+        assert not server.exists(OTHER)
+
+    def test_flags_are_added_and_removed_and_the_others_stay(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN, frozenset({SEEN, "work"}))
+        server_env.deliver(INBOX, PLAIN, frozenset({FLAGGED}))
+        first, second = sorted(server.listing(INBOX).flags)
+        change = FlagDelta(frozenset({"later", "$Forwarded"}), frozenset({SEEN}))
+        server.store(INBOX, {first, second}, change)
+        assert dict(server.listing(INBOX).flags) == {
+            first: frozenset({"work", "later", "$Forwarded"}),
+            second: frozenset({FLAGGED, "later", "$Forwarded"}),
+        }
+
+    def test_storing_flags_of_a_message_that_is_gone_is_no_error(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN)
+        (uid,) = server.listing(INBOX).flags
+        server.store(INBOX, {uid, Uid(uid + 9)}, FlagDelta(add=frozenset({SEEN})))
+        assert dict(server.listing(INBOX).flags) == {uid: frozenset({SEEN})}
+
+    @pytest.mark.parametrize("flag", ["a b", "a\r\nz DELETE INBOX", "", "a)", "\\*", "ä", 'a"', "a{3}", "\\Recent"])
+    def test_a_flag_that_is_none_is_refused_and_never_sent(
+        self, server_env: ServerEnv, server: Server, flag: str
+    ) -> None:
+        server_env.deliver(INBOX, PLAIN)
+        (uid,) = server.listing(INBOX).flags
+        with pytest.raises(ServerRefusedError):
+            server.store(INBOX, {uid}, FlagDelta(add=frozenset({flag})))
+        (outcome,) = server.append(INBOX, [(Message(UniqueName("a"), PLAIN), frozenset({flag}))])
+        assert outcome.refused is not None
+        assert dict(server.listing(INBOX).flags) == {uid: NONE}
+
+    def test_expunge_removes_exactly_what_was_named(self, server_env: ServerEnv, server: Server) -> None:
+        for _ in range(4):
+            server_env.deliver(INBOX, PLAIN)
+        first, second, third, fourth = sorted(server.listing(INBOX).flags)
+        server.store(INBOX, {second}, FlagDelta(add=frozenset({DELETED})))
+        assert server.expunge(INBOX, {first, third, Uid(fourth + 9)}) is server_env.uidplus
+        left = dict(server.listing(INBOX).flags)
+        marked = {second: frozenset({DELETED}), fourth: NONE}
+        if not server_env.uidplus:
+            marked |= {first: frozenset({DELETED}), third: frozenset({DELETED})}
+        assert left == marked
+
+    def test_move_keeps_octets_and_flags_and_tells_the_new_uids(self, server_env: ServerEnv, server: Server) -> None:
+        server.create(WORK)
+        for n in range(3):
+            server_env.deliver(INBOX, PLAIN + b"%d\r\n" % n, frozenset({SEEN, "work"} if n else {FLAGGED}))
+        first, second, third = sorted(server.listing(INBOX).flags)
+        moved = server.move(INBOX, {first, third, Uid(third + 9)}, WORK)
+        there = {each.uid: (each.flags, b"".join(each.body)) for each in fetch(server, WORK)}
+        assert sorted(there.values(), key=lambda each: each[1]) == [
+            (frozenset({FLAGGED}), PLAIN + b"0\r\n"),
+            (frozenset({SEEN, "work"}), PLAIN + b"2\r\n"),
+        ]
+        here = dict(server.listing(INBOX).flags)
+        if server_env.uidplus:
+            assert sorted(here) == [second]
+            assert {old: there[new][1] for old, new in moved.items()} == {
+                first: PLAIN + b"0\r\n",
+                third: PLAIN + b"2\r\n",
+            }
+        else:
+            assert sorted(here) == [first, second, third]
+            assert {uid for uid, flags in here.items() if DELETED in flags} == {first, third}
+            assert moved.keys() <= {first, third}
+
+    def test_a_move_into_nowhere_moves_nothing(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN)
+        before = dict(server.listing(INBOX).flags)
+        with pytest.raises((NoSuchMailboxError, ServerRefusedError)):
+            server.move(INBOX, before.keys(), OTHER)
+        assert dict(server.listing(INBOX).flags) == before
+
+    def test_mailboxes_are_made_once_and_listed_by_name(self, server: Server) -> None:
+        for mailbox in (WORK, LISTS, OTHER, WORK):
+            server.create(mailbox)
+        assert [name for name in names(server.mailboxes()) if name in (INBOX, WORK, LISTS, OTHER)] == [
+            INBOX,
+            OTHER,
+            WORK,
+            LISTS,
+        ]
+        assert len(set(names(server.mailboxes()))) == len(names(server.mailboxes()))
+        assert [server.exists(each) for each in (INBOX, WORK, LISTS, MailboxName("Work/x"))] == [
+            True,
+            True,
+            True,
+            False,
+        ]
+
+    @pytest.mark.parametrize(
+        "name", ["Entwürfe", "日本語", "a b", "Sent & Done", "don't", "ünï/cödé & more", "inbox2", "a-b_c"]
+    )
+    def test_a_mailbox_name_goes_there_and_back(self, server_env: ServerEnv, server: Server, name: str) -> None:
+        self.check_name(server_env, MailboxName(name))
+
+    @pytest.mark.parametrize("name", ['say "hi"', "back\\slash", "100%", "a*b", "x%2541"])
+    def test_an_odd_mailbox_name_goes_there_and_back(self, server_env: ServerEnv, server: Server, name: str) -> None:
+        if not server_env.any_name:
+            pytest.skip("this server refuses some characters")
+        self.check_name(server_env, MailboxName(name))
+
+    def check_name(self, server_env: ServerEnv, name: MailboxName) -> None:
+        server = server_env.connect()
+        server.create(name)
+        assert name in names(server_env.connect().mailboxes())
+        assert server.exists(name)
+        (outcome,) = server.append(name, [(Message(UniqueName("a"), PLAIN), NONE)])
+        assert outcome == Appended(UniqueName("a"), outcome.uid)
+        assert len(server.listing(name).flags) == 1
+        server.delete(name)
+        assert not server.exists(name)
+
+    def test_a_renamed_mailbox_keeps_its_messages(self, server: Server) -> None:
+        server.create(WORK)
+        list(server.append(WORK, [(Message(UniqueName("a"), PLAIN), NONE)]))
+        server.rename(WORK, OTHER)
+        assert WORK not in names(server.mailboxes())
+        assert [b"".join(each.body) for each in fetch(server, OTHER)] == [PLAIN]
+
+    def test_renaming_what_does_not_exist_is_told(self, server: Server) -> None:
+        with pytest.raises(MailboxError):
+            server.rename(WORK, OTHER)
+
+    def test_deleting_takes_the_messages_and_what_does_not_exist_is_no_error(self, server: Server) -> None:
+        server.create(WORK)
+        list(server.append(WORK, [(Message(UniqueName("a"), PLAIN), NONE)]))
+        server.listing(WORK)
+        server.delete(WORK)
+        server.delete(WORK)
+        assert not server.exists(WORK)
+        assert WORK not in names(server.mailboxes())
+
+    def test_a_mailbox_that_does_not_exist_is_told_apart(self, server: Server) -> None:
+        for ask in (server.listing, server.epoch):
+            with pytest.raises(NoSuchMailboxError):
+                ask(OTHER)
+        assert server.listing(INBOX).complete
+
+    def test_a_mailbox_made_anew_has_another_epoch(self, server: Server) -> None:
+        server.create(WORK)
+        before = server.epoch(WORK)
+        server.delete(WORK)
+        time.sleep(1.1)
+        server.create(WORK)
+        assert server.epoch(WORK).uidvalidity != before.uidvalidity
+
+    def test_closing_twice_is_no_error(self, server: Server) -> None:
+        server.close()
+        server.close()
+
+
+FLAG_SETS = (
+    NONE,
+    frozenset({SEEN}),
+    frozenset({SEEN, FLAGGED, "\\Answered", "\\Draft"}),
+    frozenset({"work", "$Forwarded"}),
+)
+
+
+def names(mailboxes: Iterable[ServerMailbox]) -> list[MailboxName]:
+    return [each.name for each in mailboxes]
+
+
+def fetch(server: Server, mailbox: MailboxName = INBOX):
+    return server.fetch(mailbox, sorted(server.listing(mailbox).flags))
+
+
+def digest(octets: bytes) -> bytes:
+    return hashlib.sha256(octets).digest()[:16]
+
+
+def header_digest(octets: bytes) -> bytes:
+    end = octets.find(b"\r\n\r\n")
+    header = octets[:2] if octets.startswith(b"\r\n") else octets if end < 0 else octets[: end + 4]
+    return digest(header)
+
+
+@dataclass
+class RealEnv(ServerEnv):
+    """An account on a server that runs here; messages are delivered by imaplib."""
+
+    real: RealServer
+    uidplus: bool = True
+    strict: bool = False
+    any_name: bool = True
+    opened: list[Server] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.user = self.real.new_user()
+
+    def connect(self) -> Server:
+        password = Password(self.real.password)
+        settings = ServerSettings("test", self.real.host, self.real.port, "off", self.user, password)
+        self.opened.append(connect(settings))
+        return self.opened[-1]
+
+    def deliver(self, mailbox: MailboxName, octets: bytes, flags: Flags = NONE, internaldate: int = DATE) -> None:
+        name = mailbox if mailbox == INBOX else self.real.prefix + mailbox.replace("/", self.real.separator)
+        with imaplib.IMAP4(self.real.host, self.real.port) as client:
+            client.login(self.user, self.real.password)
+            client.literal = octets  # type: ignore[assignment]  # append() would rewrite the line ends
+            date = imaplib.Time2Internaldate(internaldate)
+            kind, words = client._simple_command("APPEND", f'"{name}"', f"({' '.join(flags)})", date)
+            assert kind == "OK", words
+
+    def close(self) -> None:
+        for server in self.opened:
+            server.close()
+
+
+@pytest.mark.dovecot
+class TestDovecot(ServerContract):
+    @pytest.fixture
+    def server_env(self, dovecot: Dovecot) -> Iterator[ServerEnv]:
+        env = RealEnv(dovecot)
+        yield env
+        env.close()
+
+
+@pytest.mark.dovecot
+class TestDovecotWithoutExtensions(ServerContract):
+    """COPY for MOVE, nothing expunged, synchronising literals, no namespace, no modseqs."""
+
+    @pytest.fixture
+    def server_env(self, dovecot_with: Callable[..., Dovecot]) -> Iterator[ServerEnv]:
+        hidden = ("MOVE", "UIDPLUS", "LITERAL+", "NAMESPACE", "CONDSTORE", "QRESYNC", "UNSELECT", "LIST-EXTENDED")
+        env = RealEnv(dovecot_with(hide=hidden), uidplus=False)
+        yield env
+        env.close()
+
+
+@pytest.mark.dovecot
+class TestDovecotBelowInbox(ServerContract):
+    """A prefix and another separator; UIDPLUS without MOVE."""
+
+    @pytest.fixture
+    def server_env(self, dovecot_with: Callable[..., Dovecot]) -> Iterator[ServerEnv]:
+        env = RealEnv(dovecot_with(separator=".", prefix="INBOX.", hide=("MOVE",)))
+        yield env
+        env.close()
+
+
+@pytest.mark.cyrus
+class TestCyrus(ServerContract):
+    @pytest.fixture
+    def server_env(self, cyrus: Cyrus) -> Iterator[ServerEnv]:
+        env = RealEnv(cyrus, strict=True, any_name=False)
+        yield env
+        env.close()
+
+
+@pytest.mark.courier
+class TestCourier(ServerContract):
+    @pytest.fixture
+    def server_env(self, courier: Courier) -> Iterator[ServerEnv]:
+        env = RealEnv(courier, strict=True, any_name=False)
+        yield env
+        env.close()
