@@ -170,7 +170,7 @@ class Pass:
 
     def _apply(self, executor: Executor, accepted: Sequence[Observation], decision: Plan) -> None:
         self._announce(decision.actions)
-        epochs = {observation.mailbox: observation.server.epoch for observation in accepted}
+        epochs = {here.mailbox: here.server.epoch for here in accepted if not here.server.missing}
         mine: dict[MailboxName, list[Action]] = {observation.mailbox: [] for observation in accepted}
         moves: dict[MailboxName, list[Action]] = {}
         for action in decision.actions:

@@ -207,7 +207,17 @@ class Observer:
         wanted: dict[MailboxName, list[Uid]] = defaultdict(list)
         for mailbox, uid in sorted(wanted_headers(observations, files)):
             wanted[mailbox].append(uid)
-        read = self.crew.each(lambda server, item: server.headers(*item), wanted.items())
+        validities = {observation.mailbox: observation.server.epoch.uidvalidity for observation in observations}
+
+        def headers_of(server: Server, item: tuple[MailboxName, list[Uid]]) -> Mapping[Uid, bytes]:
+            mailbox, uids = item
+            server.expect(mailbox, validities[mailbox])
+            try:
+                return server.headers(mailbox, uids)
+            except MailboxError:  # not read, not matched
+                return {}
+
+        read = self.crew.each(headers_of, wanted.items())
         headers = {
             (mailbox, uid): header for mailbox, found in zip(wanted, read, strict=True) for uid, header in found.items()
         }

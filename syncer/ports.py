@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from syncer.reconcile.flags import FlagDelta, Flags
-from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import (
     Epoch,
     Fingerprint,
@@ -102,6 +102,13 @@ class Server(Protocol):
 
     def epoch(self, mailbox: MailboxName) -> Epoch:
         """The mailbox's counters, by STATUS."""
+
+    def expect(self, mailbox: MailboxName, uidvalidity: UidValidity) -> None:
+        """UIDs given from now on are of this UIDVALIDITY.
+
+        A mailbox that has another one when it is selected is refused with MailboxError. A connection that listed the
+        mailbox itself expects what it listed.
+        """
 
     def create(self, mailbox: MailboxName) -> None:
         """CREATE, and subscribe. A mailbox that exists already is no error."""

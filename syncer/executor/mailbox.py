@@ -65,6 +65,8 @@ class Executor:
     def mailbox(self, server: Server, here: Observation, actions: Sequence[Action]) -> None:
         """Carry out everything else about one mailbox."""
         bench = self.bench
+        if not here.server.missing:
+            server.expect(here.mailbox, here.server.epoch.uidvalidity)
         for agreed in batches(a for a in actions if isinstance(a, Agree)):
             self._agree(server, here.mailbox, agreed)
         transfers.download(bench, server, here, [a.message for a in actions if isinstance(a, Download)])

@@ -24,6 +24,8 @@ Route = tuple[MailboxName, MailboxName]
 
 def follow(bench: Bench, server: Server, actions: Sequence[Action], epochs: Mapping[MailboxName, Epoch]) -> None:
     """Follow moves. They touch two mailboxes, so they run alone, before everything else."""
+    for mailbox, epoch in epochs.items():
+        server.expect(mailbox, epoch.uidvalidity)
     on_server = grouped((a for a in actions if isinstance(a, MoveOnServer)), lambda a: (a.mailbox, a.target))
     for route, there in on_server.items():
         for group in batches(there, MOVE_MESSAGES):

@@ -21,7 +21,7 @@ from syncer.imap.upload import Upload
 from syncer.imap.wire import Reply, flag_list
 from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox
 from syncer.reconcile.flags import DELETED, FlagDelta, Flags
-from syncer.reconcile.identity import MailboxName, Uid
+from syncer.reconcile.identity import MailboxName, Uid, UidValidity
 from syncer.reconcile.observations import Epoch, ServerListing, ServerMessage
 
 _HEADER_SIZE = 4096
@@ -56,6 +56,10 @@ class ImapServer:
     def epoch(self, mailbox: MailboxName) -> Epoch:
         """See `Server`."""
         return self._session.epoch(mailbox)
+
+    def expect(self, mailbox: MailboxName, uidvalidity: UidValidity) -> None:
+        """See `Server`."""
+        self._session.expect(mailbox, uidvalidity)
 
     def create(self, mailbox: MailboxName) -> None:
         """See `Server`."""

@@ -72,6 +72,12 @@ class Session:
             selected.sizes = before.sizes
         return selected
 
+    def expect(self, mailbox: MailboxName, uidvalidity: UidValidity) -> None:
+        """The caller's UIDs are of this UIDVALIDITY, whoever listed them."""
+        self.validities[mailbox] = uidvalidity
+        if self._selected is not None and self._selected.mailbox == mailbox:
+            self._selected.stale |= self._selected.epoch.uidvalidity != uidvalidity
+
     def check(self, selected: Selected) -> None:
         """Raise MailboxError if the mailbox is not the one any more that the caller knows."""
         if selected.stale:

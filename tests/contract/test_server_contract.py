@@ -21,7 +21,7 @@ from syncer.imap.auth import Password
 from syncer.imap.connection import ServerSettings, connect
 from syncer.ports import Appended, Server, ServerMailbox
 from syncer.reconcile.flags import DELETED, FLAGGED, NONE, SEEN, FlagDelta, Flags
-from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Fingerprint, ServerMessage
 
 WORK, LISTS, OTHER = MailboxName("Work"), MailboxName("Work/Lists"), MailboxName("Other")
@@ -407,6 +407,27 @@ class ServerContract:
         time.sleep(1.1)
         server.create(WORK)
         assert server.epoch(WORK).uidvalidity != before.uidvalidity
+
+    def test_uids_of_another_epoch_are_never_used(self, server_env: ServerEnv, server: Server) -> None:
+        server.create(WORK)
+        server_env.deliver(WORK, PLAIN)
+        listed = server.listing(WORK)
+        (uid,) = listed.flags
+        other = server_env.connect()
+        other.expect(WORK, UidValidity(listed.epoch.uidvalidity + 1))
+        for use in (
+            lambda: other.store(WORK, [uid], FlagDelta(frozenset({SEEN}))),
+            lambda: other.move(WORK, [uid], INBOX),
+            lambda: other.expunge(WORK, [uid]),
+            lambda: other.describe(WORK, [uid]),
+        ):
+            other.expect(WORK, UidValidity(listed.epoch.uidvalidity + 1))
+            with pytest.raises(MailboxError):
+                use()
+        other.expect(WORK, listed.epoch.uidvalidity)
+        assert [message.uid for message in other.describe(WORK, [uid])] == [uid]
+        assert server.listing(WORK).flags == listed.flags
+        other.close()
 
     def test_closing_twice_is_no_error(self, server: Server) -> None:
         server.close()
