@@ -1,0 +1,272 @@
+"""The Server port in memory: `FakeAccount` is what the server holds, `FakeServer` a connection to it.
+
+It keeps the preconditions of the real one and passes the same contract suite. What a test wants to go wrong it raises
+in `FakeAccount.hears`.
+"""
+
+import hashlib
+import itertools
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from mortality import Mortality
+
+from syncer.errors import MailboxError, NoSuchMailboxError, ServerRefusedError, VanishedError
+from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox
+from syncer.reconcile.flags import DELETED, SYSTEM, FlagDelta, Flags, apply
+from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity
+from syncer.reconcile.observations import Epoch, Fingerprint, ServerListing, ServerMessage
+
+T = TypeVar("T")
+
+CHUNK = 64 * 1024
+KEYWORD = re.compile(r"""[^\x00-\x20\x7f-\U0010ffff(){%*"\\\]]+""")
+"""`flag-keyword` (RFC 9051 section 9): an atom."""
+
+
+def digest(octets: bytes) -> bytes:
+    return hashlib.sha256(octets).digest()[:16]
+
+
+def fingerprint(octets: bytes) -> Fingerprint:
+    """The fingerprint of a message in the server's form."""
+    end = octets.find(b"\r\n\r\n")
+    header = octets[:2] if octets.startswith(b"\r\n") else octets if end < 0 else octets[: end + 4]
+    return Fingerprint(len(octets), digest(header), digest(octets))
+
+
+def by_name(names: Iterable[MailboxName]) -> tuple[MailboxName, ...]:
+    return tuple(sorted(names, key=lambda name: (name != INBOX, name)))
+
+
+def chunks(octets: bytes) -> Iterator[bytes]:
+    return (octets[place : place + CHUNK] for place in range(0, len(octets), CHUNK))
+
+
+@dataclass
+class StoredMessage:
+    octets: bytes
+    flags: Flags
+    internaldate: int
+    email_id: str | None = None
+
+
+@dataclass
+class FakeMailbox:
+    uidvalidity: UidValidity
+    uidnext: int = 1
+    modseq: int = 1
+    messages: dict[Uid, StoredMessage] = field(default_factory=dict)
+    complete: bool = True
+    writable: bool = True
+    storable: Flags = SYSTEM
+    any_keyword: bool = True
+    mailbox_id: str | None = None
+
+    def add(self, message: StoredMessage) -> Uid:
+        uid = Uid(self.uidnext)
+        self.uidnext += 1
+        self.modseq += 1
+        self.messages[uid] = message
+        return uid
+
+
+@dataclass
+class FakeAccount:
+    """What the server holds. The switches take away what not every server has."""
+
+    mailboxes: dict[MailboxName, FakeMailbox] = field(default_factory=dict)
+    uidplus: bool = True
+    atomic_move: bool = True
+    email_ids: bool = False
+    special: dict[MailboxName, str] = field(default_factory=dict)
+    unlisted: set[MailboxName] = field(default_factory=set)
+    """Mailboxes that are there and that LIST leaves out."""
+    hears: Callable[[str], object] = lambda command: None
+    """Told every command before it takes effect, and `done COMMAND` after it. What it raises, the client sees."""
+    mortality: Mortality = field(default_factory=Mortality)
+    _validity: Iterator[int] = field(default_factory=lambda: itertools.count(1000))
+
+    def __post_init__(self) -> None:
+        self.create(INBOX)
+
+    def create(self, mailbox: MailboxName) -> FakeMailbox:
+        return self.mailboxes.setdefault(mailbox, FakeMailbox(UidValidity(next(self._validity))))
+
+    def deliver(
+        self, mailbox: MailboxName, octets: bytes, flags: Flags = frozenset(), internaldate: int = 1_000_000_000
+    ) -> Uid:
+        return self.create(mailbox).add(StoredMessage(octets, flags, internaldate, self.email_id(octets)))
+
+    def email_id(self, octets: bytes) -> str | None:
+        return hashlib.sha256(octets).hexdigest() if self.email_ids else None
+
+
+class FakeServer:
+    """A connection to a FakeAccount."""
+
+    def __init__(self, account: FakeAccount) -> None:
+        self.account = account
+        self.expected: dict[MailboxName, UidValidity] = {}
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        have = {"UIDPLUS": self.account.uidplus, "MOVE": self.account.atomic_move, "OBJECTID": self.account.email_ids}
+        return frozenset({"IMAP4REV1", *(name for name, there in have.items() if there)})
+
+    def mailboxes(self) -> tuple[ServerMailbox, ...]:
+        self.account.hears("LIST")
+        names = by_name(self.account.mailboxes.keys() - self.account.unlisted)
+        return tuple(ServerMailbox(name, self.account.special.get(name)) for name in names)
+
+    def exists(self, mailbox: MailboxName) -> bool:
+        self.account.hears(f"STATUS {mailbox}")
+        return mailbox in self.account.mailboxes
+
+    def epoch(self, mailbox: MailboxName) -> Epoch:
+        self.account.hears(f"STATUS {mailbox}")
+        box = self._any(mailbox)
+        return Epoch(box.uidvalidity, Uid(box.uidnext), ModSeq(box.modseq), box.mailbox_id)
+
+    def expect(self, mailbox: MailboxName, uidvalidity: UidValidity) -> None:
+        self.expected[mailbox] = uidvalidity
+
+    def create(self, mailbox: MailboxName) -> None:
+        self._effect(f"CREATE {mailbox}", lambda: self.account.create(mailbox))
+
+    def rename(self, mailbox: MailboxName, new_name: MailboxName) -> None:
+        if new_name in self.account.mailboxes:
+            raise MailboxError(f"{new_name} exists")
+        self._box(mailbox)
+        self._effect(f"RENAME {mailbox} {new_name}", lambda: rename_below(self.account.mailboxes, mailbox, new_name))
+
+    def delete(self, mailbox: MailboxName) -> None:
+        self._effect(f"DELETE {mailbox}", lambda: self.account.mailboxes.pop(mailbox, None))
+
+    def listing(self, mailbox: MailboxName) -> ServerListing:
+        self.account.hears(f"SELECT {mailbox}")
+        box = self._any(mailbox)
+        self.expected[mailbox] = box.uidvalidity
+        flags = {uid: message.flags for uid, message in box.messages.items()}
+        return ServerListing(
+            self.epoch(mailbox), flags, box.complete, box.writable, storable=box.storable, any_keyword=box.any_keyword
+        )
+
+    def describe(self, mailbox: MailboxName, uids: Collection[Uid]) -> tuple[ServerMessage, ...]:
+        messages = self._box(mailbox).messages
+        return tuple(
+            ServerMessage(uid, m.flags, len(m.octets), m.internaldate, m.email_id)
+            for uid in sorted(uids)
+            if (m := messages.get(uid)) is not None
+        )
+
+    def headers(self, mailbox: MailboxName, uids: Collection[Uid]) -> Mapping[Uid, bytes]:
+        if uids:
+            self.account.hears(f"HEADERS {mailbox} {','.join(map(str, sorted(uids)))}")
+        messages = self._box(mailbox).messages
+        return {uid: fingerprint(messages[uid].octets).header for uid in uids if uid in messages}
+
+    def fetch(self, mailbox: MailboxName, uids: Sequence[Uid]) -> Iterator[Fetched]:
+        for uid in uids:
+            if self.account.hears(f"FETCH {mailbox} {uid}") == "withhold":
+                continue
+            message = self._box(mailbox).messages.get(uid)
+            if message is not None:
+                octets = message.octets
+                yield Fetched(uid, message.flags, message.internaldate, len(octets), chunks(octets))
+
+    def append(self, mailbox: MailboxName, messages: Iterable[tuple[Outgoing, Flags]]) -> Iterator[Appended]:
+        box = self._any(mailbox)
+        for outgoing, flags in messages:
+            try:
+                octets = b"".join(outgoing.chunks())
+                self._check(octets, flags)
+                stored = StoredMessage(octets, flags, outgoing.internaldate, self.account.email_id(octets))
+                uid = self._effect(f"APPEND {mailbox} {outgoing.name}", lambda stored=stored: box.add(stored))  # type: ignore[misc]
+            except (ServerRefusedError, VanishedError) as error:
+                yield Appended(outgoing.name, refused=str(error))
+            else:
+                yield Appended(outgoing.name, uid if self.account.uidplus else None)
+
+    def store(self, mailbox: MailboxName, uids: Collection[Uid], change: FlagDelta) -> None:
+        box = self._box(mailbox)
+        self._check(b"any", change.add | change.remove)
+
+        def do() -> None:
+            box.modseq += 1
+            for uid in uids:
+                if uid in box.messages:
+                    box.messages[uid].flags = apply(box.messages[uid].flags, change)
+
+        if uids and change:
+            self._effect(f"STORE {mailbox} {change}", do)
+
+    def expunge(self, mailbox: MailboxName, uids: Collection[Uid]) -> bool:
+        self.store(mailbox, uids, FlagDelta(add=frozenset({DELETED})))
+        if self.account.uidplus and uids:
+            self._effect(f"EXPUNGE {mailbox}", lambda: self._take(mailbox, uids))
+        return self.account.uidplus
+
+    def move(self, mailbox: MailboxName, uids: Collection[Uid], target: MailboxName) -> Mapping[Uid, Uid]:
+        if not uids:
+            return {}
+        box, there = self._box(mailbox), self._box(target)
+        known = [uid for uid in sorted(uids) if uid in box.messages]
+
+        def copy() -> dict[Uid, Uid]:
+            return {uid: there.add(replace(box.messages[uid])) for uid in known}
+
+        def at_once() -> dict[Uid, Uid]:
+            landed = copy()
+            self._take(mailbox, known)
+            return landed
+
+        if self.account.atomic_move:
+            landed = self._effect(f"MOVE {mailbox} {target}", at_once)
+        else:
+            landed = self._effect(f"COPY {mailbox} {target}", copy)
+            self.expunge(mailbox, known)
+        return landed if self.account.uidplus else {}
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    @staticmethod
+    def _check(octets: bytes, flags: Flags) -> None:
+        if not octets:
+            raise ServerRefusedError("an empty message is not appended")
+        for flag in flags:
+            if flag not in SYSTEM and not KEYWORD.fullmatch(flag):
+                raise ServerRefusedError(f"{flag!r} is not a flag")
+
+    def _take(self, mailbox: MailboxName, uids: Collection[Uid]) -> None:
+        box = self._box(mailbox)
+        box.modseq += 1
+        for uid in uids:
+            box.messages.pop(uid, None)
+
+    def _any(self, mailbox: MailboxName) -> FakeMailbox:
+        if mailbox not in self.account.mailboxes:
+            raise NoSuchMailboxError(f"there is no mailbox {mailbox} on the server")
+        return self.account.mailboxes[mailbox]
+
+    def _box(self, mailbox: MailboxName) -> FakeMailbox:
+        box = self._any(mailbox)
+        if self.expected.get(mailbox, box.uidvalidity) != box.uidvalidity:
+            raise MailboxError(f"mailbox {mailbox} was replaced on the server; sync again")
+        return box
+
+    def _effect(self, command: str, do: Callable[[], T]) -> T:
+        self.account.hears(command)
+        result = self.account.mortality.effect(do)
+        self.account.hears(f"done {command}")
+        return result
+
+
+def rename_below(boxes: dict[MailboxName, T], mailbox: MailboxName, new_name: MailboxName) -> None:
+    """Rename a mailbox and those below it."""
+    moved = [name for name in boxes if name == mailbox or name.startswith(f"{mailbox}/")]
+    taken = {MailboxName(new_name + name[len(mailbox) :]): boxes.pop(name) for name in moved}
+    boxes.update(taken)
