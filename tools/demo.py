@@ -98,7 +98,7 @@ def sync(*, shown: bool = True) -> dict[str, int]:
     Raises:
         FailedError: it did not end well.
     """
-    arguments = ["-c", os.path.relpath(CONFIGURATION, TOP), "sync"] + ([] if shown else ["--json"])
+    arguments = ["-c", os.path.relpath(CONFIGURATION, TOP), "sync"] + ([] if shown else ["--quiet", "--json"])
     if shown:
         say(f"$ syncer {' '.join(arguments)}")
     command = [sys.executable, "-m", "syncer", *arguments]
@@ -117,14 +117,14 @@ def sync(*, shown: bool = True) -> dict[str, int]:
     return counted
 
 
-def act_locally(local: Maildirs) -> None:
+def act_locally(local: Maildirs, keyword: str | None) -> None:
     """What a person does in a Maildir program."""
     inbox = sorted(local.files("INBOX"), key=lambda file: file.mtime)
     unread = [file for file in inbox if "\\Seen" not in file.flags]
     read, todo, flagged, filed = unread[4:8], inbox[20], inbox[TWICE], inbox[30:33]
     for file in read:
         local.change_flags("INBOX", file, add=["\\Seen"])
-    local.change_flags("INBOX", todo, add=["todo", "\\Seen"])
+    local.change_flags("INBOX", todo, add=[keyword or "\\Answered"])
     local.change_flags("INBOX", flagged, add=["\\Flagged"])
     for file in filed:
         local.move("INBOX", file, "Archive/2025", keep_name=False)
@@ -132,7 +132,8 @@ def act_locally(local: Maildirs) -> None:
     for file in deleted:
         local.delete(file)
     local.deliver("Sent", note("from-the-train"), ["\\Seen"], date=int(time.time()))
-    say(f"in the Maildir:  {len(read)} read, 1 flagged, 1 given the keyword `todo`,")
+    labelled = f"given the keyword `{keyword}`" if keyword else "answered"
+    say(f"in the Maildir:  {len(read)} read, 1 flagged, 1 {labelled},")
     say(f"                 {len(filed)} filed from INBOX to Archive/2025, {len(deleted)} deleted from Lists/compilers,")
     say("                 1 new message written to Sent")
 
@@ -140,7 +141,9 @@ def act_locally(local: Maildirs) -> None:
 def act_on_the_server(client: Client) -> None:
     """What the same person does on the telephone meanwhile."""
     uids = client.uids("INBOX")
-    client.store("INBOX", uids[40:43], "+FLAGS", ["\\Seen", "\\Answered"])
+    flags = client.flags("INBOX")
+    answered = [uid for uid in uids[60:] if "\\Answered" not in flags[uid] and "\\Seen" in flags[uid]][:3]
+    client.store("INBOX", answered, "+FLAGS", ["\\Answered"])
     client.store("INBOX", [uids[TWICE]], "+FLAGS", ["\\Answered"])
     client.create("Travel")
     client.move("INBOX", uids[10:12], "Travel")
@@ -201,7 +204,7 @@ def show(server: Server) -> None:
     local = Maildirs(DEMO / "Mail")
 
     step("then, with no connection between them")
-    act_locally(local)
+    act_locally(local, "todo" if client.takes_keywords() else None)
     act_on_the_server(client)
 
     step("the second sync")

@@ -1,0 +1,54 @@
+# The commands of this repository. Each of them sets up what it needs: Python 3.11 and make are enough to begin with.
+
+BIN := .venv/bin
+WORKERS ?= auto
+PYTEST ?=
+
+# An editable install would else be compiled anew at every start.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help test check demo format clean servers
+
+help:
+	@echo 'make demo     see it work: a server, an account, two sides that become the same'
+	@echo 'make test     everything: format, lint, types, import rules, and all tests against real servers'
+	@echo 'make check    everything but the tests'
+	@echo 'make format   write the code in the one format'
+	@echo 'make clean    remove what the commands above have made'
+	@echo
+	@echo 'Variables: PYTHON (to make .venv with), WORKERS (of the tests), PYTEST (further options for pytest)'
+
+.venv/.ready: pyproject.toml tools/venv.sh
+	@echo '--- virtual environment'
+	@tools/venv.sh
+
+servers:
+	@echo '--- servers'
+	@tests/servers/install.sh
+
+check: .venv/.ready
+	@echo '--- format'
+	@$(BIN)/ruff format --check .
+	@echo '--- lint'
+	@$(BIN)/ruff check .
+	@echo '--- types'
+	@$(BIN)/mypy
+	@echo '--- import rules'
+	@$(BIN)/lint-imports
+
+test: .venv/.ready servers check
+	@echo '--- tests'
+	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(PYTEST)
+	@echo 'format, lint, types, import rules and tests: all good'
+
+demo: .venv/.ready
+	@$(BIN)/python tools/demo.py
+
+format: .venv/.ready
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv demo build dist .coverage
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

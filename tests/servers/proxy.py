@@ -1,0 +1,119 @@
+"""A TCP proxy on loopback that counts what passes: octets each way, and the commands that the client sends."""
+
+import re
+import socket
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Self
+
+COMMAND = re.compile(rb"^[^\s*+]+ (UID [A-Z]+|[A-Z]+)", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Count:
+    """What has passed so far."""
+
+    to_server: int = 0
+    to_client: int = 0
+    commands: Counter[str] = field(default_factory=Counter)
+    """How often each command was sent, by name in capitals, `UID` included; valid without TLS and COMPRESS only."""
+
+
+class CountingProxy:
+    """Listens on `port` of 127.0.0.1 and connects each client with the server."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        """Pass everything on to `host` and `port`."""
+        self.count = Count()
+        self.stalled = threading.Event()
+        self._limit: int | None = None
+        self._free = threading.Event()
+        self._target = (host, port)
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        """It listens already."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close everything."""
+        self._free.set()
+        self._listener.close()
+        with self._lock:
+            for connection in self._sockets:
+                connection.close()
+
+    def stall_after(self, octets: int) -> None:
+        """Pass no more than about so many octets to the client, until `go_on`; `stalled` is set then."""
+        self._limit = octets
+
+    def go_on(self) -> None:
+        """Pass everything on again."""
+        self._free.set()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(self._target)
+            except OSError:
+                return
+            with self._lock:
+                self._sockets += [client, server]
+            for source, target in ((client, server), (server, client)):
+                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                arguments = (source, target, source is client)
+                threading.Thread(target=self._pump, args=arguments, daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket, from_client: bool) -> None:
+        commands = Commands()
+        stall = False
+        try:
+            while data := source.recv(65536):
+                with self._lock:
+                    if from_client:
+                        self.count.to_server += len(data)
+                        self.count.commands.update(commands.feed(data))
+                    else:
+                        self.count.to_client += len(data)
+                        stall = self._limit is not None and self.count.to_client > self._limit
+                if stall:
+                    self.stalled.set()
+                    self._free.wait()
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            source.close()
+            target.close()
+
+
+@dataclass(slots=True)
+class Commands:
+    """Finds the names of the commands in what a client sends; literals are passed over."""
+
+    rest: bytes = b""
+    skip: int = 0
+    inside: bool = False
+    """The line at hand goes on after a literal."""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The commands that begin in `data`, given what came before."""
+        found = []
+        self.rest += data
+        while True:
+            taken = min(self.skip, len(self.rest))
+            self.rest, self.skip = self.rest[taken:], self.skip - taken
+            line, newline, rest = self.rest.partition(b"\r\n")
+            if self.skip or not newline:
+                return found
+            self.rest = rest
+            if not self.inside and (match := COMMAND.match(line)):
+                found.append(match.group(1).decode().upper())
+            literal = re.search(rb"\{(\d+)\+?\}$", line)
+            self.inside = literal is not None
+            self.skip = int(literal.group(1)) if literal else 0
