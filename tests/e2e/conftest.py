@@ -1,0 +1,32 @@
+"""Fixtures of the end-to-end tests."""
+
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from e2e.world import World
+from servers.base import Server
+
+
+@pytest.fixture
+def world_on(tmp_path: pathlib.Path) -> Iterator[Callable[..., World]]:
+    """`world_on(server, **settings)` makes a world with an account of its own."""
+    made: list[World] = []
+
+    def make(server: Server, **settings: Any) -> World:
+        directory = tmp_path / f"world{len(made)}"
+        directory.mkdir()
+        made.append(World(server, directory, **settings))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.close()
+
+
+@pytest.fixture
+def world(world_on: Callable[..., World], request: pytest.FixtureRequest) -> World:
+    """A world on Dovecot."""
+    made: World = world_on(request.getfixturevalue("dovecot"))
+    return made

@@ -1,0 +1,71 @@
+"""Killed at any moment, a further run finishes the work: nothing lost, nothing doubled."""
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+from e2e.world import World, by_mailbox, environment
+from servers.dovecot import Dovecot
+from servers.mail import note
+
+pytestmark = pytest.mark.dovecot
+POINTS = 10
+MAILBOXES = ("INBOX", "Box")
+
+
+def kill_after(world: World, seconds: float) -> bool:
+    """Start a sync and kill it; False if it had ended by then."""
+    command = [sys.executable, "-m", "syncer", "-c", str(world.configuration), "sync"]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
+    try:
+        running.wait(seconds)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.wait()
+        return True
+    return False
+
+
+def fill_server(world: World) -> None:
+    world.client.create("Box")
+    for mailbox in MAILBOXES:
+        messages = [(note(f"{mailbox}{number}", size=2_000), frozenset(), 1_500_000_000) for number in range(200)]
+        world.client.fill(mailbox, messages)
+
+
+def fill_maildir(world: World) -> None:
+    for mailbox in MAILBOXES:
+        world.local.create(mailbox)
+        for number in range(100):
+            world.local.deliver(mailbox, note(f"{mailbox}{number}", size=2_000), ["\\Seen"] if number % 2 else [])
+
+
+@pytest.mark.parametrize("fill", [fill_server, fill_maildir], ids=["pull", "push"])
+def test_killed_at_any_moment_it_loses_and_doubles_nothing(
+    fill: Callable[[World], None], dovecot: Dovecot, world_on: Callable[..., World]
+) -> None:
+    whole = world_on(dovecot)
+    fill(whole)
+    wanted = by_mailbox(whole.on_server() or whole.on_disk())
+    begin = time.monotonic()
+    whole.sync().done()
+    duration = time.monotonic() - begin
+
+    rng = random.Random(fill.__name__)
+    killed = 0
+    for point in range(POINTS):
+        world = world_on(dovecot)
+        fill(world)
+        # From after Python's start to a little before the end, and once more in what is left.
+        killed += kill_after(world, duration * (0.15 + 0.85 * (point + rng.random()) / POINTS))
+        killed += kill_after(world, duration * rng.uniform(0.2, 0.9))
+        world.sync().done()
+        assert by_mailbox(world.on_server()) == wanted
+        assert by_mailbox(world.on_disk()) == wanted
+        world.converged()
+        world.close()
+        del world.client
+    assert killed >= POINTS
