@@ -77,8 +77,9 @@ class Pass:
         observer = Observer(self.order.account, self.crew, self.store, self.index, self.order.wants, self.progress)
         observer.spelling.normal(self.index.keywords())
         policy = self._with_trash(self.order.policy)
+        executor = self._executor(observer)
         for _ in range(ROUNDS):
-            executor = self._executor(observer)
+            executor.bench.look_again = False
             places = self._arrange(observer, executor, policy)
             look = observer.look(places, self._chosen(places), self.index.deleted_since(self.now() - DAY))
             accepted, decision = self._decide(observer, places, look, policy)
@@ -89,7 +90,7 @@ class Pass:
                 break
         self._report(look, decision)
         if not self.order.dry_run:
-            self._finish(accepted)
+            self._finish(accepted, decision)
 
     def _executor(self, observer: Observer) -> Executor:
         order = self.order
@@ -212,10 +213,13 @@ class Pass:
         for mailbox, note in dict.fromkeys(decision.notes):
             self.report.mailbox(mailbox).notes.append(note)
 
-    def _finish(self, accepted: Iterable[Observation]) -> None:
+    def _finish(self, accepted: Iterable[Observation], decision: Plan) -> None:
         """Record how far each mailbox came, for the next pass and for `status`."""
         known = {mailbox.name for mailbox in self.index.mailboxes()}
         for here in accepted:
+            held = frozenset(hold.side for hold in decision.holds if hold.stays and hold.mailbox == here.mailbox)
+            if here.mailbox in known and held != here.held:
+                self.index.hold(here.mailbox, held)
             there = not (here.server.missing or here.local.missing)
             if there and here.mailbox in known - self.failed:
                 self.index.finish(here.mailbox, here.server.epoch, self.store.mapping(here.mailbox), self.now())

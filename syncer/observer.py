@@ -61,6 +61,13 @@ class _Seen:
     """The directory was listed completely, or does not exist."""
 
 
+def _exists(server: Server, mailbox: MailboxName) -> bool | str:
+    try:
+        return server.exists(mailbox)
+    except MailboxError as error:
+        return str(error)
+
+
 @dataclass(slots=True)
 class Observer:
     """Eyes on one account. `wants` says which mailboxes the settings include."""
@@ -79,10 +86,17 @@ class Observer:
         listed = self.crew.one(lambda server: server.mailboxes())
         on_server = {mailbox.name for mailbox in listed if self.wants(mailbox.name)}
         unlisted = sorted(known.keys() - on_server)
-        there = self.crew.each(lambda server, mailbox: server.exists(mailbox), unlisted)
-        on_server |= {mailbox for mailbox, found in zip(unlisted, there, strict=True) if found}
-        local = frozenset(mailbox for mailbox in self.store.mailboxes() if self.wants(mailbox))
-        return Places(known, frozenset(on_server), local)
+        there = dict(zip(unlisted, self.crew.each(_exists, unlisted), strict=True))
+        unknown = {mailbox: found for mailbox, found in there.items() if isinstance(found, str)}
+        on_server |= {mailbox for mailbox, found in there.items() if found is True}
+        local = {mailbox for mailbox in self.store.mailboxes() if self.wants(mailbox)}
+        local |= {mailbox for mailbox in known.keys() - local if not self.store.scan(mailbox, {}).missing}
+        return Places(
+            {mailbox: epoch for mailbox, epoch in known.items() if mailbox not in unknown},
+            frozenset(on_server),
+            frozenset(local - unknown.keys()),
+            unknown,
+        )
 
     def for_renames(self, places: Places) -> Places:
         """The same with what tells a rename from a deletion: counters of new mailboxes, names in new directories."""
@@ -103,6 +117,7 @@ class Observer:
         ordered = sorted(names, key=lambda name: (name != INBOX, name))
         self.progress.mailboxes(self.account, len(ordered))
         result = Look(places, {mailbox.name: mailbox for mailbox in self.index.mailboxes()}, lately)
+        result.errors.update(places.unknown)
 
         def look_at(server: Server, name: MailboxName) -> _Seen | str:
             try:
@@ -138,6 +153,7 @@ class Observer:
             here,
             pairs,
             known=known.epoch if known else None,
+            held=known.held if known else frozenset(),
             intents=self.index.intents(name) if here.new else (),
             own={unique: uid for unique, uid in own.items() if uid is not None},
             deleted_lately={side: look.lately.get((name, side), 0) for side in ("server", "local")},

@@ -192,10 +192,11 @@ class Delivery(Protocol):
             StoreError: no space, read-only, not permitted. The file is gone.
         """
 
-    def commit(self) -> None:
+    def commit(self) -> frozenset[UniqueName]:
         """Make every file durable, then visible in `cur/` (`new/` if it has no flags), then the directories durable.
 
-        A name that is already in the mailbox is left as it is: it is the same message from an interrupted run.
+        Returns the names that were in the mailbox already. Those files are left as they are, and ours are gone: mostly
+        it is the same message from an interrupted run, which the caller has to make sure of.
         """
 
 
@@ -294,6 +295,8 @@ class KnownMailbox:
     """When a pass over it last ended without error, in seconds since the epoch."""
     error: str | None = None
     """What kept the last pass from ending well, for `status`."""
+    held: frozenset[str] = frozenset()
+    """The sides ("server", "local") on which deletions are held back until a person decides."""
 
 
 class Index(Protocol):
@@ -337,13 +340,16 @@ class Index(Protocol):
         """Remove pairs here and record pairs there, in one transaction."""
 
     def intents(self, mailbox: MailboxName) -> tuple[Intent, ...]:
-        """APPENDs that were announced and not settled."""
+        """APPENDs that were announced and not settled; those that were sent last, in the order in which they were."""
 
     def announce(self, mailbox: MailboxName, intents: Collection[Intent]) -> None:
         """Record intents before the command is sent. An intent of the same name stays as it is.
 
         The older UIDNEXT counts.
         """
+
+    def sent(self, mailbox: MailboxName, names: Sequence[UniqueName]) -> None:
+        """The server took these APPENDs, in this order, and did not say the UIDs: they must not be sent again."""
 
     def settle(self, mailbox: MailboxName, names: Collection[UniqueName]) -> None:
         """Remove intents whose outcome is known."""
@@ -353,6 +359,9 @@ class Index(Protocol):
 
     def fail(self, mailbox: MailboxName, error: str) -> None:
         """Record why a pass over the mailbox did not end well."""
+
+    def hold(self, mailbox: MailboxName, sides: frozenset[str]) -> None:
+        """Remember on which sides deletions are held back."""
 
     def note_deleted(self, mailbox: MailboxName, side: str, count: int, now: int) -> None:
         """Remember that messages were deleted on `side` ("server" or "local"), for the guard's sliding day."""

@@ -5,7 +5,7 @@ The ports, the report, and what is done in more than one place.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from syncer.errors import MessageError, ServerRefusedError, VanishedError
 from syncer.ports import Index, LocalStore, Progress, Server
 from syncer.reconcile.actions import Expunge, RemoveLocal, Side
 from syncer.reconcile.flags import FlagDelta, Spelling
-from syncer.reconcile.identity import MailboxName, Uid
+from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.report import AccountReport, MailboxReport
 
 BATCH_MESSAGES = 500
@@ -37,6 +37,8 @@ class Bench:
     """Seconds since the epoch."""
     checkpoint: Callable[[], None]
     """Called between batches; raises StoppedError to end the pass."""
+    names: dict[tuple[MailboxName, Uid], UniqueName] = field(default_factory=dict)
+    """Other names for messages whose own name another file has."""
     look_again: bool = False
     """Something cannot be recorded before both sides are looked at once more."""
 

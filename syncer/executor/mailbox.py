@@ -50,6 +50,8 @@ class Executor:
             case RenameMailbox():
                 (server if action.side == "server" else self.bench.store).rename(action.mailbox, action.new_name)
                 self.bench.index.rename_mailbox(action.mailbox, action.new_name)
+            case DeleteMailbox(side="server") if self._has_strangers(server, action.mailbox):
+                self.bench.look_again = True  # DELETE would take them along
             case DeleteMailbox():
                 (server if action.side == "server" else self.bench.store).delete(action.mailbox)
                 self.bench.index.note_deleted(action.mailbox, action.side, action.messages, self.bench.now())
@@ -57,6 +59,11 @@ class Executor:
                 self.bench.count_deleted(action.mailbox, action.side, action.messages)
             case ForgetMailbox():
                 self.bench.index.forget_mailbox(action.mailbox)
+
+    def _has_strangers(self, server: Server, mailbox: MailboxName) -> bool:
+        """Whether messages have come since the mailbox was looked at."""
+        known = {pair.uid for pair in self.bench.index.pairs(mailbox)}
+        return not known.issuperset(server.listing(mailbox).flags)
 
     def move(self, server: Server, actions: Sequence[Action], epochs: Mapping[MailboxName, Epoch]) -> None:
         """Follow moves. They touch two mailboxes, so they run alone, before everything else."""
@@ -119,7 +126,8 @@ class Executor:
         try:
             if trash is not None:
                 server.move(mailbox, uids, trash)
-                gone = True
+                gone = bool(server.capabilities & {"MOVE", "UIDPLUS"})
+                self.bench.look_again = True  # the mailbox that they are in now has been looked at already
             else:
                 gone = server.expunge(mailbox, uids)
         except ServerRefusedError as error:
@@ -136,8 +144,12 @@ class Executor:
 
 def _left_on_a_side(here: Observation) -> set[Uid]:
     """Messages of which a copy is left; once forgotten, it is new to the other side."""
-    return {
-        pair.uid
-        for pair in here.pairs
-        if pair.state is PairState.BOTH and not (pair.uid in here.server.gone and pair.name in here.local.gone)
-    }
+    left = set()
+    for pair in here.pairs:
+        on_server = pair.state is not PairState.LOCAL_ONLY and pair.uid not in here.server.gone
+        in_maildir = pair.name in here.local.flags or (
+            pair.state is not PairState.SERVER_ONLY and pair.name not in here.local.gone
+        )
+        if on_server or in_maildir:
+            left.add(pair.uid)
+    return left

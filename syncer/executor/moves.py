@@ -55,7 +55,7 @@ def _on_server(bench: Bench, server: Server, route: Route, batch: Sequence[MoveO
         pairs.append(replace(action.pair, uid=new_uid, name=action.landed.name, flags=action.agreed))
     bench.store.flush(target)
     bench.index.move(source, tuple(landed), target, pairs)
-    report.moved_remote += len(landed)
+    report.moved_remote += len(moves)
     if len(landed) < len(moves):
         bench.look_again = True
 

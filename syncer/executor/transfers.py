@@ -27,28 +27,25 @@ def download(bench: Bench, server: Server, here: Observation, messages: Sequence
     wanted = {message.uid: message for message in messages}
     newest_first = sorted(wanted, reverse=True)
     with closing(server.fetch(here.mailbox, newest_first)) as fetched:  # type: ignore[type-var]
-        for batch in iter(lambda: _deliver(bench, here, wanted, fetched), ()):
-            for pair in batch:
-                del wanted[pair.uid]
+        while _deliver(bench, here, wanted, fetched):
+            bench.checkpoint()
     if wanted:
         _not_delivered(bench, server, here.mailbox, wanted)
 
 
-def _deliver(
-    bench: Bench, here: Observation, wanted: dict[Uid, ServerMessage], fetched: Iterator[Fetched]
-) -> tuple[Pair, ...]:
-    """Deliver and record one batch; empty when the server has sent everything."""
-    bench.checkpoint()
+def _deliver(bench: Bench, here: Observation, wanted: dict[Uid, ServerMessage], fetched: Iterator[Fetched]) -> bool:
+    """Deliver and record one batch and take it out of `wanted`; False when the server has sent everything."""
     report = bench.report.mailbox(here.mailbox)
     pairs: dict[Uid, Pair] = {}
     octets = 0
     with bench.store.delivery(here.mailbox) as delivery:
         try:
             for message in fetched:
-                seen = wanted.get(message.uid)
-                if seen is None or message.uid in pairs:
+                seen = wanted.pop(message.uid, None)
+                if seen is None:
                     continue
-                name = bench.store.unique_name(here.mailbox, here.server.epoch, seen)
+                own = bench.store.unique_name(here.mailbox, here.server.epoch, seen)
+                name = bench.names.get((here.mailbox, seen.uid), own)
                 flags = bench.spelling.normal(message.flags)
                 fingerprint = delivery.add(name, flags, message.internaldate, message.body)
                 pairs[message.uid] = Pair(message.uid, name, flags, fingerprint, seen.email_id)
@@ -57,11 +54,25 @@ def _deliver(
                 if len(pairs) >= BATCH_MESSAGES or octets >= BATCH_OCTETS:
                     break
         finally:  # a connection lost half-way costs only the message it was lost in
-            delivery.commit()
+            for taken in delivery.commit():
+                _make_sure(bench, here.mailbox, taken, pairs)
             bench.index.record(here.mailbox, tuple(pairs.values()))
             report.downloaded += len(pairs)
             report.bytes_down += octets
-    return tuple(pairs.values())
+    return octets > 0
+
+
+def _make_sure(bench: Bench, mailbox: MailboxName, taken: UniqueName, pairs: dict[Uid, Pair]) -> None:
+    """A file has the name already. If it is not this message, the message gets another name in the next round."""
+    uid = next(uid for uid, pair in pairs.items() if pair.name == taken)
+    try:
+        same = bench.store.fingerprint(mailbox, taken) == pairs[uid].fingerprint
+    except MessageError:
+        same = False
+    if not same:
+        del pairs[uid]
+        bench.names[mailbox, uid] = UniqueName(f"{taken}.1")
+        bench.look_again = True
 
 
 def _not_delivered(bench: Bench, server: Server, mailbox: MailboxName, missing: Iterable[Uid]) -> None:
@@ -89,6 +100,7 @@ def append(bench: Bench, server: Server, here: Observation, batch: Sequence[Appe
     bench.index.announce(mailbox, [Intent(name, here.server.epoch.uidnext) for name in sent])
     pairs: list[Pair] = []
     settled: list[UniqueName] = []
+    unknown: list[UniqueName] = []
     try:
         for outcome in server.append(mailbox, sent.values()):
             outgoing, flags = sent[outcome.name]
@@ -97,10 +109,13 @@ def append(bench: Bench, server: Server, here: Observation, batch: Sequence[Appe
                 pairs.append(pair)
             elif outcome.refused is not None:
                 settled.append(outcome.name)
+            else:
+                unknown.append(outcome.name)
     finally:
         bench.store.flush(mailbox)  # a file whose writer did not flush it must not be lost after it was recorded
         bench.index.record(mailbox, pairs)
         bench.index.settle(mailbox, settled)
+        bench.index.sent(mailbox, unknown)
 
 
 def _appended(bench: Bench, report: MailboxReport, outcome: Appended, outgoing: Outgoing, flags: Flags) -> Pair | None:

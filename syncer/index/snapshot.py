@@ -21,7 +21,7 @@ from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.reconcile.observations import Epoch
 
 MAILBOXES = """
-    SELECT name, uidvalidity, uidnext, highestmodseq, object_id, mapping, synced_at, error,
+    SELECT name, uidvalidity, uidnext, highestmodseq, object_id, mapping, synced_at, error, held,
            (SELECT count(*) FROM pair WHERE pair.mailbox_id = mailbox.id)
     FROM mailbox
 """
@@ -80,8 +80,9 @@ def known_mailboxes(rows: Iterable[tuple[Any, ...]]) -> tuple[KnownMailbox, ...]
             mapping=json.loads(mapping),
             synced_at=synced_at,
             error=None if error is None else to_text(error),
+            held=frozenset(held.split(",")) if held else frozenset(),
         )
-        for name, uidvalidity, uidnext, highestmodseq, object_id, mapping, synced_at, error, pairs in rows
+        for name, uidvalidity, uidnext, highestmodseq, object_id, mapping, synced_at, error, held, pairs in rows
     ]
     return tuple(sorted(found, key=lambda mailbox: (mailbox.name != INBOX, mailbox.name)))
 

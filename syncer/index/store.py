@@ -11,7 +11,7 @@ A method that records something makes an unknown mailbox known; one that reads o
 """
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import delete, func, insert, select, update
@@ -42,6 +42,7 @@ _PAIRS = """
 """
 _FORGET = "DELETE FROM pair WHERE mailbox_id = ? AND uid = ?"
 _ANNOUNCE = "INSERT OR IGNORE INTO intent (mailbox_id, name, uidnext) VALUES (?, ?, ?)"
+_SENT = "UPDATE intent SET sent = ? WHERE mailbox_id = ? AND name = ?"
 _SETTLE = "DELETE FROM intent WHERE mailbox_id = ? AND name = ?"
 
 
@@ -149,11 +150,11 @@ class SqliteIndex:
         """APPENDs that were announced and not settled, ordered by name."""
         with self._transaction() as connection:
             rows = connection.execute(
-                select(tables.intent.c.name, tables.intent.c.uidnext)
+                select(tables.intent.c.name, tables.intent.c.uidnext, tables.intent.c.sent)
                 .where(tables.intent.c.mailbox_id == self._known(connection, mailbox))
-                .order_by(tables.intent.c.name)
+                .order_by(tables.intent.c.sent, tables.intent.c.name)
             )
-            return tuple(Intent(UniqueName(name), uidnext) for name, uidnext in rows)
+            return tuple(Intent(UniqueName(name), uidnext, sent is not None) for name, uidnext, sent in rows)
 
     def announce(self, mailbox: MailboxName, intents: Collection[Intent]) -> None:
         """Record intents before the command is sent. An intent of the same name stays as it is.
@@ -164,6 +165,15 @@ class SqliteIndex:
             with self._transaction() as connection:
                 id_ = self._made(connection, mailbox)
                 _each(connection, _ANNOUNCE, ((id_, to_bytes(intent.name), intent.uidnext) for intent in intents))
+
+    def sent(self, mailbox: MailboxName, names: Sequence[UniqueName]) -> None:
+        """The server took these APPENDs, in this order, and did not say the UIDs."""
+        if names:
+            with self._transaction() as connection:
+                id_ = self._made(connection, mailbox)
+                last = select(func.max(tables.intent.c.sent)).where(tables.intent.c.mailbox_id == id_)
+                first = (connection.execute(last).scalar() or 0) + 1
+                _each(connection, _SENT, ((first + at, id_, to_bytes(name)) for at, name in enumerate(names)))
 
     def settle(self, mailbox: MailboxName, names: Collection[UniqueName]) -> None:
         """Remove intents whose outcome is known."""
@@ -194,6 +204,13 @@ class SqliteIndex:
         with self._transaction() as connection:
             id_ = self._made(connection, mailbox)
             connection.execute(update(tables.mailbox).where(tables.mailbox.c.id == id_).values(error=error))
+
+    def hold(self, mailbox: MailboxName, sides: frozenset[str]) -> None:
+        """Remember on which sides deletions are held back."""
+        with self._transaction() as connection:
+            id_ = self._made(connection, mailbox)
+            change = update(tables.mailbox).where(tables.mailbox.c.id == id_)
+            connection.execute(change.values(held=",".join(sorted(sides)) or None))
 
     def note_deleted(self, mailbox: MailboxName, side: str, count: int, now: int) -> None:
         """Remember that messages were deleted on `side` ("server" or "local"), for the guard's sliding day."""

@@ -69,10 +69,10 @@ class Batch:
         self._waiting[name] = path, flags
         return fingerprint
 
-    def commit(self) -> None:
+    def commit(self) -> frozenset[UniqueName]:
         """Make every file durable, then visible, then the directories durable."""
         if not self._waiting:
-            return
+            return frozenset()
         self._check()
         with fsops.explained(f"deliver to {self._box.name}:"):
             fsops.flush_files(self._directory, [path for path, _ in self._waiting.values()])
@@ -81,22 +81,28 @@ class Batch:
             infos = {flags: with_delta("", FlagDelta(add=flags), mapping) for _, flags in self._waiting.values()}
             places: dict[UniqueName, Where] = {}
             for name, (path, flags) in list(self._waiting.items()):
+                where = (NEW if not infos[flags] else CUR, name + infos[flags])
                 if name in present:
                     fsops.unlink(path)
+                elif self._publish(path, where):
+                    places[name] = where
                 else:
-                    places[name] = self._publish(path, (NEW if not infos[flags] else CUR, name + infos[flags]))
+                    present[name] = where
                 del self._waiting[name]
             self._box.delivered(places)
             for sub in sorted({sub for sub, _ in places.values()} | {sub for sub, _ in present.values()}):
                 fsops.fsync_directory(os.path.join(self._box.path, sub))
         self._check()
+        return frozenset(present)
 
-    def _publish(self, path: bytes, where: Where) -> Where:
+    def _publish(self, path: bytes, where: Where) -> bool:
+        """Make it visible; False if the very file is there already."""
         try:
             fsops.publish(path, self._box.path_of(where))
         except FileExistsError:
             fsops.unlink(path)
-        return where
+            return False
+        return True
 
 
 class _BodyError(Exception):

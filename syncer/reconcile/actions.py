@@ -192,6 +192,8 @@ class Hold:
     """Where the messages would have been deleted."""
     actions: tuple[Expunge | RemoveLocal | DeleteMailbox, ...]
     reason: str
+    stays: bool = True
+    """Until a person decides, whatever arrives in the mailbox; else only until the day is over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ def hold_deletions(
     if limits.allowed or limits.max_delete >= 1:
         return tuple(actions), ()
     holds: list[Hold] = []
+    held_before = {o.mailbox: o.held for o in observations}
     sides: tuple[Side, Side] = ("server", "local")
     for side in sides:
         deletions = {o.mailbox: _deletions(actions, o.mailbox, side) for o in observations}
@@ -82,9 +83,15 @@ def hold_deletions(
         for mailbox, found in deletions.items():
             if not found:
                 continue
-            reason = _excessive((_count(found), *totals[mailbox]), side, "mailbox", limits.max_delete) or everywhere
+            total, before = totals[mailbox]
+            number = _count(found)
+            reason = _excessive((number, total, before), side, "mailbox", limits.max_delete) or everywhere
+            if reason is None and side in held_before[mailbox]:
+                reason = f"of those that were held back before, {number} are still missing {_place(side)}"
             if reason is not None:
-                holds.append(Hold(mailbox, side, found, reason))
+                at_once = _excessive((number, total, 0), side, "mailbox", limits.max_delete)
+                stays = bool(at_once or everywhere) or side in held_before[mailbox]
+                holds.append(Hold(mailbox, side, found, reason, stays))
     held = {id(action) for hold in holds for action in hold.actions}
     return tuple(action for action in actions if id(action) not in held), tuple(holds)
 
@@ -106,6 +113,11 @@ def _count(deletions: Iterable[Deletion]) -> int:
     return sum(action.messages if isinstance(action, DeleteMailbox) else 1 for action in deletions)
 
 
+def _place(side: Side) -> str:
+    """Where the messages are missing that would be deleted on `side`."""
+    return "from the Maildir" if side == "server" else "from the server"
+
+
 def _excessive(count: tuple[int, int, int], side: Side, scope: str, max_delete: float) -> str | None:
     """Why deleting so many on `side` is too much; None if it is not.
 
@@ -113,8 +125,7 @@ def _excessive(count: tuple[int, int, int], side: Side, scope: str, max_delete: 
     """
     planned, present, lately = count
     deleted, total = planned + lately, present + lately
-    place = "from the Maildir" if side == "server" else "from the server"
-    gone = f"messages of the {scope} are gone {place}" + (" within a day" if lately else "")
+    gone = f"messages of the {scope} are gone {_place(side)}" + (" within a day" if lately else "")
     if not planned:
         return None
     if total >= SMALL and deleted >= total:

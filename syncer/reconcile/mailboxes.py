@@ -33,6 +33,8 @@ class Places:
     """In the index, with the counters last recorded."""
     server: frozenset[MailboxName]
     local: frozenset[MailboxName]
+    unknown: Mapping[MailboxName, str] = field(default_factory=dict)
+    """Mailboxes of which the server would not say whether they exist, and what it said instead; nowhere else here."""
     server_epochs: Mapping[MailboxName, Epoch] = field(default_factory=dict)
     """For renames on the server: the counters of mailboxes that only the server has."""
     known_names: Mapping[MailboxName, frozenset[UniqueName]] = field(default_factory=dict)
@@ -49,6 +51,7 @@ def arrange(places: Places, policy: Policy) -> tuple[MailboxAction, ...]:
         for rename in _renames(places, policy):
             actions.append(rename)
             renamed |= {rename.mailbox, rename.new_name}
+            renamed |= {_below(rename, name) for name in places.known if name.startswith(f"{rename.mailbox}/")}
     for mailbox in sorted((places.server | places.local) - places.known.keys() - renamed):
         if mailbox not in places.local and policy.to_local:
             actions.append(CreateMailbox(mailbox=mailbox, reason="new on the server", side="local"))
@@ -57,7 +60,12 @@ def arrange(places: Places, policy: Policy) -> tuple[MailboxAction, ...]:
     return tuple(actions)
 
 
-def vanished(here: Observation, policy: Policy) -> tuple[list[Action], list[str]]:
+def _below(rename: RenameMailbox, name: MailboxName) -> MailboxName:
+    """The new name of a mailbox that is carried along."""
+    return MailboxName(f"{rename.new_name}{name[len(rename.mailbox) :]}")
+
+
+def vanished(here: Observation, policy: Policy, *, everything_seen: bool = True) -> tuple[list[Action], list[str]]:
     """Decide about a mailbox that the index knows and that is missing on the server, in the Maildir or on both.
 
     The index forgets before anything is created, so that a killed run never leaves an empty mailbox beside pairs that
@@ -65,7 +73,11 @@ def vanished(here: Observation, policy: Policy) -> tuple[list[Action], list[str]
     """
     if here.server.missing and here.local.missing:
         return [ForgetMailbox(mailbox=here.mailbox, reason="gone on both sides")], []
-    return _gone_from_server(here, policy) if here.server.missing else _gone_from_maildir(here, policy)
+    if here.server.missing:
+        return _gone_from_server(here, policy)
+    if not everything_seen:
+        return [], ["missing in the Maildir, which could not be read completely: the next sync looks again"]
+    return _gone_from_maildir(here, policy)
 
 
 def _gone_from_server(here: Observation, policy: Policy) -> tuple[list[Action], list[str]]:
@@ -131,10 +143,11 @@ def _unambiguous(candidates: Mapping[MailboxName, list[MailboxName]], side: Side
         for new in found:
             claims[new] = claims.get(new, 0) + 1
     sure = {old: found[0] for old, found in candidates.items() if len(found) == 1 and claims[found[0]] == 1}
+    # The lowest first: what is taken out of a mailbox must be out before that is renamed.
     return [
-        RenameMailbox(mailbox=old, reason=reason, side=side, new_name=new)
-        for old, new in sure.items()
-        if not _carried(old, new, sure)
+        RenameMailbox(mailbox=old, reason=reason, side=side, new_name=sure[old])
+        for old in sorted(sure, key=lambda name: (-name.count("/"), name))
+        if not _carried(old, sure[old], sure)
     ]
 
 

@@ -2,10 +2,11 @@
 
 Only messages that the index does not know are matched, one to one, so that two equal messages stay two. In this order:
 
-1. a file renamed within its mailbox (its old name is gone, the content is the same); 2. a new file and a new
-message of the same mailbox: by the UID in our own unique name, by an open intent, or by size and header block; 3. a
-file moved to another mailbox: its pair's file is gone there, the content is the same; 4. a message moved on the
-server: its pair's UID is gone there, EMAILID or size and header block are the same.
+1. a file that we delivered ourselves: by the UID in its unique name;
+2. a file renamed within its mailbox: its old name is gone, the content is the same;
+3. a new file and a new message of one mailbox: by an open intent, or by size and header block;
+4. a file moved to another mailbox: its pair's file is gone there, the content is the same;
+5. a message moved on the server: its pair's UID is gone there, EMAILID or size and header block are the same.
 
 What must be known to decide is asked for first (`wanted_files`, then `wanted_headers`), so that only candidates are
 read.
@@ -18,7 +19,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Fingerprint, LocalMessage, Observation, Pair, PairState, ServerMessage
+from syncer.reconcile.observations import Fingerprint, Intent, LocalMessage, Observation, Pair, PairState, ServerMessage
 
 T = TypeVar("T")
 
@@ -125,7 +126,7 @@ def wanted_headers(observations: Sequence[Observation], files: Mapping[File, Fin
         sizes = {files[key].size for m in observation.local.new if (key := (mailbox, m.name)) in files}
         moved = {size for source, size in left if source != mailbox}
         announced = _intents(observation)
-        floor = min((uidnext for uidnext in announced.values()), default=None)
+        floor = min((intent.uidnext or Uid(1) for intent in announced.values()), default=None)
         for message in observation.server.new:
             if message.size in sizes or message.size in moved or (floor is not None and message.uid >= floor):
                 wanted.add((mailbox, message.uid))
@@ -136,8 +137,10 @@ def match(observations: Sequence[Observation], evidence: Evidence) -> Matches:
     """Pair what belongs together; see the order at the top of this module."""
     matching = _Matching(observations, evidence)
     for observation in observations:
+        matching.own_names(observation)
         matching.renames(observation)
     for observation in observations:
+        matching.intents(observation)
         matching.meetings(observation)
     matching.moves_of_files()
     matching.moves_of_messages()
@@ -156,10 +159,10 @@ def _still_there(observation: Observation) -> list[Pair]:
     return [pair for pair in file_left(observation) if pair.uid not in gone]
 
 
-def _intents(observation: Observation) -> dict[UniqueName, Uid]:
-    """Open intents whose file is still waiting, with the lowest UID that their APPEND can have got."""
+def _intents(observation: Observation) -> dict[UniqueName, Intent]:
+    """Open intents whose file is still waiting, in the order in which they were announced."""
     waiting = {message.name for message in observation.local.new}
-    return {i.name: i.uidnext or Uid(1) for i in observation.intents if i.name in waiting}
+    return {intent.name: intent for intent in observation.intents if intent.name in waiting}
 
 
 class _Matching:
@@ -187,8 +190,6 @@ class _Matching:
                 self.found.renamed.append(Renamed(observation.mailbox, pair, local))
 
     def meetings(self, observation: Observation) -> None:
-        self._meet_by_own_name(observation)
-        self._meet_by_intent(observation)
         mailbox = observation.mailbox
         pool = _Pool(
             ((message.size, header), message)
@@ -201,7 +202,7 @@ class _Matching:
             if message is not None:
                 self._meet(mailbox, message, local, fingerprint)
 
-    def _meet_by_own_name(self, observation: Observation) -> None:
+    def own_names(self, observation: Observation) -> None:
         mailbox = observation.mailbox
         new = {message.uid: message for message in observation.server.new}
         for local, fingerprint in self._files(observation):
@@ -213,7 +214,7 @@ class _Matching:
             if message.size == fingerprint.size or header == fingerprint.header:
                 self._meet(mailbox, message, local, fingerprint)
 
-    def _meet_by_intent(self, observation: Observation) -> None:
+    def intents(self, observation: Observation) -> None:
         mailbox = observation.mailbox
         intents = _intents(observation)
         if not intents:
@@ -225,12 +226,31 @@ class _Matching:
             and (header := self.evidence.headers.get((mailbox, message.uid))) is not None
         )
         for local, fingerprint in self._files(observation):
-            floor = intents.get(local.name)
-            if floor is None:
-                continue
-            message = pool.take(fingerprint.header, partial(_not_below, floor))
-            if message is not None:
-                self._meet(mailbox, message, local, fingerprint)
+            intent = intents.get(local.name)
+            if intent is not None:
+                message = pool.take(fingerprint.header, partial(_not_below, intent.uidnext or Uid(1)))
+                if message is not None:
+                    self._meet(mailbox, message, local, fingerprint)
+        self._altered(observation, intents)
+
+    def _altered(self, observation: Observation, intents: Mapping[UniqueName, Intent]) -> None:
+        """Files that the server took and changed, so that nothing of their header block is the same.
+
+        UIDs ascend in the order of arrival (RFC 9051 section 2.3.1.1). Only if nothing else arrived meanwhile, the
+        first UID is the first file's.
+        """
+        sent = [intent for intent in intents.values() if intent.sent]
+        waiting = {local.name: (local, fingerprint) for local, fingerprint in self._files(observation)}
+        files = [waiting[intent.name] for intent in sent if intent.name in waiting]
+        floor = min((intent.uidnext or Uid(1) for intent in sent), default=Uid(1))
+        arrived = [
+            message
+            for message in observation.server.new
+            if message.uid >= floor and (observation.mailbox, message.uid) not in self.used_messages
+        ]
+        if len(files) == len(arrived):
+            for (local, fingerprint), message in zip(files, arrived, strict=True):
+                self._meet(observation.mailbox, message, local, fingerprint)
 
     def moves_of_files(self) -> None:
         sources = [(o.mailbox, pair) for o in self.observations for pair in self._unused(o, _still_there(o))]

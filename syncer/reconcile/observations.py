@@ -73,6 +73,8 @@ class Intent:
     name: UniqueName
     uidnext: Uid | None
     """The mailbox's UIDNEXT before the command: what it created, if anything, is not below."""
+    sent: bool = False
+    """The server took it and did not say under which UID: it must never be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,8 @@ class Observation:
     """For new names that we made ourselves, in this mailbox and UIDVALIDITY: the UID in the name."""
     impostor: Uid | None = None
     """A known UID under which the server has another message than before."""
+    held: frozenset[str] = frozenset()
+    """The sides on which a guard held deletions in the last pass; they stay held until a person decides."""
     deleted_lately: Mapping[str, int] = field(default_factory=dict)
     """How many messages syncs deleted in the last day, by side."""
 

@@ -16,6 +16,7 @@ A deletion beats a flag change and says so. The settings are applied here, so th
 action; the index then remembers which copies remain on purpose (`PairState`).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -37,9 +38,17 @@ from syncer.reconcile.flags import NONE
 from syncer.reconcile.guards import hold_deletions, not_the_same
 from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.reconcile.mailboxes import vanished
-from syncer.reconcile.matching import Evidence, Matches, Met, MovedFile, MovedMessage, Renamed, match
+from syncer.reconcile.matching import (
+    Evidence,
+    Met,
+    MovedFile,
+    MovedMessage,
+    Renamed,
+    match,
+)
 from syncer.reconcile.observations import Observation, Pair, PairState
 from syncer.reconcile.policy import Policy
+from syncer.reconcile.triage import Uncompared, permitted, without_matched, without_pairs
 
 NO_NAMES: frozenset[UniqueName] = frozenset()
 
@@ -76,21 +85,28 @@ def plan(
         everything_seen: every mailbox of the Maildir was listed completely, so that a missing file is in none of them.
     """
     by_name = {observation.mailbox: observation for observation in observations}
-    matches = _permitted(match(observations, evidence), by_name, policy)
+    matches, waiting = permitted(match(observations, evidence), by_name, policy)
     actions: list[Action] = [
         *(_renamed(found, by_name, policy) for found in matches.renamed),
         *(_met(found, by_name, policy) for found in matches.met),
         *(_moved_file(found, by_name, policy) for found in matches.moved_files),
         *(_moved_message(found, by_name, policy) for found in matches.moved_messages),
     ]
-    rest = _without_matched(observations, matches)
+    rest = without_pairs(without_matched(observations, matches), waiting)
     strangers = elsewhere | {message.name for o in rest for message in o.local.new}
-    notes: list[tuple[MailboxName, str]] = []
+    uncompared = Uncompared.of(observations, evidence)
+    notes = [
+        (mailbox, f"{number} {reason}")
+        for (mailbox, reason), number in Counter((source, why) for (source, _), why in waiting.items() if why).items()
+    ]
     for observation in rest:
         if observation.server.missing or observation.local.missing:
-            found, said = vanished(observation, policy)
+            found, said = vanished(observation, policy, everything_seen=everything_seen)
         else:
-            found, said = _mailbox(observation, policy, strangers, everything_seen=everything_seen)
+            here, number = uncompared.without(observation)
+            found, said = _mailbox(here, policy, strangers, everything_seen=everything_seen)
+            if number:
+                said.append(f"{number} new messages not copied: they could not be compared, the next sync looks again")
         actions += found
         notes += [(observation.mailbox, note) for note in said]
     if policy.restore:
@@ -104,40 +120,6 @@ def _restored(action: Action) -> Action:
     if isinstance(action, Expunge | RemoveLocal):
         return Forget(mailbox=action.mailbox, reason="to be restored", uid=action.pair.uid)
     return action
-
-
-def _permitted(matches: Matches, by_name: Mapping[MailboxName, Observation], policy: Policy) -> Matches:
-    """Without the moves that may not be followed; each half is then decided where it stands."""
-
-    def both_writable(found: MovedFile) -> bool:
-        return by_name[found.source].server.writable and by_name[found.target].server.writable
-
-    return Matches(
-        matches.renamed,
-        matches.met,
-        [found for found in matches.moved_files if policy.to_server and both_writable(found)],
-        matches.moved_messages if policy.to_local else [],
-    )
-
-
-def _without_matched(observations: Sequence[Observation], matches: Matches) -> list[Observation]:
-    """What matching did not answer."""
-    files = {(m.mailbox, m.local.name) for m in matches.renamed} | {(m.mailbox, m.local.name) for m in matches.met}
-    files |= {(m.target, m.local.name) for m in matches.moved_files}
-    messages = {(m.mailbox, m.server.uid) for m in matches.met}
-    messages |= {(m.target, m.server.uid) for m in matches.moved_messages}
-    pairs = {(m.mailbox, m.pair.uid) for m in matches.renamed}
-    pairs |= {(m.source, m.pair.uid) for m in matches.moved_files}
-    pairs |= {(m.source, m.pair.uid) for m in matches.moved_messages}
-    return [
-        replace(
-            o,
-            server=replace(o.server, new=tuple(m for m in o.server.new if (o.mailbox, m.uid) not in messages)),
-            local=replace(o.local, new=tuple(m for m in o.local.new if (o.mailbox, m.name) not in files)),
-            pairs=tuple(pair for pair in o.pairs if (o.mailbox, pair.uid) not in pairs),
-        )
-        for o in observations
-    ]
 
 
 def _renamed(found: Renamed, by_name: Mapping[MailboxName, Observation], policy: Policy) -> Agree:
@@ -213,12 +195,17 @@ def _mailbox(
             actions.append(decided)
     if policy.to_local:
         actions += [Download(mailbox=here.mailbox, reason="new on the server", message=m) for m in here.server.new]
-    if policy.to_server and here.local.new:
+    sent = {intent.name for intent in here.intents if intent.sent}
+    fresh = [message for message in here.local.new if message.name not in sent]
+    if len(fresh) < len(here.local.new):
+        reason = "uploaded, but it is not known which message on the server it became: not uploaded again"
+        postponed[reason] = len(here.local.new) - len(fresh)
+    if policy.to_server and fresh:
         if here.server.writable:
-            actions += [Append(mailbox=here.mailbox, reason="new in the Maildir", message=m) for m in here.local.new]
+            actions += [Append(mailbox=here.mailbox, reason="new in the Maildir", message=m) for m in fresh]
         else:
             reason = "new messages not uploaded: the mailbox is read-only on the server"
-            postponed[reason] = len(here.local.new)
+            postponed[reason] = len(fresh)
     unseen = here.server.unproven
     notes = [f"{count} {reason}" for reason, count in postponed.items()]
     if unseen:

@@ -1,0 +1,94 @@
+"""Between matching and deciding: what of it may be acted on now, what waits, and what is left to decide.
+
+A move that may not be followed yet, or messages that could not be compared, are left as they are on both sides; nothing
+of them is taken for new or for deleted in this pass.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.matching import Evidence, File, Matches, Message, MovedFile, MovedMessage, wanted_headers
+from syncer.reconcile.observations import Fingerprint, Observation
+from syncer.reconcile.policy import Policy
+
+
+def permitted(
+    matches: Matches, by_name: Mapping[MailboxName, Observation], policy: Policy
+) -> tuple[Matches, dict[Message, str | None]]:
+    """Without the moves that may not be followed, or not yet; and the pairs that wait where they are, with the reason.
+
+    What the settings forbid is decided for each half where it stands. A move into a mailbox that has yet to be
+    created, or out of or into one that is read-only, waits: its pair is not taken for deleted.
+    """
+    files = [found for found in matches.moved_files if policy.to_server]
+    messages = [found for found in matches.moved_messages if policy.to_local]
+
+    def there(found: MovedFile | MovedMessage) -> bool:
+        target = by_name[found.target]
+        return not (target.server.missing or target.local.missing)
+
+    def possible(found: MovedFile) -> bool:
+        return there(found) and all(by_name[m].server.writable for m in (found.source, found.target))
+
+    read_only = "moved messages not moved on the server: a mailbox is read-only there"
+    waiting: dict[Message, str | None] = {
+        (found.source, found.pair.uid): read_only if there(found) else None for found in files if not possible(found)
+    }
+    waiting |= {(found.source, found.pair.uid): None for found in messages if not there(found)}
+    moved_files = [found for found in files if possible(found)]
+    moved_messages = [found for found in messages if there(found)]
+    return Matches(matches.renamed, matches.met, moved_files, moved_messages), waiting
+
+
+def without_pairs(observations: Iterable[Observation], pairs: Collection[Message]) -> list[Observation]:
+    """The observations without the pairs that wait."""
+    return [replace(o, pairs=tuple(p for p in o.pairs if (o.mailbox, p.uid) not in pairs)) for o in observations]
+
+
+def without_matched(observations: Sequence[Observation], matches: Matches) -> list[Observation]:
+    """What matching did not answer."""
+    files = {(m.mailbox, m.local.name) for m in matches.renamed} | {(m.mailbox, m.local.name) for m in matches.met}
+    files |= {(m.target, m.local.name) for m in matches.moved_files}
+    messages = {(m.mailbox, m.server.uid) for m in matches.met}
+    messages |= {(m.target, m.server.uid) for m in matches.moved_messages}
+    pairs = {(m.mailbox, m.pair.uid) for m in matches.renamed}
+    pairs |= {(m.source, m.pair.uid) for m in matches.moved_files}
+    pairs |= {(m.source, m.pair.uid) for m in matches.moved_messages}
+    return [
+        replace(
+            o,
+            server=replace(o.server, new=tuple(m for m in o.server.new if (o.mailbox, m.uid) not in messages)),
+            local=replace(o.local, new=tuple(m for m in o.local.new if (o.mailbox, m.name) not in files)),
+            pairs=tuple(pair for pair in o.pairs if (o.mailbox, pair.uid) not in pairs),
+        )
+        for o in observations
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Uncompared:
+    """New messages that might be on both sides, and that could not be read to tell. Copying them might double them."""
+
+    messages: set[Message]
+    sizes: set[tuple[MailboxName, int]]
+    fingerprints: Mapping[File, Fingerprint]
+
+    @classmethod
+    def of(cls, observations: Sequence[Observation], evidence: Evidence) -> "Uncompared":
+        """What was asked for and is not in the evidence."""
+        messages = wanted_headers(observations, evidence.files) - evidence.headers.keys()
+        sizes = {(o.mailbox, m.size) for o in observations for m in o.server.new if (o.mailbox, m.uid) in messages}
+        return cls(messages, sizes, evidence.files)
+
+    def without(self, here: Observation) -> tuple[Observation, int]:
+        """The observation without what may not be copied in this pass, and how many messages that are."""
+        new_messages = tuple(m for m in here.server.new if (here.mailbox, m.uid) not in self.messages)
+        new_files = tuple(m for m in here.local.new if not self._includes((here.mailbox, m.name)))
+        number = len(here.server.new) + len(here.local.new) - len(new_messages) - len(new_files)
+        server, local = replace(here.server, new=new_messages), replace(here.local, new=new_files)
+        return replace(here, server=server, local=local), number
+
+    def _includes(self, file: File) -> bool:
+        read = self.fingerprints.get(file)
+        return read is not None and (file[0], read.size) in self.sizes
