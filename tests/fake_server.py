@@ -80,6 +80,8 @@ class FakeAccount:
     mailboxes: dict[MailboxName, FakeMailbox] = field(default_factory=dict)
     uidplus: bool = True
     atomic_move: bool = True
+    tells_uids: bool = True
+    """With UIDPLUS: APPENDUID and COPYUID are told (a mailbox may be UIDNOTSTICKY, RFC 4315 section 3)."""
     email_ids: bool = False
     special: dict[MailboxName, str] = field(default_factory=dict)
     unlisted: set[MailboxName] = field(default_factory=set)
@@ -188,7 +190,7 @@ class FakeServer:
             except (ServerRefusedError, VanishedError) as error:
                 yield Appended(outgoing.name, refused=str(error))
             else:
-                yield Appended(outgoing.name, uid if self.account.uidplus else None)
+                yield Appended(outgoing.name, uid if self.account.tells_uids and self.account.uidplus else None)
 
     def store(self, mailbox: MailboxName, uids: Collection[Uid], change: FlagDelta) -> None:
         box = self._box(mailbox)
@@ -228,7 +230,7 @@ class FakeServer:
         else:
             landed = self._effect(f"COPY {mailbox} {target}", copy)
             self.expunge(mailbox, known)
-        return landed if self.account.uidplus else {}
+        return landed if self.account.tells_uids and self.account.uidplus else {}
 
     def close(self) -> None:
         """There is nothing to close."""

@@ -1,20 +1,26 @@
 """Worlds in memory, written as text: what the server, the index and the Maildir hold, and what is planned.
 
-A state is a list of messages: `a:S b: Work/c:FS` is message `a` with `\\Seen` and `b` without flags in INBOX, and `c` in the mailbox
-Work. The letters are those of Maildir; `{todo}` after them is a keyword. `Work/` alone is an empty mailbox. The same letter
-twice is two equal messages. A message of the index may end in `@server` or `@local`: only that copy is kept.
+A state is a list of messages: `a:S b: Work/c:FS` is message `a` with `\\Seen` and `b` without flags in INBOX, `c` in
+the mailbox Work. The letters are those of Maildir; `{todo}` after them is a keyword. `Work/` alone is an empty mailbox.
+The same letter twice is two equal messages. A message of the index may end in `@server` or `@local`: only that copy is
+kept.
 """
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from fakes import FakeAccount, FakeDirectory, FakeIndex, FakeRows, FakeServer, FakeStore, Mortality, fingerprint
+from fake_index import FakeIndex, FakeRows
+from fake_server import FakeAccount, FakeServer, fingerprint
+from fake_store import FakeDirectory, FakeStore
+from mortality import Mortality
 
 from syncer.crew import Crew
 from syncer.engine import Order, Pass
 from syncer.executor import Executor
+from syncer.ports import Progress
 from syncer.reconcile import actions as act
 from syncer.reconcile.flags import ANSWERED, DELETED, DRAFT, FLAGGED, FORWARDED, SEEN, FlagDelta, Flags
 from syncer.reconcile.guards import Limits
@@ -85,8 +91,6 @@ class World:
                 uid = known or world.server.deliver(mailbox, octets(name))
                 uids[mailbox, name, number] = uid
                 box.messages[uid].flags = word.flags
-        on_server = {uids[key] if key in uids else None for key, _ in _numbered(server)}
-        _ = on_server
         for (mailbox, name, number), word in _numbered(index):
             uid = uids[mailbox, name, number]
             pair = Pair(uid, UniqueName(f"{name}{number or ''}"), word.flags, fingerprint(octets(name)))
@@ -101,7 +105,7 @@ class World:
             rows = world.rows(mailbox)
             box = world.server.mailboxes[mailbox]
             keywords = {k for pair in rows.pairs.values() for k in pair.flags if k not in NAMES}
-            world.store._assign(world.store.directories[mailbox], frozenset(keywords))
+            world.store.directories[mailbox].sayable(frozenset(keywords))
             rows.mapping = dict(world.store.directories[mailbox].mapping)
             rows.epoch = Epoch(box.uidvalidity)
         return world
@@ -112,16 +116,33 @@ class World:
     def mortal(self, mortality: Mortality) -> None:
         self.server.mortality = self.store.mortality = self.index.mortality = mortality
 
-    def sync(self, policy: Policy | None = None, **order: object) -> AccountReport:
-        """One pass; the plans of its rounds are in `plans`."""
+    def sync(
+        self,
+        policy: Policy | None = None,
+        *,
+        wants: Callable[[str], bool] = lambda name: True,
+        stop: threading.Event | None = None,
+        progress: Progress | None = None,
+        connections: int = 1,
+        **order: Any,
+    ) -> AccountReport:
+        """One pass; the plans of its rounds are in `plans`, and `report` stands even if it raises."""
         self.clock += 60
         self.report = AccountReport("test")
         self.plans = []
-        stop = threading.Event()
-        wanted = Order("test", policy or self.policy, lambda name: True, "Delete the index.", **order)  # type: ignore[arg-type]
-        with Crew(lambda: FakeServer(self.server), 1, stop) as crew:
+        stop = stop or threading.Event()
+        wanted = Order("test", policy or self.policy, wants, "Delete the index.", **order)
+        with Crew(lambda: FakeServer(self.server), connections, stop) as crew:
             _Recorded(
-                wanted, crew, self.store, self.index, self.report, Quiet(), lambda: self.clock, stop, world=self
+                wanted,
+                crew,
+                self.store,
+                self.index,
+                self.report,
+                progress or Quiet(),
+                lambda: self.clock,
+                stop,
+                world=self,
             ).run()
         return self.report
 

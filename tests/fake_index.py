@@ -1,0 +1,184 @@
+"""The Index port in dictionaries. Every record is an effect. It passes the same contract suite as the real one."""
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from fake_server import by_name, rename_below
+from mortality import Mortality
+
+from syncer.ports import KnownMailbox
+from syncer.reconcile.flags import SYSTEM, Flags
+from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.observations import Epoch, Intent, Pair
+
+
+@dataclass
+class FakeRows:
+    epoch: Epoch | None = None
+    pairs: dict[Uid, Pair] = field(default_factory=dict)
+    intents: dict[UniqueName, Intent] = field(default_factory=dict)
+    mapping: dict[str, str] = field(default_factory=dict)
+    synced_at: int | None = None
+    error: str | None = None
+    held: frozenset[str] = frozenset()
+
+
+@dataclass
+class Deleted:
+    mailbox: MailboxName
+    side: str
+    count: int
+    at: int
+
+
+class FakeIndex:
+    """What both sides last agreed on."""
+
+    def __init__(self) -> None:
+        self.rows: dict[MailboxName, FakeRows] = {}
+        self.deletions: list[Deleted] = []
+        self.identity: str | None = None
+        self.spellings: dict[str, str] = {}
+        self.mortality = Mortality()
+        self._lock = threading.RLock()
+
+    @property
+    def store_id(self) -> str | None:
+        return self.identity
+
+    def bind(self, store_id: str) -> None:
+        self.identity = store_id
+
+    def mailboxes(self) -> tuple[KnownMailbox, ...]:
+        with self._lock:
+            return tuple(
+                KnownMailbox(name, r.epoch, len(r.pairs), dict(r.mapping), r.synced_at, r.error, r.held)
+                for name in by_name(self.rows)
+                for r in (self.rows[name],)
+            )
+
+    def keywords(self) -> tuple[str, ...]:
+        return tuple(self.spellings.values())
+
+    def add_mailbox(self, mailbox: MailboxName) -> None:
+        if mailbox not in self.rows:
+            self._transaction(lambda: self._of(mailbox))
+
+    def rename_mailbox(self, mailbox: MailboxName, new_name: MailboxName) -> None:
+        def do() -> None:
+            rename_below(self.rows, mailbox, new_name)
+            for deleted in self.deletions:
+                names = {deleted.mailbox: deleted}
+                rename_below(names, mailbox, new_name)
+                (deleted.mailbox,) = names
+
+        self._transaction(do)
+
+    def forget_mailbox(self, mailbox: MailboxName) -> None:
+        if mailbox in self.rows:
+            self._transaction(lambda: self.rows.pop(mailbox))
+
+    def pairs(self, mailbox: MailboxName) -> tuple[Pair, ...]:
+        with self._lock:
+            rows = self.rows.get(mailbox, FakeRows())
+            return tuple(rows.pairs[uid] for uid in sorted(rows.pairs))
+
+    def record(self, mailbox: MailboxName, pairs: Collection[Pair]) -> None:
+        if pairs:
+            self._transaction(lambda: self._record(mailbox, pairs))
+
+    def forget(self, mailbox: MailboxName, uids: Collection[Uid]) -> None:
+        if uids:
+            self._transaction(lambda: self._forget(mailbox, uids))
+
+    def move(self, mailbox: MailboxName, uids: Collection[Uid], target: MailboxName, pairs: Collection[Pair]) -> None:
+        def do() -> None:
+            self._forget(mailbox, uids)
+            self._record(target, pairs)
+
+        if uids or pairs:
+            self._transaction(do)
+
+    def intents(self, mailbox: MailboxName) -> tuple[Intent, ...]:
+        return tuple(self.rows.get(mailbox, FakeRows()).intents.values())
+
+    def announce(self, mailbox: MailboxName, intents: Collection[Intent]) -> None:
+        def do() -> None:
+            for intent in intents:
+                self._of(mailbox).intents.setdefault(intent.name, intent)
+
+        if intents:
+            self._transaction(do)
+
+    def sent(self, mailbox: MailboxName, names: Sequence[UniqueName]) -> None:
+        def do() -> None:
+            intents = self.rows[mailbox].intents
+            for name in names:
+                if name in intents:
+                    intents[name] = replace(intents.pop(name), sent=True)
+
+        if names:
+            self.mortality.effect(do)
+
+    def settle(self, mailbox: MailboxName, names: Collection[UniqueName]) -> None:
+        def do() -> None:
+            for name in names:
+                self._of(mailbox).intents.pop(name, None)
+
+        if names and mailbox in self.rows:
+            self._transaction(do)
+
+    def finish(self, mailbox: MailboxName, epoch: Epoch, mapping: Mapping[str, str], now: int) -> None:
+        def do() -> None:
+            rows = self._of(mailbox)
+            rows.epoch, rows.mapping, rows.synced_at, rows.error = epoch, dict(mapping), now, None
+
+        self._transaction(do)
+
+    def fail(self, mailbox: MailboxName, error: str) -> None:
+        self._transaction(lambda: setattr(self._of(mailbox), "error", error))
+
+    def hold(self, mailbox: MailboxName, sides: frozenset[str]) -> None:
+        self._of(mailbox).held = sides
+
+    def note_deleted(self, mailbox: MailboxName, side: str, count: int, now: int) -> None:
+        if count:
+            self._transaction(lambda: self.deletions.append(Deleted(mailbox, side, count, now)))
+
+    def deleted_since(self, since: int) -> Mapping[tuple[MailboxName, str], int]:
+        totals: dict[tuple[MailboxName, str], int] = {}
+        for deleted in self.deletions:
+            if deleted.at >= since:
+                key = deleted.mailbox, deleted.side
+                totals[key] = totals.get(key, 0) + deleted.count
+        return totals
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _of(self, mailbox: MailboxName) -> FakeRows:
+        return self.rows.setdefault(mailbox, FakeRows())
+
+    def _record(self, mailbox: MailboxName, pairs: Collection[Pair]) -> None:
+        rows = self._of(mailbox)
+        for pair in pairs:
+            rows.pairs.pop(pair.uid, None)
+        for pair in pairs:
+            for uid in [uid for uid, other in rows.pairs.items() if other.name == pair.name]:
+                del rows.pairs[uid]
+            rows.pairs[pair.uid] = replace(pair, flags=self._spelt(pair.flags))
+            rows.intents.pop(pair.name, None)
+
+    def _spelt(self, flags: Flags) -> Flags:
+        """Keywords in the spelling first seen."""
+        keywords = sorted(flags - SYSTEM)
+        return (flags & SYSTEM) | {self.spellings.setdefault(keyword.lower(), keyword) for keyword in keywords}
+
+    def _forget(self, mailbox: MailboxName, uids: Collection[Uid]) -> None:
+        for uid in uids:
+            self.rows.get(mailbox, FakeRows()).pairs.pop(uid, None)
+
+    def _transaction(self, do: Callable[[], object]) -> None:
+        with self._lock:
+            self.mortality.effect(do)

@@ -1,0 +1,384 @@
+"""What is recognised as the same message, and what is read to recognise it."""
+
+import pytest
+from builders import JOB, WORK, contents, file, look, message, pair, read
+
+from syncer.reconcile.flags import NONE, SEEN
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
+from syncer.reconcile.matching import (
+    Evidence,
+    Matches,
+    Met,
+    MovedFile,
+    MovedMessage,
+    Renamed,
+    file_left,
+    match,
+    message_left,
+    wanted_files,
+    wanted_headers,
+)
+from syncer.reconcile.observations import Intent, PairState, ServerMessage
+
+A1, A2 = UniqueName("a1"), UniqueName("a2")
+
+
+def met(uid: int, name: str, mailbox: MailboxName = INBOX, word: str = "a") -> Met:
+    return Met(mailbox, message(uid, word), file(name), contents(word), None)
+
+
+def intent(name: str, uidnext: int | None) -> Intent:
+    return Intent(UniqueName(name), None if uidnext is None else Uid(uidnext))
+
+
+class TestWhatIsAskedFor:
+    def test_a_new_message_on_the_server_alone_costs_nothing(self) -> None:
+        seen = look(messages=[message(5, "a")])
+        assert (wanted_files([seen]), wanted_headers([seen], {})) == (set(), set())
+
+    def test_a_new_file_alone_costs_nothing(self) -> None:
+        seen = look(files=[file("a")])
+        assert (wanted_files([seen]), wanted_headers([seen], {})) == (set(), set())
+
+    def test_a_message_that_went_costs_nothing(self) -> None:
+        seen = look(pairs=[pair(1, "a"), pair(2, "b")], expunged=[1], deleted=["b"])
+        assert (wanted_files([seen]), wanted_headers([seen], {})) == (set(), set())
+
+    def test_new_files_in_another_mailbox_than_new_messages_cost_nothing(self) -> None:
+        seen = [look(files=[file("a")]), look(WORK, messages=[message(5, "a")])]
+        assert (wanted_files(seen), wanted_headers(seen, {})) == (set(), set())
+
+    def test_new_on_both_sides_is_read_and_headers_of_the_same_size_only(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "a"), message(6, "another")])
+        files = wanted_files([seen])
+        assert files == {(INBOX, "x")}
+        assert wanted_headers([seen], read({"x": "b"}).files) == {(INBOX, 5)}
+
+    def test_a_new_file_is_read_if_a_file_is_gone_anywhere(self) -> None:
+        seen = [look(pairs=[pair(1, "a")], deleted=["a"]), look(WORK, files=[file("x")])]
+        assert (wanted_files(seen), wanted_headers(seen, {})) == ({(WORK, "x")}, set())
+
+    def test_a_new_file_is_read_if_a_mailbox_is_gone_with_files(self) -> None:
+        seen = [look(pairs=[pair(1, "a")], local={"missing": True}), look(WORK, files=[file("x")])]
+        assert wanted_files(seen) == {(WORK, "x")}
+
+    def test_a_new_message_is_read_if_one_of_its_size_is_gone_from_another_mailbox(self) -> None:
+        here = look(pairs=[pair(1, "a")], expunged=[1], messages=[message(5, "a")])
+        there = look(WORK, messages=[message(7, "b"), message(8, "another")])
+        assert wanted_headers([here, there], {}) == {(WORK, 7)}
+
+    def test_a_message_whose_file_is_gone_as_well_did_not_move(self) -> None:
+        here = look(pairs=[pair(1, "a")], expunged=[1], deleted=["a"])
+        assert wanted_headers([here, look(WORK, messages=[message(7, "a")])], {}) == set()
+
+    def test_a_kept_copy_did_not_move(self) -> None:
+        kept = [pair(1, "a", state=PairState.SERVER_ONLY), pair(2, "b", state=PairState.LOCAL_ONLY)]
+        seen = look(pairs=kept, expunged=[1], deleted=["b"])
+        assert (file_left(seen), message_left(seen)) == ([], [])
+
+    def test_an_open_intent_asks_for_its_file_and_for_everything_not_below_its_uidnext(self) -> None:
+        messages = [message(uid, "another") for uid in (9, 10, 11)]
+        seen = look(files=[file("x"), file("y")], messages=messages, intents=(intent("x", 10),))
+        assert wanted_files([seen]) == {(INBOX, "x"), (INBOX, "y")}
+        assert wanted_headers([seen], read({"x": "a"}).files) == {(INBOX, 10), (INBOX, 11)}
+
+    def test_the_lowest_uidnext_counts_and_none_is_the_lowest(self) -> None:
+        messages = [message(uid, "another") for uid in (3, 10, 11)]
+        some = (intent("x", 11), intent("y", 10))
+        seen = look(files=[file("x"), file("y")], messages=messages, intents=some)
+        assert wanted_headers([seen], {}) == {(INBOX, 10), (INBOX, 11)}
+        seen = look(files=[file("x"), file("y")], messages=messages, intents=(*some, intent("x", None)))
+        assert wanted_headers([seen], {}) == {(INBOX, 3), (INBOX, 10), (INBOX, 11)}
+
+    def test_an_intent_whose_file_is_gone_asks_for_nothing(self) -> None:
+        seen = look(messages=[message(5, "a")], intents=(intent("x", 1),))
+        assert (wanted_files([seen]), wanted_headers([seen], {})) == (set(), set())
+
+    def test_an_intent_alone_asks_for_its_file(self) -> None:
+        assert wanted_files([look(files=[file("x")], intents=(intent("x", 1),))]) == {(INBOX, "x")}
+
+
+class TestTheSameMessageInOneMailbox:
+    def test_size_and_header_block(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "b"), message(6, "a")])
+        assert match([seen], read({"x": "a"}, {"5": "b", "6": "a"})) == Matches(met=[met(6, "x")])
+
+    def test_the_same_header_block_and_another_size_is_another_message(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "another")])
+        assert match([seen], read({"x": "a"}, {"5": "a"})) == Matches()
+
+    def test_the_same_size_and_another_header_block_is_another_message(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "b")])
+        assert match([seen], read({"x": "a"}, {"5": "b"})) == Matches()
+
+    def test_equal_messages_are_matched_one_to_one(self) -> None:
+        seen = look(files=[file("x"), file("y"), file("z")], messages=[message(5, "a"), message(6, "a")])
+        found = match([seen], read({"x": "a", "y": "a", "z": "a"}, {"5": "a", "6": "a"}))
+        assert found == Matches(met=[met(5, "x"), met(6, "y")])
+
+    def test_in_different_mailboxes_nothing_meets(self) -> None:
+        seen = [look(files=[file("x")]), look(WORK, messages=[message(5, "a")])]
+        assert match(seen, read({"x": "a"}, {"Work/5": "a"})) == Matches()
+
+    def test_candidates_that_vanished_match_nothing(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "a")], intents=(intent("x", 1),))
+        assert match([seen], Evidence()) == Matches()
+        assert match([seen], read({"x": "a"})) == Matches()
+        assert match([seen], read(headers={"5": "a"})) == Matches()
+
+
+class TestOurOwnNames:
+    def test_the_uid_in_the_name_and_the_size_need_no_header(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "a")], own={UniqueName("x"): Uid(5)})
+        assert match([seen], read({"x": "a"})) == Matches(met=[met(5, "x")])
+
+    def test_among_equal_messages_the_uid_in_the_name_decides(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "a"), message(6, "a")], own={UniqueName("x"): Uid(6)})
+        assert match([seen], read({"x": "a"}, {"5": "a", "6": "a"})) == Matches(met=[met(6, "x")])
+
+    def test_a_server_that_gets_the_size_wrong_is_believed_by_the_header(self) -> None:
+        wrong = ServerMessage(Uid(5), NONE, 9999, 1_000_000_000)
+        seen = look(files=[file("x")], messages=[wrong], own={UniqueName("x"): Uid(5)})
+        assert match([seen], read({"x": "a"}, {"5": "a"})).met == [Met(INBOX, wrong, file("x"), contents("a"), None)]
+        assert match([seen], read({"x": "a"}, {"5": "b"})) == Matches()
+        assert match([seen], read({"x": "a"})) == Matches()
+
+    def test_a_name_whose_uid_is_not_new_matches_nothing_by_it(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "another")], own={UniqueName("x"): Uid(4)})
+        assert match([seen], read({"x": "a"})) == Matches()
+
+    def test_a_message_is_met_once_even_if_two_names_hold_its_uid(self) -> None:
+        own = {UniqueName("x"): Uid(5), UniqueName("y"): Uid(5)}
+        seen = look(files=[file("x"), file("y")], messages=[message(5, "a")], own=own)
+        assert match([seen], read({"x": "a", "y": "a"})) == Matches(met=[met(5, "x")])
+
+
+class TestIntents:
+    def test_a_repeated_append_is_recognised_by_its_header_whatever_its_size(self) -> None:
+        longer = ServerMessage(Uid(10), NONE, 9999, 1_000_000_000)
+        seen = look(files=[file("x")], messages=[longer], intents=(intent("x", 10),))
+        found = match([seen], read({"x": "a"}, {"10": "a"}))
+        assert found.met == [Met(INBOX, longer, file("x"), contents("a"), None)]
+
+    def test_a_message_below_the_uidnext_was_not_made_by_it(self) -> None:
+        older = ServerMessage(Uid(9), NONE, 9999, 1_000_000_000)
+        seen = look(files=[file("x")], messages=[older], intents=(intent("x", 10),))
+        assert match([seen], read({"x": "a"}, {"9": "a"})) == Matches()
+
+    def test_without_a_uidnext_any_message_may_be_the_one(self) -> None:
+        first = ServerMessage(Uid(1), NONE, 9999, 1_000_000_000)
+        seen = look(files=[file("x")], messages=[first], intents=(intent("x", None),))
+        assert [each.server for each in match([seen], read({"x": "a"}, {"1": "a"})).met] == [first]
+
+    def test_the_announced_file_comes_before_another_equal_one(self) -> None:
+        seen = look(files=[file("w"), file("x")], messages=[message(10, "a")], intents=(intent("x", 10),))
+        assert match([seen], read({"w": "a", "x": "a"}, {"10": "a"})) == Matches(met=[met(10, "x")])
+
+    def test_a_message_that_met_its_own_name_meets_no_intent(self) -> None:
+        seen = look(
+            files=[file("own"), file("x")],
+            messages=[message(10, "a")],
+            intents=(intent("x", 10),),
+            own={UniqueName("own"): Uid(10)},
+        )
+        assert match([seen], read({"own": "a", "x": "a"}, {"10": "a"})) == Matches(met=[met(10, "own")])
+
+
+class TestMessagesThatTheServerChanged:
+    """The server took them, did not tell the UIDs, and nothing of their header blocks is the same."""
+
+    @staticmethod
+    def sent(*names: str) -> tuple[Intent, ...]:
+        return tuple(Intent(UniqueName(name), Uid(10), sent=True) for name in names)
+
+    def test_they_are_the_ones_that_arrived_in_their_order(self) -> None:
+        seen = look(
+            files=[file("x"), file("y")],
+            messages=[message(9, "older"), message(10, "changed one"), message(11, "changed two")],
+            intents=self.sent("y", "x"),
+        )
+        assert [(each.local.name, each.server.uid) for each in match([seen], read({"x": "a", "y": "b"})).met] == [
+            ("y", 10),
+            ("x", 11),
+        ]
+
+    @pytest.mark.parametrize("arrived", [(), (10,), (10, 11, 12)])
+    def test_as_many_must_have_arrived(self, arrived: tuple[int, ...]) -> None:
+        messages = [message(uid, "changed") for uid in arrived]
+        seen = look(files=[file("x"), file("y")], messages=messages, intents=self.sent("x", "y"))
+        assert match([seen], read({"x": "a", "y": "b"})) == Matches()
+
+    def test_those_that_are_recognised_do_not_count(self) -> None:
+        seen = look(
+            files=[file("x"), file("y")],
+            messages=[message(10, "changed"), message(11, "b")],
+            intents=self.sent("x", "y"),
+        )
+        found = match([seen], read({"x": "a", "y": "b"}, {"10": "changed", "11": "b"})).met
+        assert [(each.local.name, each.server.uid) for each in found] == [("y", 11), ("x", 10)]
+
+    def test_an_announcement_alone_is_no_proof_that_anything_arrived(self) -> None:
+        seen = look(files=[file("x")], messages=[message(10, "changed")], intents=(intent("x", 10),))
+        assert match([seen], read({"x": "a"}, {"10": "changed"})) == Matches()
+
+
+class TestRenamedFiles:
+    def test_a_file_with_a_new_name_is_the_same_message(self) -> None:
+        known = pair(1, "a")
+        seen = look(pairs=[known], deleted=["a"], files=[file("x")])
+        assert match([seen], read({"x": "a"})) == Matches(renamed=[Renamed(INBOX, known, file("x"))])
+
+    def test_a_file_with_other_content_is_not(self) -> None:
+        seen = look(pairs=[pair(1, "a")], deleted=["a"], files=[file("x")])
+        assert match([seen], read({"x": "b"})) == Matches()
+
+    def test_equal_files_are_renamed_one_to_one(self) -> None:
+        one, two = pair(1, "a", name="a1"), pair(2, "a", name="a2")
+        seen = look(pairs=[one, two], deleted=["a1", "a2"], files=[file("x"), file("y"), file("z")])
+        found = match([seen], read({"x": "a", "y": "a", "z": "a"}))
+        assert found == Matches(renamed=[Renamed(INBOX, one, file("x")), Renamed(INBOX, two, file("y"))])
+
+    def test_a_message_that_is_gone_as_well_is_not_renamed(self) -> None:
+        seen = look(pairs=[pair(1, "a")], deleted=["a"], expunged=[1], files=[file("x")])
+        assert match([seen], read({"x": "a"})) == Matches()
+
+    def test_a_new_name_is_preferred_to_a_move(self) -> None:
+        known, other = pair(1, "a"), pair(9, "a")
+        seen = [
+            look(pairs=[known], deleted=["a"], files=[file("x")]),
+            look(WORK, pairs=[other], deleted=["a"], files=[file("y")]),
+        ]
+        found = match(seen, read({"x": "a", "Work/y": "a"}))
+        assert found == Matches(renamed=[Renamed(INBOX, known, file("x")), Renamed(WORK, other, file("y"))])
+
+
+class TestMovedFiles:
+    def test_a_file_in_another_mailbox_was_moved(self) -> None:
+        known = pair(1, "a")
+        seen = [look(pairs=[known], deleted=["a"]), look(WORK, files=[file("x")])]
+        assert match(seen, read({"Work/x": "a"})) == Matches(moved_files=[MovedFile(INBOX, known, WORK, file("x"))])
+
+    def test_other_content_under_the_same_name_is_no_move(self) -> None:
+        seen = [look(pairs=[pair(1, "a")], deleted=["a"]), look(WORK, files=[file("a")])]
+        assert match(seen, read({"Work/a": "b"})) == Matches()
+
+    def test_the_same_content_of_another_size_is_no_move(self) -> None:
+        seen = [look(pairs=[pair(1, "a")], deleted=["a"]), look(WORK, files=[file("a")])]
+        assert match(seen, read({"Work/a": "another"})) == Matches()
+
+    def test_of_equal_files_the_name_says_which_went_where(self) -> None:
+        one, two = pair(1, "a", name="a1"), pair(2, "a", name="a2")
+        seen = [
+            look(pairs=[one, two], deleted=["a1", "a2"]),
+            look(WORK, files=[file("a2")]),
+            look(JOB, files=[file("a1")]),
+        ]
+        found = match(seen, read({"Work/a2": "a", "Job/a1": "a"}))
+        assert found == Matches(
+            moved_files=[MovedFile(INBOX, two, WORK, file("a2")), MovedFile(INBOX, one, JOB, file("a1"))]
+        )
+
+    def test_one_file_that_went_and_two_that_came_is_one_move(self) -> None:
+        known = pair(1, "a")
+        seen = [look(pairs=[known], deleted=["a"]), look(WORK, files=[file("x")]), look(JOB, files=[file("y")])]
+        found = match(seen, read({"Work/x": "a", "Job/y": "a"}))
+        assert found == Matches(moved_files=[MovedFile(INBOX, known, WORK, file("x"))])
+
+    def test_out_of_a_mailbox_whose_directory_is_gone(self) -> None:
+        known = pair(1, "a")
+        seen = [look(WORK, pairs=[known], local={"missing": True}), look(files=[file("x")])]
+        assert match(seen, read({"x": "a"})) == Matches(moved_files=[MovedFile(WORK, known, INBOX, file("x"))])
+
+    def test_two_mailboxes_exchange_equal_messages_by_name(self) -> None:
+        one, two = pair(1, "a", name="a1"), pair(1, "a", name="a2")
+        seen = [
+            look(pairs=[one], deleted=["a1"], files=[file("a2")]),
+            look(WORK, pairs=[two], deleted=["a2"], files=[file("a1")]),
+        ]
+        found = match(seen, read({"a2": "a", "Work/a1": "a"}))
+        # Which of two equal files it is cannot matter; each mailbox keeps one.
+        assert found == Matches(renamed=[Renamed(INBOX, one, file("a2")), Renamed(WORK, two, file("a1"))])
+
+    def test_a_message_that_is_gone_on_the_server_as_well_was_not_moved(self) -> None:
+        seen = [look(pairs=[pair(1, "a")], deleted=["a"], expunged=[1]), look(WORK, files=[file("x")])]
+        assert match(seen, read({"Work/x": "a"})) == Matches()
+
+
+class TestMovedMessages:
+    def test_the_same_header_block_and_size_in_another_mailbox(self) -> None:
+        known = pair(1, "a")
+        seen = [look(pairs=[known], expunged=[1]), look(WORK, messages=[message(7, "a"), message(8, "a")])]
+        found = match(seen, read(headers={"Work/7": "a", "Work/8": "a"}))
+        assert found == Matches(moved_messages=[MovedMessage(INBOX, known, WORK, message(7, "a"))])
+
+    def test_without_its_header_nothing_is_known(self) -> None:
+        seen = [look(pairs=[pair(1, "a")], expunged=[1]), look(WORK, messages=[message(7, "a")])]
+        assert match(seen, Evidence()) == Matches()
+
+    def test_within_a_mailbox_is_no_move(self) -> None:
+        seen = look(pairs=[pair(1, "a", email_id="M1")], expunged=[1], messages=[message(7, "a", email_id="M1")])
+        assert match([seen], read(headers={"7": "a"})) == Matches()
+
+    def test_the_email_id_needs_no_header(self) -> None:
+        known, there = pair(1, "a", email_id="M1"), message(7, "a", email_id="M1")
+        seen = [look(pairs=[known], expunged=[1]), look(WORK, messages=[there])]
+        assert match(seen, Evidence()) == Matches(moved_messages=[MovedMessage(INBOX, known, WORK, there)])
+
+    def test_another_email_id_is_another_message_whatever_the_header(self) -> None:
+        seen = [
+            look(pairs=[pair(1, "a", email_id="M1")], expunged=[1]),
+            look(WORK, messages=[message(7, "a", email_id="M2")]),
+        ]
+        assert match(seen, read(headers={"Work/7": "a"})) == Matches()
+
+    @pytest.mark.parametrize(("known_id", "seen_id"), [(None, "M1"), ("M1", None)])
+    def test_an_email_id_that_one_side_lacks_says_nothing(self, known_id: str | None, seen_id: str | None) -> None:
+        known, there = pair(1, "a", email_id=known_id), message(7, "a", email_id=seen_id)
+        seen = [look(pairs=[known], expunged=[1]), look(WORK, messages=[there])]
+        found = match(seen, read(headers={"Work/7": "a"}))
+        assert found == Matches(moved_messages=[MovedMessage(INBOX, known, WORK, there)])
+
+    def test_among_equal_messages_the_email_id_decides(self) -> None:
+        one, two = pair(1, "a", name="a1", email_id="M1"), pair(2, "a", name="a2", email_id="M2")
+        first, second = message(7, "a", email_id="M2"), message(8, "a", email_id="M1")
+        seen = [look(pairs=[one, two], expunged=[1, 2]), look(WORK, messages=[first, second])]
+        found = match(seen, read(headers={"Work/7": "a", "Work/8": "a"}))
+        assert found == Matches(
+            moved_messages=[MovedMessage(INBOX, two, WORK, first), MovedMessage(INBOX, one, WORK, second)]
+        )
+
+    def test_out_of_a_mailbox_that_is_gone_on_the_server(self) -> None:
+        known = pair(1, "a")
+        seen = [look(WORK, pairs=[known], server={"missing": True}), look(messages=[message(7, "a")])]
+        found = match(seen, read(headers={"7": "a"}))
+        assert found == Matches(moved_messages=[MovedMessage(WORK, known, INBOX, message(7, "a"))])
+
+    def test_one_that_met_a_file_did_not_move_from_elsewhere(self) -> None:
+        seen = [
+            look(pairs=[pair(1, "a")], expunged=[1]),
+            look(WORK, messages=[message(7, "a")], files=[file("x")]),
+        ]
+        found = match(seen, read({"Work/x": "a"}, {"Work/7": "a"}))
+        assert found == Matches(met=[Met(WORK, message(7, "a"), file("x"), contents("a"), pair(1, "a"))])
+
+
+class TestMovedOnBothSides:
+    def test_what_meets_elsewhere_has_the_base_of_the_pair_that_it_was(self) -> None:
+        known = pair(1, "a", frozenset({SEEN}))
+        seen = [
+            look(pairs=[known], expunged=[1], deleted=["a"]),
+            look(WORK, messages=[message(7, "a")], files=[file("x")]),
+        ]
+        found = match(seen, read({"Work/x": "a"}, {"Work/7": "a"}))
+        assert found == Matches(met=[Met(WORK, message(7, "a"), file("x"), contents("a"), known)])
+
+    def test_each_base_is_used_once_and_never_one_of_the_same_mailbox(self) -> None:
+        known = pair(1, "a")
+        seen = [
+            look(pairs=[known], expunged=[1], deleted=["a"]),
+            look(WORK, messages=[message(7, "a"), message(8, "a")], files=[file("x"), file("y")]),
+        ]
+        found = match(seen, read({"Work/x": "a", "Work/y": "a"}, {"Work/7": "a", "Work/8": "a"}))
+        assert [each.before for each in found.met] == [known, None]
+        here = look(pairs=[known], expunged=[1], deleted=["a"], messages=[message(7, "a")], files=[file("x")])
+        assert match([here], read({"x": "a"}, {"7": "a"})).met == [met(7, "x")]

@@ -1,0 +1,436 @@
+"""What the scenarios cannot say: strangers, half-read directories, moves that may not be followed, restoring."""
+
+# ruff: noqa: E501 (a row of a table is read on one line)
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from builders import EPOCH, JOB, WORK, contents, file, look, message, pair, read
+
+from syncer.reconcile.actions import (
+    Action,
+    Agree,
+    Append,
+    CreateMailbox,
+    DeleteMailbox,
+    Download,
+    Expunge,
+    Forget,
+    Hold,
+    MoveLocal,
+    MoveOnServer,
+    Plan,
+    Refusal,
+    RemoveLocal,
+)
+from syncer.reconcile.flags import FLAGGED, NONE, SEEN, FlagDelta
+from syncer.reconcile.guards import Limits
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
+from syncer.reconcile.matching import Evidence
+from syncer.reconcile.observations import Epoch, Intent, Letters, Observation, Pair, PairState
+from syncer.reconcile.planner import plan, refuse
+from syncer.reconcile.policy import Policy
+
+FREE = Limits(max_delete=1.0)
+EXPUNGE = Policy(limits=FREE)
+ALL = Policy(limits=FREE, mailbox_changes="all")
+PULL = Policy(limits=FREE, direction="pull")
+PUSH = Policy(limits=FREE, direction="push")
+TRASH = Policy(limits=FREE, on_local_delete="trash", trash=MailboxName("Bin"))
+RESTORE = Policy(limits=FREE, restore=True)
+
+A, B = pair(1, "a"), pair(2, "b")
+READ_ONLY = {"writable": False}
+IS_SEEN, IS_FLAGGED = frozenset({SEEN}), frozenset({FLAGGED})
+
+
+def decided(*seen: Observation, evidence: Evidence | None = None, policy: Policy = EXPUNGE, **more: Any) -> Plan:
+    return plan(seen, evidence or Evidence(), policy, **more)
+
+
+class TestRefusing:
+    def test_a_mailbox_that_is_another_is_refused_alone(self) -> None:
+        same, other = look(known=EPOCH), look(WORK, known=Epoch(UidValidity(3)))
+        impostor = look(JOB, known=EPOCH, impostor=Uid(4))
+        assert refuse([same, other, impostor]) == (
+            (same,),
+            (
+                Refusal(WORK, "UIDVALIDITY changed from 3 to 7"),
+                Refusal(JOB, "UID 4 is another message than it was"),
+            ),
+        )
+
+    def test_a_mailbox_that_is_missing_on_the_server_has_no_counters_to_compare(self) -> None:
+        gone = look(known=Epoch(UidValidity(3)), impostor=Uid(4), server={"missing": True})
+        assert refuse([gone]) == ((gone,), ())
+
+
+class TestMissingFiles:
+    """A file is deleted if it is nowhere else."""
+
+    SEEN = look(pairs=[A, B], deleted=["a"])
+    KEPT = "1 missing messages not expunged: "
+
+    def test_a_file_that_is_nowhere_is_expunged(self) -> None:
+        expunge = Expunge(mailbox=INBOX, reason="deleted in the Maildir", pair=A)
+        assert decided(self.SEEN) == Plan((expunge,))
+
+    def test_the_reason_says_that_a_flag_change_is_overruled(self) -> None:
+        seen = look(pairs=[A], deleted=["a"], there={1: IS_SEEN})
+        (action,) = decided(seen).actions
+        assert action.reason == "deleted in the Maildir although its flags changed on the server"
+        seen = look(pairs=[A], expunged=[1], here={"a": IS_SEEN})
+        (action,) = decided(seen).actions
+        assert action.reason == "expunged on the server although its flags changed here"
+
+    def test_a_name_that_is_in_a_mailbox_not_planned_for_is_kept(self) -> None:
+        found = decided(self.SEEN, elsewhere=frozenset({UniqueName("a")}))
+        assert found == Plan(notes=((INBOX, self.KEPT + "a file of the same name is in another mailbox"),))
+
+    def test_a_new_file_of_the_same_name_and_other_content_keeps_it_too(self) -> None:
+        found = decided(self.SEEN, look(WORK, files=[file("a")]), evidence=read({"Work/a": "changed"}))
+        assert found == Plan(
+            (Append(mailbox=WORK, reason="new in the Maildir", message=file("a")),),
+            notes=((INBOX, self.KEPT + "a file of the same name is in another mailbox"),),
+        )
+
+    def test_a_new_file_that_could_not_be_read_keeps_it_too(self) -> None:
+        found = decided(self.SEEN, look(WORK, files=[file("a")]))
+        assert [type(action) for action in found.actions] == [Append]
+        assert found.notes == ((INBOX, self.KEPT + "a file of the same name is in another mailbox"),)
+
+    def test_a_name_that_was_matched_keeps_nothing(self) -> None:
+        other = look(WORK, files=[file("a")], messages=[message(9, "a")])
+        found = decided(self.SEEN, other, evidence=read({"Work/a": "a"}, {"Work/9": "a"}))
+        assert [type(action) for action in found.actions] == [Agree, Expunge]
+
+    def test_a_maildir_that_was_not_read_completely_keeps_it(self) -> None:
+        note = self.KEPT + "the Maildir changed while it was read, the next sync looks again"
+        assert decided(self.SEEN, everything_seen=False) == Plan(notes=((INBOX, note),))
+
+    def test_a_maildir_that_was_not_read_completely_delays_nothing_else(self) -> None:
+        seen = look(pairs=[A, B], expunged=[2], here={"a": IS_SEEN}, files=[file("x")], messages=[message(7, "y")])
+        assert decided(seen, everything_seen=False) == decided(seen)
+        assert [type(action) for action in decided(seen).actions] == [Agree, RemoveLocal, Download, Append]
+
+    def test_what_is_postponed_for_the_same_reason_is_said_once(self) -> None:
+        seen = look(pairs=[A, B, pair(3, "c")], deleted=["a", "b", "c"])
+        found = decided(seen, elsewhere=frozenset({UniqueName("a")}), everything_seen=False)
+        assert found.notes == (
+            (INBOX, self.KEPT + "a file of the same name is in another mailbox"),
+            (INBOX, "2 missing messages not expunged: the Maildir changed while it was read, the next sync looks again"),
+        )  # fmt: skip
+
+
+def test_messages_that_the_server_did_not_list_are_kept_and_said() -> None:
+    note = "the server did not list 3 known messages, without proof that they are gone: kept"
+    assert decided(look(pairs=[], server={"unproven": 3})) == Plan(notes=((INBOX, note),))
+
+
+class TestTrash:
+    SEEN = look(pairs=[A], deleted=["a"])
+
+    def test_a_deleted_message_goes_to_the_trash(self) -> None:
+        (action,) = decided(self.SEEN, policy=TRASH).actions
+        assert action == Expunge(mailbox=INBOX, reason="deleted in the Maildir", pair=A, trash=MailboxName("Bin"))
+
+    def test_a_message_deleted_from_the_trash_is_expunged(self) -> None:
+        (action,) = decided(replace(self.SEEN, mailbox=MailboxName("Bin")), policy=TRASH).actions
+        assert action == Expunge(mailbox=MailboxName("Bin"), reason="deleted in the Maildir", pair=A)
+
+    def test_a_server_without_a_trash_mailbox_deletes_nothing(self) -> None:
+        note = '1 deleted messages not expunged: on_local_delete is "trash" and the server names no \\Trash mailbox'
+        assert decided(self.SEEN, policy=replace(TRASH, trash=None)) == Plan(notes=((INBOX, note),))
+
+
+class TestReadOnlyMailboxes:
+    def test_nothing_is_expunged_or_uploaded_and_it_is_said(self) -> None:
+        seen = look(pairs=[A, B], deleted=["a", "b"], files=[file("x")], server=READ_ONLY)
+        assert decided(seen) == Plan(
+            notes=(
+                (INBOX, "2 deleted messages not expunged: the mailbox is read-only on the server"),
+                (INBOX, "1 new messages not uploaded: the mailbox is read-only on the server"),
+            )
+        )
+
+    def test_downloads_removals_and_local_flags_go_on(self) -> None:
+        seen = look(
+            pairs=[A, B], expunged=[1], there={2: IS_SEEN}, here={"b": IS_FLAGGED}, messages=[message(7, "x")],
+            server=READ_ONLY,
+        )  # fmt: skip
+        assert decided(seen).actions == (
+            RemoveLocal(mailbox=INBOX, reason="expunged on the server", pair=A),
+            Agree(
+                mailbox=INBOX,
+                reason="flags changed on the server and in the Maildir",
+                pair=replace(B, flags=IS_SEEN),
+                to_local=FlagDelta(IS_SEEN),
+            ),
+            Download(mailbox=INBOX, reason="new on the server", message=message(7, "x")),
+        )
+
+    @pytest.mark.parametrize("which", ["source", "target"])
+    def test_a_move_that_cannot_be_followed_is_not(self, which: str) -> None:
+        source = look(pairs=[A], deleted=["a"], server=READ_ONLY if which == "source" else {})
+        target = look(WORK, files=[file("a")], server=READ_ONLY if which == "target" else {})
+        found = decided(source, target, evidence=read({"Work/a": "a"}))
+        assert found.notes[0] == (INBOX, "1 moved messages not moved on the server: a mailbox is read-only there")
+        assert [type(action) for action in found.actions] == ([Append] if which == "source" else [])
+
+    def test_a_move_into_it_under_a_new_name_keeps_the_message_where_it_is(self) -> None:
+        source, target = look(pairs=[A], deleted=["a"]), look(WORK, files=[file("x")], server=READ_ONLY)
+        assert decided(source, target, evidence=read({"Work/x": "a"})).actions == ()
+
+
+class TestMovesThatWait:
+    """Into a mailbox that the other side does not have yet."""
+
+    @pytest.mark.parametrize("new_name", ["a", "x"])
+    @pytest.mark.parametrize("policy", [EXPUNGE, ALL])
+    def test_a_file_in_a_mailbox_that_is_missing_on_the_server(self, new_name: str, policy: Policy) -> None:
+        source = look(pairs=[A], deleted=["a"])
+        target = look(WORK, files=[file(new_name)], server={"missing": True})
+        found = decided(source, target, evidence=read({f"Work/{new_name}": "a"}), policy=policy)
+        assert [str(action) for action in found.actions] == [
+            "Work: forget the mailbox (missing on the server: to be created again from the Maildir)"
+        ]
+
+    @pytest.mark.parametrize("policy", [EXPUNGE, ALL])
+    def test_a_message_in_a_mailbox_that_is_missing_in_the_maildir(self, policy: Policy) -> None:
+        source = look(pairs=[A], expunged=[1])
+        target = look(WORK, messages=[message(7, "a")], local={"missing": True})
+        found = decided(source, target, evidence=read(headers={"Work/7": "a"}), policy=policy)
+        assert [str(action) for action in found.actions] == ["Work: create in the Maildir (missing in the Maildir)"]
+
+    @pytest.mark.xfail(strict=True, reason="LOSES THE SERVER'S COPY: deleted with the message that waits in it")
+    def test_out_of_a_deleted_mailbox(self) -> None:
+        source = look(WORK, pairs=[A], local={"missing": True})
+        target = look(files=[file("a")], server=READ_ONLY)
+        found = decided(source, target, evidence=read({"a": "a"}), policy=ALL)
+        assert not any(isinstance(action, DeleteMailbox) for action in found.actions)
+
+
+class TestWhatCouldNotBeCompared:
+    """Copied both ways it might be there twice."""
+
+    NOTE = "2 new messages not copied: they could not be compared, the next sync looks again"
+
+    def test_a_message_whose_header_was_not_read_waits_with_the_files_of_its_size(self) -> None:
+        seen = look(files=[file("x"), file("y")], messages=[message(7, "a"), message(8, "another")])
+        assert decided(seen, evidence=read({"x": "a", "y": "others"})) == Plan(
+            (
+                Download(mailbox=INBOX, reason="new on the server", message=message(8, "another")),
+                Append(mailbox=INBOX, reason="new in the Maildir", message=file("y")),
+            ),
+            notes=((INBOX, self.NOTE),),
+        )
+
+    def test_in_another_mailbox_nothing_waits(self) -> None:
+        seen = [look(files=[file("x")], messages=[message(7, "a")]), look(WORK, files=[file("z")])]
+        found = decided(*seen, evidence=read({"x": "a", "Work/z": "b"}))
+        assert [str(action) for action in found.actions] == ["Work: append z (new in the Maildir)"]
+        assert found.notes == ((INBOX, self.NOTE),)
+
+
+class TestUploadedAndNotFound:
+    """The server took it, did not tell the UID, and has nothing like it now."""
+
+    SENT = (Intent(UniqueName("x"), Uid(5), sent=True),)
+    NOTE = "1 uploaded, but it is not known which message on the server it became: not uploaded again"
+
+    def test_it_is_not_uploaded_again_and_it_is_said(self) -> None:
+        seen = look(files=[file("x"), file("y")], intents=self.SENT)
+        assert decided(seen, evidence=read({"x": "a", "y": "b"})) == Plan(
+            (Append(mailbox=INBOX, reason="new in the Maildir", message=file("y")),), notes=((INBOX, self.NOTE),)
+        )
+
+    def test_an_announcement_alone_does_not_keep_it_back(self) -> None:
+        seen = look(files=[file("x")], intents=(Intent(UniqueName("x"), Uid(5)),))
+        assert [type(action) for action in decided(seen, evidence=read({"x": "a"})).actions] == [Append]
+
+
+class TestMoves:
+    def test_a_move_in_the_maildir_brings_its_flags(self) -> None:
+        source = look(pairs=[A], deleted=["a"], there={1: IS_SEEN})
+        target = look(WORK, files=[file("x", IS_FLAGGED)])
+        found = decided(source, target, evidence=read({"Work/x": "a"}))
+        assert found == Plan(
+            (
+                MoveOnServer(
+                    mailbox=INBOX,
+                    reason="moved in the Maildir",
+                    pair=A,
+                    target=WORK,
+                    landed=file("x", IS_FLAGGED),
+                    agreed=IS_SEEN | IS_FLAGGED,
+                    to_server=FlagDelta(IS_FLAGGED),
+                    to_local=FlagDelta(IS_SEEN),
+                ),
+            )
+        )
+
+    def test_a_move_on_the_server_brings_its_flags(self) -> None:
+        source = look(pairs=[A], expunged=[1], here={"a": IS_SEEN})
+        target = look(WORK, messages=[message(7, "a", IS_FLAGGED)])
+        found = decided(source, target, evidence=read(headers={"Work/7": "a"}))
+        assert found == Plan(
+            (
+                MoveLocal(
+                    mailbox=INBOX,
+                    reason="moved on the server",
+                    pair=A,
+                    target=WORK,
+                    landed=message(7, "a", IS_FLAGGED),
+                    agreed=IS_SEEN | IS_FLAGGED,
+                    to_server=FlagDelta(IS_SEEN),
+                    to_local=FlagDelta(IS_SEEN | IS_FLAGGED),
+                ),
+            )
+        )
+
+    def test_pull_follows_no_move_to_the_server(self) -> None:
+        source, target = look(pairs=[A], deleted=["a"]), look(WORK, files=[file("a")])
+        found = decided(source, target, evidence=read({"Work/a": "a"}), policy=PULL)
+        kept = replace(A, state=PairState.SERVER_ONLY)
+        assert found == Plan((Agree(mailbox=INBOX, reason="deleted here, kept on the server", pair=kept),))
+
+    def test_push_follows_no_move_to_the_maildir(self) -> None:
+        source, target = look(pairs=[A], expunged=[1]), look(WORK, messages=[message(7, "a")])
+        found = decided(source, target, evidence=read(headers={"Work/7": "a"}), policy=PUSH)
+        kept = replace(A, state=PairState.LOCAL_ONLY)
+        assert found == Plan((Agree(mailbox=INBOX, reason="expunged on the server, kept here", pair=kept),))
+
+    def test_a_new_unique_name_is_recorded_with_the_flags_of_both(self) -> None:
+        seen = look(pairs=[A], deleted=["a"], files=[file("x", IS_FLAGGED)], there={1: IS_SEEN})
+        assert decided(seen, evidence=read({"x": "a"})) == Plan(
+            (
+                Agree(
+                    mailbox=INBOX,
+                    reason="the file has a new unique name",
+                    pair=pair(1, "a", IS_SEEN | IS_FLAGGED, name="x"),
+                    to_server=FlagDelta(IS_FLAGGED),
+                    to_local=FlagDelta(IS_SEEN),
+                ),
+            )
+        )
+
+    def test_what_meets_for_the_first_time_has_the_flags_of_both(self) -> None:
+        seen = look(messages=[message(7, "a", IS_SEEN, email_id="M1")], files=[file("x", IS_FLAGGED)])
+        assert decided(seen, evidence=read({"x": "a"}, {"7": "a"})) == Plan(
+            (
+                Agree(
+                    mailbox=INBOX,
+                    reason="the same message on both sides",
+                    pair=Pair(Uid(7), UniqueName("x"), IS_SEEN | IS_FLAGGED, contents("a"), "M1"),
+                    to_server=FlagDelta(IS_FLAGGED),
+                    to_local=FlagDelta(IS_SEEN),
+                ),
+            )
+        )
+
+    def test_what_both_filed_in_one_place_has_a_base_and_its_letters_are_not_believed(self) -> None:
+        known = pair(1, "a", frozenset({SEEN, "todo"}))
+        letters = Letters(frozenset({"later"}), frozenset({"later"}))
+        seen = [
+            look(pairs=[known], expunged=[1], deleted=["a"]),
+            look(
+                WORK,
+                messages=[message(7, "a", frozenset({"todo"}))],
+                files=[file("x", frozenset({SEEN, "later"}))],
+                local={"letters": letters},
+            ),
+        ]
+        found = decided(*seen, evidence=read({"Work/x": "a"}, {"Work/7": "a"}))
+        assert found.actions == (
+            Agree(
+                mailbox=WORK,
+                reason="the same message on both sides",
+                pair=Pair(Uid(7), UniqueName("x"), frozenset({"todo"}), contents("a")),
+                to_local=FlagDelta(frozenset({"todo"}), frozenset({SEEN, "later"})),
+            ),
+            Forget(mailbox=INBOX, reason="gone on both sides", uid=Uid(1)),
+        )
+
+
+class TestKeptCopies:
+    def test_what_is_kept_here_changes_nothing(self) -> None:
+        seen = look(pairs=[pair(1, "a", state=PairState.LOCAL_ONLY)], here={"a": IS_SEEN})
+        assert decided(seen) == Plan()
+
+    def test_what_is_kept_there_and_did_not_change_needs_nothing(self) -> None:
+        seen = look(pairs=[pair(1, "a", state=PairState.SERVER_ONLY)])
+        assert decided(seen) == Plan()
+
+    def test_flags_that_cannot_be_agreed_on_need_nothing(self) -> None:
+        seen = look(pairs=[A], here={"a": IS_SEEN}, server=READ_ONLY)
+        assert decided(seen) == Plan()
+
+
+class TestRestoring:
+    def test_deletions_are_forgotten_instead(self) -> None:
+        seen = look(pairs=[A, B, pair(3, "c")], deleted=["a", "c"], expunged=[2, 3])
+        assert decided(seen, policy=RESTORE) == Plan(
+            (
+                Forget(mailbox=INBOX, reason="to be restored", uid=Uid(1)),
+                Forget(mailbox=INBOX, reason="to be restored", uid=Uid(2)),
+                Forget(mailbox=INBOX, reason="gone on both sides", uid=Uid(3)),
+            )
+        )
+
+    def test_a_restored_mailbox_is_never_held(self) -> None:
+        pairs = [pair(uid, f"m{uid}") for uid in range(1, 30)]
+        seen = look(pairs=pairs, deleted=[known.name for known in pairs])
+        assert decided(seen, policy=Policy(restore=True)).holds == ()
+        assert len(decided(seen, policy=Policy()).holds) == 1
+
+    @pytest.mark.parametrize("side", ["server", "local"])
+    def test_a_mailbox_missing_on_a_side_is_not_deleted_on_the_other(self, side: str) -> None:
+        policy = replace(RESTORE, mailbox_changes="all")
+        seen = look(WORK, pairs=[A], **{side: {"missing": True}})
+        assert decided(seen, policy=policy) == decided(seen)
+
+
+def test_held_deletions_are_in_the_plan_and_everything_else_is_done() -> None:
+    pairs = [pair(uid, f"m{uid}") for uid in range(1, 6)]
+    seen = look(pairs=pairs, expunged=range(1, 6), messages=[message(9, "x")])
+    removals = tuple(RemoveLocal(mailbox=INBOX, reason="expunged on the server", pair=known) for known in pairs)
+    assert decided(seen, policy=Policy()) == Plan(
+        (Download(mailbox=INBOX, reason="new on the server", message=message(9, "x")),),
+        holds=(Hold(INBOX, "local", removals, "all 5 messages of the mailbox are gone from the server"),),
+    )
+
+
+def test_a_mailbox_missing_on_a_side_is_left_to_its_own_rules() -> None:
+    found = decided(look(WORK, pairs=[A], local={"missing": True}))
+    assert [type(action) for action in found.actions] == [Forget, CreateMailbox]
+    found = decided(look(WORK, pairs=[A], server={"missing": True}), policy=PULL)
+    assert found == Plan(notes=((WORK, "missing on the server; its messages here are kept"),))
+
+
+ACTIONS: list[tuple[Action, str]] = [
+    (Download(mailbox=INBOX, reason="why", message=message(7, "x")), "INBOX: download UID 7 (why)"),
+    (Append(mailbox=INBOX, reason="why", message=file("x")), "INBOX: append x (why)"),
+    (Agree(mailbox=INBOX, reason="why", pair=A), "INBOX: UID 1 record (why)"),
+    (
+        Agree(mailbox=INBOX, reason="why", pair=A, to_server=FlagDelta(IS_SEEN), to_local=FlagDelta(NONE, IS_FLAGGED)),
+        "INBOX: UID 1 server +\\Seen, local -\\Flagged (why)",
+    ),
+    (Expunge(mailbox=INBOX, reason="why", pair=A), "INBOX: expunge UID 1 (why)"),
+    (Expunge(mailbox=INBOX, reason="why", pair=A, trash=WORK), "INBOX: move to Work on the server UID 1 (why)"),
+    (RemoveLocal(mailbox=INBOX, reason="why", pair=A), "INBOX: remove a (why)"),
+    (Forget(mailbox=INBOX, reason="why", uid=Uid(1)), "INBOX: forget UID 1 (why)"),
+    (
+        MoveOnServer(mailbox=INBOX, reason="why", pair=A, target=WORK, landed=file("x"), agreed=NONE),
+        "INBOX: move UID 1 to Work on the server (why)",
+    ),
+    (
+        MoveLocal(mailbox=INBOX, reason="why", pair=A, target=WORK, landed=message(7, "x"), agreed=NONE),
+        "INBOX: move a to Work in the Maildir (why)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("action", "line"), ACTIONS, ids=lambda value: type(value).__name__)
+def test_an_action_says_what_it_does_and_why(action: Action, line: str) -> None:
+    assert str(action) == line

@@ -1,0 +1,178 @@
+"""Several connections to one server, and the threads that use them."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from syncer.crew import Crew
+from syncer.errors import ConnectError, MailboxError, StoppedError
+
+
+@dataclass(eq=False)
+class Connection:
+    """Only what a crew does with a server."""
+
+    closed: int = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@dataclass
+class Office:
+    """Opens connections, and may refuse to."""
+
+    opened: list[Connection] = field(default_factory=list)
+    refusal: ConnectError | None = None
+
+    def connect(self) -> Connection:
+        if self.refusal:
+            raise self.refusal
+        self.opened.append(Connection())
+        return self.opened[-1]
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+@pytest.fixture
+def stop() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def crew_of(office: Office, stop: threading.Event) -> Iterator[Callable[[int], Crew]]:
+    crews: list[Crew] = []
+
+    def make(size: int) -> Crew:
+        crews.append(Crew(office.connect, size, stop).__enter__())  # type: ignore[arg-type]
+        return crews[-1]
+
+    yield make
+    for crew in crews:
+        crew.__exit__(None, None, None)
+
+
+def threads() -> int:
+    return sum(thread.name.startswith("syncer") for thread in threading.enumerate())
+
+
+def test_results_come_in_the_order_of_the_items(crew_of: Callable[[int], Crew]) -> None:
+    second_done = threading.Event()
+
+    def work(server: object, item: int) -> int:
+        if item == 0:
+            assert second_done.wait(10)
+        if item == 1:
+            second_done.set()
+        return item * item
+
+    assert crew_of(2).each(work, range(20)) == [item * item for item in range(20)]
+
+
+def test_no_items_open_no_connection(crew_of: Callable[[int], Crew], office: Office) -> None:
+    assert crew_of(3).each(lambda server, item: item, []) == []
+    assert office.opened == []
+
+
+def test_a_connection_is_used_again_and_there_are_never_more_than_the_size(
+    crew_of: Callable[[int], Crew], office: Office
+) -> None:
+    crew = crew_of(2)
+    both = threading.Barrier(2, timeout=10)
+    used: list[object] = []
+    crew.each(lambda server, item: (used.append(server), both.wait()), range(10))
+    crew.each(lambda server, item: used.append(server), range(10))
+    assert set(used) == set(office.opened)
+    assert len(office.opened) == 2
+
+
+def test_one_item_needs_one_connection(crew_of: Callable[[int], Crew], office: Office) -> None:
+    crew = crew_of(1)
+    assert [crew.one(lambda server: server), crew.one(lambda server: server)] == office.opened * 2
+
+
+def test_a_connection_belongs_to_one_thread(crew_of: Callable[[int], Crew]) -> None:
+    seen: dict[object, set[int]] = {}
+    crew_of(3).each(lambda server, item: seen.setdefault(server, set()).add(threading.get_ident()), range(50))
+    assert all(len(idents) == 1 for idents in seen.values())
+
+
+def test_every_connection_is_closed_once_and_no_thread_is_left(office: Office, stop: threading.Event) -> None:
+    before = threads()
+    with Crew(office.connect, 3, stop) as crew:  # type: ignore[arg-type]
+        three = threading.Barrier(3, timeout=10)
+        crew.each(lambda server, item: three.wait(), range(3))
+    assert [connection.closed for connection in office.opened] == [1, 1, 1]
+    assert threads() == before
+
+
+def test_the_first_error_is_raised_and_what_had_not_begun_is_not_done(
+    crew_of: Callable[[int], Crew],
+) -> None:
+    done: list[int] = []
+
+    def work(server: object, item: int) -> None:
+        if item == 2:
+            raise MailboxError("two")
+        done.append(item)
+
+    with pytest.raises(MailboxError, match="two"):
+        crew_of(1).each(work, range(10))
+    assert done == [0, 1]
+
+
+def test_after_an_error_nothing_else_is_begun(crew_of: Callable[[int], Crew]) -> None:
+    crew = crew_of(1)
+
+    def fail(server: object) -> None:
+        raise ConnectError("away")
+
+    with pytest.raises(ConnectError):
+        crew.one(fail)
+    with pytest.raises(StoppedError, match="the next sync goes on from here"):
+        crew.one(lambda server: None)
+
+
+def test_a_server_that_cannot_be_reached_is_the_error(crew_of: Callable[[int], Crew], office: Office) -> None:
+    office.refusal = ConnectError("no route to host")
+    with pytest.raises(ConnectError, match="no route to host"):
+        crew_of(2).each(lambda server, item: item, range(4))
+
+
+def test_connections_are_closed_after_an_error_as_well(office: Office, stop: threading.Event) -> None:
+    before = threads()
+
+    def interrupted(server: object) -> None:
+        raise KeyboardInterrupt
+
+    with Crew(office.connect, 2, stop) as crew, pytest.raises(KeyboardInterrupt):  # type: ignore[arg-type]
+        crew.one(interrupted)
+    assert [connection.closed for connection in office.opened] == [1]
+    assert threads() == before
+
+
+def test_once_stopped_nothing_is_begun(crew_of: Callable[[int], Crew], office: Office, stop: threading.Event) -> None:
+    stop.set()
+    with pytest.raises(StoppedError, match="the next sync goes on from here"):
+        crew_of(1).one(lambda server: None)
+    assert office.opened == []
+
+
+def test_stopped_in_the_middle_what_was_begun_is_finished(
+    crew_of: Callable[[int], Crew], stop: threading.Event
+) -> None:
+    done: list[int] = []
+
+    def work(server: object, item: int) -> None:
+        if item == 1:
+            stop.set()
+        done.append(item)
+
+    with pytest.raises(StoppedError):
+        crew_of(1).each(work, range(10))
+    assert done == [0, 1]
