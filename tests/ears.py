@@ -1,4 +1,4 @@
-"""Ears for the fakes: what to raise or do when something is about to happen."""
+"""Ears for the fakes: what to raise or do when something is about to happen; and what came of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from worlds import World
 
 from syncer.errors import SyncerError
+from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.report import COUNTERS
 
 Then = SyncerError | Callable[[], object]
 
@@ -43,3 +45,22 @@ def store_hears(world: World, **waiting: Then) -> Ear:
 def well(world: World) -> None:
     """Nothing goes wrong any more."""
     world.server.hears = world.store.hears = lambda what: None
+
+
+def counted(world: World, mailbox: MailboxName = INBOX) -> dict[str, int]:
+    """What the report says was done, without what was not."""
+    report = world.report.mailbox(mailbox)
+    return {counter: number for counter in COUNTERS if (number := getattr(report, counter))}
+
+
+def problems(world: World, mailbox: MailboxName = INBOX) -> list[str]:
+    return world.report.mailbox(mailbox).problems
+
+
+def settles(world: World) -> None:
+    """The next sync mends what is left, and the one after it finds nothing."""
+    well(world)
+    report = world.sync()
+    assert report.ok
+    assert world.on_server() == world.in_maildir()
+    assert (world.sync().mailboxes, world.planned()) == ({}, [])

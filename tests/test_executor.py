@@ -3,52 +3,26 @@
 Kills at every effect are tried in `reconcile/test_scenarios.py`; here commands fail and the process lives on.
 """
 
-# ruff: noqa: E501 (a row of a table is read on one line)
-
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from ears import Ear, server_hears, store_hears, well
-from fake_server import FakeServer, StoredMessage
+from ears import counted, problems, server_hears, settles, store_hears
+from fake_server import StoredMessage
 from worlds import World, octets
 
 from syncer.errors import (
     AccountError,
-    ConnectionLostError,
     MailboxError,
     MessageError,
     ServerRefusedError,
-    StoppedError,
 )
-from syncer.executor import bench, moves, transfers
 from syncer.reconcile.flags import FLAGGED, NONE, SEEN
 from syncer.reconcile.guards import Limits
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import PairState
 from syncer.reconcile.policy import Policy
-from syncer.report import COUNTERS
 
 WORK = MailboxName("Work")
-
-
-def counted(world: World, mailbox: MailboxName = INBOX) -> dict[str, int]:
-    """What the report says was done, without what was not."""
-    report = world.report.mailbox(mailbox)
-    return {counter: number for counter in COUNTERS if (number := getattr(report, counter))}
-
-
-def problems(world: World, mailbox: MailboxName = INBOX) -> list[str]:
-    return world.report.mailbox(mailbox).problems
-
-
-def settles(world: World) -> None:
-    """The next sync mends what is left, and the one after it finds nothing."""
-    well(world)
-    report = world.sync()
-    assert report.ok
-    assert world.on_server() == world.in_maildir()
-    assert (world.sync().mailboxes, world.planned()) == ({}, [])
 
 
 NO = ServerRefusedError("the server says: over quota")
@@ -267,239 +241,6 @@ class TestAFileCannotBeUsed:
         assert problems(world) == ["a not uploaded: INBOX: a cannot be changed: not permitted"]
         assert world.on_server() == "a: b:"
         assert world.in_maildir() == "a: a: b:"
-
-
-class TestAMessageIsNotDelivered:
-    def test_one_that_was_expunged_meanwhile_is_no_problem(self) -> None:
-        world = World.of("a: b: c:", "", "")
-        server_hears(world, FETCH_INBOX_3=lambda: world.server.mailboxes[INBOX].messages.pop(Uid(2)))
-        world.sync()
-        assert (problems(world), counted(world)) == ([], {"downloaded": 2, "bytes_down": 2 * len(octets("a"))})
-        assert world.state() == ("a: c:",) * 3
-
-    def test_one_that_the_server_keeps_to_itself_is_told_and_the_others_come(self) -> None:
-        world = World.of("a: b: c:", "", "")
-        server_hears(world, FETCH_INBOX_2=lambda: "withhold")
-        world.sync()
-        assert problems(world) == ["UID 2 not downloaded: the server lists it but does not deliver it"]
-        assert world.state() == ("a: b: c:", "a: c:", "a: c:")
-        settles(world)
-
-    def test_all_of_them(self) -> None:
-        world = World.of("a: b:", "", "")
-        server_hears(world, FETCH=lambda: "withhold")
-        world.sync()
-        assert (len(problems(world)), counted(world), world.in_maildir()) == (2, {}, "")
-
-    def test_what_was_not_asked_for_or_comes_twice_is_passed_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        fetch = FakeServer.fetch
-
-        def chatty(self: FakeServer, mailbox: MailboxName, uids: list[Uid]) -> Iterator[object]:
-            yield from fetch(self, mailbox, [Uid(1), *uids, *uids])
-
-        monkeypatch.setattr(FakeServer, "fetch", chatty)
-        world = World.of("a: b:", "a:", "a:")
-        world.sync()
-        assert (counted(world), world.state()) == ({"downloaded": 1, "bytes_down": len(octets("b"))}, ("a: b:",) * 3)
-
-    def test_the_newest_comes_first(self) -> None:
-        world = World.of("a: b: c:", "", "")
-        ear = server_hears(world)
-        world.sync()
-        assert [what for what in ear.heard if what.startswith("FETCH")] == [f"FETCH INBOX {uid}" for uid in (3, 2, 1)]
-
-    def test_flags_are_those_of_the_moment_it_was_fetched(self) -> None:
-        world = World.of("a:", "", "")
-        message = world.server.mailboxes[INBOX].messages[Uid(1)]
-        server_hears(world, FETCH=lambda: setattr(message, "flags", frozenset({SEEN})))
-        world.sync()
-        assert world.state() == ("a:S",) * 3
-
-
-LOST = ConnectionLostError("the connection was lost")
-
-
-class TestTheConnectionIsLost:
-    @pytest.mark.parametrize("batch", [1, 2, 500])
-    def test_in_the_middle_of_a_fetch(self, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(transfers, "BATCH_MESSAGES", batch)
-        world = World.of("a: b: c: d: e:", "", "")
-        server_hears(world, FETCH_INBOX_2=LOST)
-        with pytest.raises(ConnectionLostError):
-            world.sync()
-        assert world.state() == ("a: b: c: d: e:", "c: d: e:", "c: d: e:")
-        assert counted(world) == {"downloaded": 3, "bytes_down": 3 * len(octets("a"))}
-        ear = server_hears(world)
-        world.sync()
-        assert [what for what in ear.heard if what.startswith("FETCH")] == ["FETCH INBOX 2", "FETCH INBOX 1"]
-        assert world.state() == ("a: b: c: d: e:",) * 3
-
-    def test_in_the_middle_of_a_message(self) -> None:
-        world = World.of("a: b:", "", "")
-        store_hears(world, deliver_INBOX_INBOX=LOST)
-        with pytest.raises(ConnectionLostError):
-            world.sync()
-        assert world.state() == ("a: b:", "", "")
-        settles(world)
-        assert world.in_maildir() == "a: b:"
-
-    @pytest.mark.parametrize("tells_uids", [True, False])
-    @pytest.mark.parametrize("when", ["APPEND_INBOX_b", "done_APPEND_INBOX_b"])
-    def test_in_the_middle_of_an_append(self, when: str, tells_uids: bool) -> None:
-        world = World.of("", "", "a:S b:F c:")
-        world.server.tells_uids = tells_uids
-        server_hears(world, **{when: LOST})
-        with pytest.raises(ConnectionLostError):
-            world.sync()
-        assert world.on_server() == ("a:S b:F" if when.startswith("done") else "a:S")
-        assert {intent.name for intent in world.index.intents(INBOX)} == ({"b", "c"} if tells_uids else {"a", "b", "c"})
-        well(world)
-        world.sync()
-        assert world.state() == ("a:S b:F c:",) * 3
-        assert world.index.intents(INBOX) == ()
-
-    def test_in_an_append_whose_message_the_server_changes(self) -> None:
-        world = World.of("", "", "a:")
-        server_hears(world, done_APPEND=LOST)
-        with pytest.raises(ConnectionLostError):
-            world.sync()
-        (message,) = world.server.mailboxes[INBOX].messages.values()
-        message.octets += b"A line that the server adds.\r\n"
-        well(world)
-        world.sync()
-        assert world.state()[0] == "a:"
-        assert world.planned() == ["a: record"]
-
-    @pytest.mark.parametrize("when", ["MOVE", "done_MOVE"])
-    def test_in_a_move(self, when: str) -> None:
-        world = World.of("a:S b: Work/", "a:S b:", "Work/a:S Work/b:F")
-        server_hears(world, **{when: LOST})
-        with pytest.raises(ConnectionLostError):
-            world.sync()
-        settles(world)
-        assert (world.on_server(), world.store.attic) == ("Work/a:S Work/b:F", [])
-
-    @pytest.mark.parametrize("when", ["STORE", "done_STORE", "EXPUNGE", "done_EXPUNGE"])
-    def test_in_an_expunge(self, when: str) -> None:
-        world = World.of("a: b:", "a: b:", "b:")
-        server_hears(world, **{when: LOST})
-        with pytest.raises(ConnectionLostError):
-            world.sync()
-        settles(world)
-        assert world.on_server() == "b:"
-
-    def test_and_what_was_planned_for_other_mailboxes_waits(self) -> None:
-        world = World.of("a: Work/b:", "", "Work/")
-        server_hears(world, FETCH_INBOX=LOST)
-        with pytest.raises(ConnectionLostError):
-            world.sync()
-        assert world.in_maildir() == ""
-        settles(world)
-
-
-class TestStopping:
-    """Between batches; what was done is recorded, and nothing else is begun."""
-
-    @pytest.fixture(autouse=True)
-    def small_batches(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(transfers, "BATCH_MESSAGES", 2)
-        monkeypatch.setattr(moves, "MOVE_MESSAGES", 2)
-        monkeypatch.setattr(bench.batches, "__defaults__", (2,))
-
-    @pytest.mark.parametrize(
-        ("server", "index", "local", "at", "expected"),
-        [
-            pytest.param("a: b: c: d: e:", "", "", "FETCH INBOX 4", ("a: b: c: d: e:", "d: e:", "d: e:"), id="download"),
-            pytest.param("", "", "a: b: c: d: e:", "APPEND INBOX b", ("a: b:", "a: b:", "a: b: c: d: e:"), id="append"),
-            pytest.param("", "a: b: c:", "a: b: c:", "remove INBOX a", ("", "c:", "c:"), id="remove"),
-            pytest.param("a: b: c:", "a: b: c:", "", "EXPUNGE INBOX", ("c:", "c:", ""), id="expunge"),
-            pytest.param("a: b: c: Work/", "a: b: c:", "Work/a: Work/b: Work/c:", "MOVE INBOX", ("Work/a: Work/b: c:", "Work/a: Work/b: c:", "Work/a: Work/b: Work/c:"), id="move there"),
-            pytest.param("Work/a: Work/b: Work/c:", "a: b: c:", "a: b: c: Work/", "move INBOX a", ("Work/a: Work/b: Work/c:", "Work/a: Work/b: c:", "Work/a: Work/b: c:"), id="move here"),
-        ],
-    )  # fmt: skip
-    def test_after_the_batch(
-        self, server: str, index: str, local: str, at: str, expected: tuple[str, str, str]
-    ) -> None:
-        world = World.of(server, index, local)
-        stop = threading.Event()
-        world.server.hears = world.store.hears = Ear({at: stop.set})
-        with pytest.raises(StoppedError, match="the next sync goes on from here"):
-            world.sync(stop=stop)
-        assert world.state() == expected
-        settles(world)
-
-    def test_batches_change_nothing_about_the_result(self) -> None:
-        world = World.of("a: b: c: d: e: Work/x: Work/", "f: g: h: x:", "f: g: h: x: i: j: k:")
-        world.sync()
-        assert world.report.ok
-        assert world.state() == ("Work/x: a: b: c: d: e: i: j: k:",) * 3
-
-
-class TestUidsThatAreNotTold:
-    @pytest.mark.parametrize("uidplus", [True, False])
-    def test_what_was_appended_is_paired_by_a_second_look_and_not_copied(self, uidplus: bool) -> None:
-        world = World.of("a:", "a:", "a: b:S c: c:")
-        world.server.tells_uids, world.server.uidplus = False, uidplus
-        world.sync()
-        assert len(world.plans) == 2
-        assert counted(world) == {"uploaded": 3, "bytes_up": 3 * len(octets("b"))}
-        assert world.state() == ("a: b:S c: c:",) * 3
-        assert world.index.intents(INBOX) == ()
-        settles(world)
-
-    def test_what_was_moved_is_paired_by_a_second_look(self) -> None:
-        world = World.of("a: b: Work/", "a: b:", "Work/a:S Work/b:")
-        world.server.tells_uids = False
-        world.sync()
-        assert world.state() == ("Work/a:S Work/b:",) * 3
-        assert world.store.attic == []
-        settles(world)
-
-    def test_what_was_moved_is_counted(self) -> None:
-        world = World.of("a: b: Work/", "a: b:", "Work/a: Work/b:")
-        world.server.tells_uids = False
-        world.sync()
-        assert counted(world) == {"moved_remote": 2}
-
-    def test_a_server_that_changes_what_is_appended_gets_one_copy(self) -> None:
-        world = World.of("", "", "a:")
-        world.server.uidplus = False
-
-        def rewrite() -> None:
-            for message in world.server.mailboxes[INBOX].messages.values():
-                message.octets = b"X-Scanned: yes\r\n" + message.octets.removeprefix(b"X-Scanned: yes\r\n")
-
-        server_hears(world, done_APPEND=rewrite)
-        world.sync()
-        world.sync()
-        assert world.on_server() == "a:"
-
-    @pytest.mark.xfail(strict=True, reason="LOSES z: it is taken for what the server made of a")
-    def test_another_message_that_arrives_as_ours_is_filed_away_is_not_taken_for_it(self) -> None:
-        world = World.of("Junk/", "", "a: Junk/")
-        world.server.uidplus = False
-
-        def file_away() -> None:
-            boxes = world.server.mailboxes
-            boxes[MailboxName("Junk")].add(boxes[INBOX].messages.pop(Uid(1)))
-            world.server.deliver(INBOX, octets("z"), internaldate=1_234_567_890)
-
-        server_hears(world, done_APPEND=file_away)
-        world.sync()
-        well(world)
-        world.sync()
-        assert "z:" in world.in_maildir().split()
-
-    def test_what_was_uploaded_and_is_gone_is_not_uploaded_again(self) -> None:
-        world = World.of("", "", "a:")
-        world.server.uidplus = False
-        server_hears(world, done_APPEND=lambda: world.server.mailboxes[INBOX].messages.clear())
-        for _ in range(2):
-            world.sync()
-            assert (world.on_server(), world.in_maildir()) == ("", "a:")
-        assert world.report.mailbox(INBOX).notes == [
-            "1 uploaded, but it is not known which message on the server it became: not uploaded again"
-        ]
 
 
 class TestMarkedOnly:

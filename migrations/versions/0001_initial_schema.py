@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("mailbox_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.LargeBinary(), nullable=False),
         sa.Column("uidnext", sa.Integer()),
+        sa.Column("internaldate", sa.Integer()),
         sa.Column("sent", sa.Integer()),
         sa.PrimaryKeyConstraint("mailbox_id", "name", name=op.f("pk_intent")),
         sa.ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"], name=op.f("fk_intent_mailbox_id_mailbox")),

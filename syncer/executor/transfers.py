@@ -97,7 +97,8 @@ def append(bench: Bench, server: Server, here: Observation, batch: Sequence[Appe
             report.problem(f"{action.message.name} not uploaded: {error}")
             continue
         sent[outgoing.name] = (outgoing, storable(action.message.flags, here.server))
-    bench.index.announce(mailbox, [Intent(name, here.server.epoch.uidnext) for name in sent])
+    uidnext = here.server.epoch.uidnext
+    bench.index.announce(mailbox, [Intent(name, uidnext, out.internaldate) for name, (out, _) in sent.items()])
     pairs: list[Pair] = []
     settled: list[UniqueName] = []
     unknown: list[UniqueName] = []

@@ -41,7 +41,7 @@ _PAIRS = """
     FROM pair WHERE mailbox_id = ? ORDER BY uid
 """
 _FORGET = "DELETE FROM pair WHERE mailbox_id = ? AND uid = ?"
-_ANNOUNCE = "INSERT OR IGNORE INTO intent (mailbox_id, name, uidnext) VALUES (?, ?, ?)"
+_ANNOUNCE = "INSERT OR IGNORE INTO intent (mailbox_id, name, uidnext, internaldate) VALUES (?, ?, ?, ?)"
 _SENT = "UPDATE intent SET sent = ? WHERE mailbox_id = ? AND name = ?"
 _SETTLE = "DELETE FROM intent WHERE mailbox_id = ? AND name = ?"
 
@@ -150,11 +150,15 @@ class SqliteIndex:
         """APPENDs that were announced and not settled, ordered by name."""
         with self._transaction() as connection:
             rows = connection.execute(
-                select(tables.intent.c.name, tables.intent.c.uidnext, tables.intent.c.sent)
+                select(
+                    tables.intent.c.name, tables.intent.c.uidnext, tables.intent.c.internaldate, tables.intent.c.sent
+                )
                 .where(tables.intent.c.mailbox_id == self._known(connection, mailbox))
                 .order_by(tables.intent.c.sent, tables.intent.c.name)
             )
-            return tuple(Intent(UniqueName(name), uidnext, sent is not None) for name, uidnext, sent in rows)
+            return tuple(
+                Intent(UniqueName(name), uidnext, date, sent=order is not None) for name, uidnext, date, order in rows
+            )
 
     def announce(self, mailbox: MailboxName, intents: Collection[Intent]) -> None:
         """Record intents before the command is sent. An intent of the same name stays as it is.
@@ -164,7 +168,8 @@ class SqliteIndex:
         if intents:
             with self._transaction() as connection:
                 id_ = self._made(connection, mailbox)
-                _each(connection, _ANNOUNCE, ((id_, to_bytes(intent.name), intent.uidnext) for intent in intents))
+                rows = ((id_, to_bytes(intent.name), intent.uidnext, intent.internaldate) for intent in intents)
+                _each(connection, _ANNOUNCE, rows)
 
     def sent(self, mailbox: MailboxName, names: Sequence[UniqueName]) -> None:
         """The server took these APPENDs, in this order, and did not say the UIDs."""

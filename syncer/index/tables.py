@@ -116,6 +116,7 @@ intent = Table(
     Column("mailbox_id", Integer, nullable=False, comment="the mailbox that the message is appended to"),
     Column("name", Verbatim, nullable=False, comment="UniqueName of the file that is appended"),
     Column("uidnext", Integer, comment="UIDNEXT before the first APPEND of it; NULL: not told"),
+    Column("internaldate", Integer, comment="the date that is sent along, seconds since the epoch"),
     Column("sent", Integer, comment="which in the order of those that the server took without telling UIDs; else NULL"),
     PrimaryKeyConstraint("mailbox_id", "name"),
     ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"]),

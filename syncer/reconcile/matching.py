@@ -236,21 +236,25 @@ class _Matching:
     def _altered(self, observation: Observation, intents: Mapping[UniqueName, Intent]) -> None:
         """Files that the server took and changed, so that nothing of their header block is the same.
 
-        UIDs ascend in the order of arrival (RFC 9051 section 2.3.1.1). Only if nothing else arrived meanwhile, the
-        first UID is the first file's.
+        What is left is the INTERNALDATE that was sent along (RFC 9051 section 6.3.12). Of several with the same date,
+        the first UID is the first file's: UIDs ascend in the order of arrival (section 2.3.1.1).
         """
-        sent = [intent for intent in intents.values() if intent.sent]
-        waiting = {local.name: (local, fingerprint) for local, fingerprint in self._files(observation)}
-        files = [waiting[intent.name] for intent in sent if intent.name in waiting]
-        floor = min((intent.uidnext or Uid(1) for intent in sent), default=Uid(1))
-        arrived = [
-            message
-            for message in observation.server.new
-            if message.uid >= floor and (observation.mailbox, message.uid) not in self.used_messages
-        ]
-        if len(files) == len(arrived):
-            for (local, fingerprint), message in zip(files, arrived, strict=True):
-                self._meet(observation.mailbox, message, local, fingerprint)
+        mailbox = observation.mailbox
+        files = {local.name: (local, fingerprint) for local, fingerprint in self._files(observation)}
+        sent = [intent for intent in intents.values() if intent.sent and intent.name in files]
+        for date in dict.fromkeys(intent.internaldate for intent in sent):
+            dated = [intent for intent in sent if intent.internaldate == date]
+            floor = min(intent.uidnext or Uid(1) for intent in dated)
+            arrived = [
+                message
+                for message in observation.server.new
+                if message.uid >= floor
+                and message.internaldate == date
+                and (mailbox, message.uid) not in self.used_messages
+            ]
+            if len(arrived) == len(dated):
+                for intent, message in zip(dated, arrived, strict=True):
+                    self._meet(mailbox, message, *files[intent.name])
 
     def moves_of_files(self) -> None:
         sources = [(o.mailbox, pair) for o in self.observations for pair in self._unused(o, _still_there(o))]

@@ -73,6 +73,8 @@ class Intent:
     name: UniqueName
     uidnext: Uid | None
     """The mailbox's UIDNEXT before the command: what it created, if anything, is not below."""
+    internaldate: int | None = None
+    """The date that was sent along, in seconds since the epoch."""
     sent: bool = False
     """The server took it and did not say under which UID: it must never be sent again."""
 

@@ -99,7 +99,10 @@ def plan(
         (mailbox, f"{number} {reason}")
         for (mailbox, reason), number in Counter((source, why) for (source, _), why in waiting.items() if why).items()
     ]
+    left_later = {source for source, _ in waiting}
     for observation in rest:
+        if (observation.server.missing or observation.local.missing) and observation.mailbox in left_later:
+            continue  # its messages have to be out of it before it is deleted
         if observation.server.missing or observation.local.missing:
             found, said = vanished(observation, policy, everything_seen=everything_seen)
         else:

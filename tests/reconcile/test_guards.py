@@ -196,3 +196,35 @@ def test_a_mailbox_deleted_on_one_side_does_not_count_on_the_other() -> None:
     kept, holds = hold_deletions([box(4, INBOX), box(6, WORK)], actions, Limits())
     assert kept == tuple(actions[1:])
     assert [hold.actions for hold in holds] == [(delete,)]
+
+
+class TestWhatWasHeldBefore:
+    """It stays held until a person decides, however the numbers change."""
+
+    @pytest.mark.parametrize("side", ["server", "local"])
+    def test_one_of_them_is_held_again(self, side: Side) -> None:
+        seen = look(total=100, held=frozenset({side}))
+        reason = f"of those that were held back before, 1 are still missing {FROM[side]}"
+        assert held([seen], deletions(side, 1)) == [(INBOX, side, reason)]
+
+    def test_on_the_other_side_and_in_other_mailboxes_nothing_is(self) -> None:
+        seen = [look(total=100, held=frozenset({"server"})), box(100, WORK)]
+        assert held(seen, [*deletions("local", 1), *deletions("server", 1, WORK)]) == []
+
+    def test_allowed_they_are_done(self) -> None:
+        assert held([look(total=100, held=frozenset({"server"}))], deletions("server", 1), allowed=True) == []
+
+    @pytest.mark.parametrize(
+        ("seen", "count", "stays"),
+        [
+            pytest.param(box(5), 5, True, id="all at once"),
+            pytest.param(box(20), 11, True, id="too many at once"),
+            pytest.param(look(total=100, held=frozenset({"local"})), 1, True, id="held before"),
+            pytest.param(box(10, local=10), 1, False, id="only because of the last day"),
+        ],
+    )
+    def test_what_was_too_much_by_itself_stays_held_and_what_the_day_held_does_not(
+        self, seen: Observation, count: int, stays: bool
+    ) -> None:
+        _, (hold,) = hold_deletions([seen], deletions("local", count), Limits())
+        assert hold.stays is stays

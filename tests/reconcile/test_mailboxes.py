@@ -294,6 +294,12 @@ class TestGoneFromTheMaildir:
         seen = look(WORK, pairs=[A, B], local=GONE, server={"unproven": 1})
         assert vanished(seen, ALL) == ([*REFETCH, ANEW], [])
 
+    @pytest.mark.parametrize("policy", [CREATE, ALL, PUSH])
+    def test_in_a_maildir_that_was_not_read_completely_nothing_is_done(self, policy: Policy) -> None:
+        note = "missing in the Maildir, which could not be read completely: the next sync looks again"
+        seen = look(WORK, pairs=[A, B], local=GONE)
+        assert vanished(seen, policy, everything_seen=False) == ([], [note])
+
     def test_a_copy_kept_on_the_server_is_not_fetched_again(self) -> None:
         assert vanished(look(WORK, pairs=[A, B, KEPT_THERE], local=GONE), CREATE) == ([*REFETCH, ANEW], [])
 

@@ -1,0 +1,224 @@
+"""What a pass refuses, holds and keeps: the cases in which mail is lost if nobody looks."""
+
+import pytest
+from ears import server_hears, well
+from worlds import World, octets
+
+from syncer.reconcile.guards import Limits
+from syncer.reconcile.identity import INBOX, Uid, UidValidity, UniqueName
+from syncer.reconcile.observations import Epoch
+from syncer.reconcile.policy import Policy
+from syncer.report import HeldDeletions, MailboxReport
+
+FREE = Limits(max_delete=1.0)
+
+
+ALL = Policy(limits=FREE, mailbox_changes="all")
+
+
+class TestARefusedMailbox:
+    def world(self) -> World:
+        world = World.of("a:S c: Work/x:", "a: b: Work/", "a: b: d: Work/")
+        world.rows(INBOX).epoch = Epoch(UidValidity(3))
+        return world
+
+    def test_nothing_is_changed_in_it_and_the_others_are_done(self) -> None:
+        world = self.world()
+        report = world.sync()
+        assert report.mailbox(INBOX) == MailboxReport(
+            INBOX, refused="UIDVALIDITY changed from 3 to 1000: nothing was changed. Delete the index."
+        )
+        assert world.state() == ("Work/x: a:S c:", "Work/x: a: b:", "Work/x: a: b: d:")
+        assert world.rows(INBOX).epoch == Epoch(UidValidity(3))
+        assert (world.rows(INBOX).synced_at, world.rows(WORK).synced_at) == (None, world.clock)
+
+    def test_a_file_in_it_is_not_deleted_elsewhere(self) -> None:
+        world = self.world()
+        world.server.deliver(WORK, octets("y"))
+        world.sync()
+        known = next(pair for pair in world.index.pairs(WORK) if pair.uid == 2)
+        files = world.store.directories
+        files[INBOX].files[known.name] = files[WORK].files.pop(known.name)
+        report = world.sync()
+        assert "Work/y:" in world.on_server()
+        assert report.mailbox(WORK).notes != []
+
+    def test_a_restored_server_is_recognised_by_a_uid_that_is_another_message(self) -> None:
+        world = World()
+        for name in "abc":
+            world.server.deliver(INBOX, octets(name))
+        world.sync()
+        box = world.server.mailboxes[INBOX]
+        box.messages[Uid(3)].octets = octets("z")
+        world.server.deliver(INBOX, octets("y"))
+        before = world.state()
+        report = world.sync()
+        assert (
+            report.mailbox(INBOX).refused
+            == "UID 3 is another message than it was: nothing was changed. Delete the index."
+        )
+        assert world.state() == before
+
+    def test_a_server_whose_counters_went_back_is_recognised(self) -> None:
+        world = World.of("a: b:", "a: b:", "a: b:")
+        world.sync()
+        box = world.server.mailboxes[INBOX]
+        del box.messages[Uid(2)]
+        box.uidnext = 2
+        report = world.sync()
+        assert report.mailbox(INBOX).refused == "UIDNEXT went back from 3 to 2: nothing was changed. Delete the index."
+        assert world.in_maildir() == "a: b:"
+
+
+class TestHeldDeletions:
+    TEXT = "a: b: c: d: e:"
+
+    def test_an_emptied_directory_expunges_nothing_and_the_rest_is_done(self) -> None:
+        world = World.of(f"{self.TEXT} f:", self.TEXT, "g:")
+        report = world.sync(Policy())
+        assert (report.ok, report.mailbox(INBOX).held) == (
+            False,
+            [HeldDeletions("server", 5, "all 5 messages of the mailbox are gone from the Maildir")],
+        )
+        assert (world.on_server(), world.in_maildir()) == ("a: b: c: d: e: f: g:", "f: g:")
+        assert world.rows(INBOX).error == "all 5 messages of the mailbox are gone from the Maildir"
+
+    def test_what_was_held_is_held_the_next_time_although_new_messages_have_come(self) -> None:
+        world = World.of(f"{self.TEXT} f:", self.TEXT, "")
+        for _ in range(2):
+            assert world.sync(Policy()).mailbox(INBOX).held != []
+        assert world.on_server() == f"{self.TEXT} f:"
+
+    def test_an_emptied_mailbox_on_the_server_removes_nothing(self) -> None:
+        world = World.of("", self.TEXT, self.TEXT)
+        report = world.sync(Policy())
+        assert report.mailbox(INBOX).held == [
+            HeldDeletions("local", 5, "all 5 messages of the mailbox are gone from the server")
+        ]
+        assert (world.in_maildir(), world.store.attic) == (self.TEXT, [])
+
+    def test_allowed_they_are_done(self) -> None:
+        world = World.of(self.TEXT, self.TEXT, "")
+        world.sync(Policy())
+        report = world.sync(Policy(limits=Limits(allowed=True)))
+        assert (report.ok, world.state()) == (True, ("", "", ""))
+
+    def test_restored_they_come_back(self) -> None:
+        world = World.of(self.TEXT, self.TEXT, "")
+        world.sync(Policy())
+        report = world.sync(Policy(restore=True))
+        assert (report.ok, world.state()) == (True, (self.TEXT,) * 3)
+
+    def test_pass_by_pass_within_a_day_they_are_held_all_the_same(self) -> None:
+        names = "abcdefghijklmnopqrstuv"
+        text = " ".join(f"{name}:" for name in names)
+        world = World.of(text, text, text)
+        for name in names[:11]:
+            del world.store.directories[INBOX].files[UniqueName(name)]
+            assert world.sync(Policy()).ok
+        del world.store.directories[INBOX].files[UniqueName("l")]
+        assert world.sync(Policy()).mailbox(INBOX).held == [
+            HeldDeletions(
+                "server",
+                1,
+                "12 of 22 messages of the mailbox are gone from the Maildir within a day, "
+                "more than max_delete = 0.5 allows",
+            )
+        ]
+        world.clock += 24 * 60 * 60
+        assert world.sync(Policy()).ok
+
+    def test_a_deleted_mailbox_is_held_with_its_messages(self) -> None:
+        text = " ".join(f"Work/{name}:" for name in "abcde")
+        world = World.of(text, text, text)
+        del world.store.directories[WORK]
+        report = world.sync(Policy(mailbox_changes="all"))
+        assert report.mailbox(WORK).held == [
+            HeldDeletions("server", 5, "all 5 messages of the mailbox are gone from the Maildir")
+        ]
+        assert world.on_server() == text
+
+
+class TestAbsenceNeedsProof:
+    def test_a_listing_that_is_not_complete_removes_nothing(self) -> None:
+        world = World.of("b:S c:", "a: b:", "a: b:")
+        world.server.mailboxes[INBOX].complete = False
+        report = world.sync()
+        assert world.in_maildir() == "a: b:S c:"
+        assert report.mailbox(INBOX).notes == [
+            "the server did not list 1 known messages, without proof that they are gone: kept"
+        ]
+
+    def test_a_directory_that_changed_while_it_was_read_expunges_nothing(self) -> None:
+        world = World.of("a: b:", "a: b:", "b:S c:")
+        world.store.directories[INBOX].complete = False
+        world.sync()
+        assert world.on_server() == "a: b:S c:"
+
+    def test_a_mailbox_that_list_leaves_out_is_asked_for(self) -> None:
+        world = World.of("Work/a:S", "Work/a:", "Work/a:")
+        world.server.unlisted.add(WORK)
+        world.sync(ALL)
+        assert world.state() == ("Work/a:S",) * 3
+
+    def test_a_directory_that_is_not_listed_is_looked_at(self) -> None:
+        world = World.of("Work/a:S", "Work/a:", "Work/a:")
+        world.store.unlisted.add(WORK)
+        world.sync(ALL)
+        assert world.on_server() == "Work/a:S"
+        world.store.unlisted.clear()
+        world.sync(ALL)
+        assert world.state() == ("Work/a:S",) * 3
+
+
+class TestMovedIntoAMailboxThatIsMissingOnTheOtherSide:
+    """The move cannot be followed, and the mailbox must not be deleted with the message in it."""
+
+    def moved_here(self) -> World:
+        world = World.of("a:", "a: Work/", "Work/a:")
+        del world.server.mailboxes[WORK]
+        return world
+
+    def moved_there(self) -> World:
+        world = World.of("Work/a:", "a: Work/", "a:")
+        del world.store.directories[WORK]
+        return world
+
+    @pytest.mark.parametrize("side", ["here", "there"])
+    def test_the_message_is_kept_when_deletions_are_propagated(self, side: str) -> None:
+        world = self.moved_here() if side == "here" else self.moved_there()
+        for _ in range(2):
+            world.sync(ALL)
+        assert (world.on_server(), world.in_maildir(), world.store.attic) == ("Work/a:", "Work/a:", [])
+
+    @pytest.mark.parametrize("side", ["here", "there"])
+    def test_one_sync_is_enough_and_nothing_fails(self, side: str) -> None:
+        world = self.moved_here() if side == "here" else self.moved_there()
+        report = world.sync()
+        assert report.ok
+        assert (world.on_server(), world.in_maildir()) == ("Work/a:", "Work/a:")
+
+    @pytest.mark.parametrize("side", ["here", "there"])
+    def test_by_default_it_ends_well(self, side: str) -> None:
+        world = self.moved_here() if side == "here" else self.moved_there()
+        for _ in range(2):
+            world.sync()
+        assert world.state() == ("Work/a:",) * 3
+
+
+class TestADeletedMailbox:
+    def test_a_message_that_arrives_before_the_delete_is_not_lost(self) -> None:
+        world = World.of("x: Work/a:", "Work/a:", "Work/a:")
+        del world.store.directories[WORK]
+        server_hears(world, FETCH_INBOX=lambda: world.server.deliver(WORK, octets("b")))
+        world.sync(ALL)
+        well(world)
+        world.sync(ALL)
+        assert "Work/b:" in world.on_server()
+
+    def test_a_directory_that_was_not_read_completely_keeps_it(self) -> None:
+        world = World.of("Work/a: Job/", "Work/a: Job/", "Job/")
+        del world.store.directories[WORK]
+        world.store.directories[JOB].complete = False
+        world.sync(ALL)
+        assert world.on_server() == "Work/a:"
