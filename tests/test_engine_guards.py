@@ -5,14 +5,13 @@ from ears import server_hears, well
 from worlds import World, octets
 
 from syncer.reconcile.guards import Limits
-from syncer.reconcile.identity import INBOX, Uid, UidValidity, UniqueName
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Epoch
 from syncer.reconcile.policy import Policy
 from syncer.report import HeldDeletions, MailboxReport
 
+WORK, JOB = MailboxName("Work"), MailboxName("Job")
 FREE = Limits(max_delete=1.0)
-
-
 ALL = Policy(limits=FREE, mailbox_changes="all")
 
 

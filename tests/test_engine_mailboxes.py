@@ -11,6 +11,8 @@ from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.reconcile.policy import Policy
 from syncer.report import MailboxReport
 
+WORK, JOB = MailboxName("Work"), MailboxName("Job")
+
 FREE = Limits(max_delete=1.0)
 
 

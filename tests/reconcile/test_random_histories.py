@@ -65,7 +65,7 @@ class History:
     lives: list[Life]
     on_server: list[tuple[MailboxName, Flags]]
     in_maildir: list[tuple[MailboxName, Flags]]
-    uidplus: bool
+    tells_uids: bool
     atomic_move: bool
     email_ids: bool
 
@@ -75,7 +75,7 @@ histories = st.builds(
     st.lists(lives(), max_size=6),
     st.lists(arrivals(), max_size=3),
     st.lists(arrivals(), max_size=3),
-    st.just(value=True),
+    st.booleans(),
     st.booleans(),
     st.booleans(),
 )
@@ -84,7 +84,7 @@ histories = st.builds(
 def world_of(history: History) -> World:
     """Sync the common past, then let both sides act."""
     world = World()
-    world.server.uidplus, world.server.atomic_move = history.uidplus, history.atomic_move
+    world.server.tells_uids, world.server.atomic_move = history.tells_uids, history.atomic_move
     world.server.email_ids = history.email_ids
     for mailbox in MAILBOXES:
         world.server.create(mailbox)
