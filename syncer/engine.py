@@ -145,7 +145,7 @@ class Pass:
         if self.order.mailbox not in every | places.server | places.local:
             some = ", ".join(sorted(every)[:20]) or "none"
             raise AccountError(f"there is no mailbox {self.order.mailbox} on either side; there are: {some}")
-        return {self.order.mailbox} & every
+        return {self.order.mailbox} & every - self.failed
 
     def _decide(
         self, observer: Observer, places: Places, look: Look, policy: Policy

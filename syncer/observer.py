@@ -7,6 +7,7 @@ matching wants to know is read. Nothing is changed, and nothing is decided.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 
 from syncer.crew import Crew
@@ -14,7 +15,7 @@ from syncer.errors import MailboxError, MessageError
 from syncer.ports import Index, KnownMailbox, LocalStore, Progress, Server
 from syncer.reconcile.flags import Spelling
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
-from syncer.reconcile.mailboxes import Places
+from syncer.reconcile.mailboxes import Places, same_mailbox
 from syncer.reconcile.matching import Evidence, wanted_files, wanted_headers
 from syncer.reconcile.observations import (
     Epoch,
@@ -104,13 +105,26 @@ class Observer:
         only_local = sorted(places.local - places.server - places.known.keys())
         lost_there = (places.known.keys() & places.local) - places.server
         lost_here = sorted((places.known.keys() & places.server) - places.local)
-        epochs = self.crew.each(lambda server, name: server.epoch(name), only_server) if lost_there else []
+        seen = self.crew.each(partial(self._renamed_from, lost_there), only_server) if lost_there else []
         return replace(
             places,
-            server_epochs=dict(zip(only_server, epochs, strict=False)),
+            server_epochs={name: epoch for name, epoch in zip(only_server, seen, strict=False) if epoch is not None},
             known_names={m: frozenset(pair.name for pair in self.index.pairs(m)) for m in lost_here},
             local_names={m: frozenset(self.store.scan(m, {}).messages) for m in only_local} if lost_here else {},
         )
+
+    def _renamed_from(self, lost: Iterable[MailboxName], server: Server, name: MailboxName) -> Epoch | None:
+        """The counters of a mailbox that holds the messages of a lost one; UIDVALIDITY alone is no proof of that."""
+        known = {mailbox.name: mailbox.epoch for mailbox in self.index.mailboxes()}
+        epoch = server.epoch(name)
+        for old in lost:
+            if not same_mailbox(known.get(old), epoch):
+                continue
+            sample = {pair.uid: pair.fingerprint.header for pair in self.index.pairs(old)[-SAMPLE:]}
+            headers = server.headers(name, tuple(sample))
+            if sample and any(sample[uid] == header for uid, header in headers.items()):
+                return epoch
+        return None
 
     def look(self, places: Places, names: Iterable[MailboxName], lately: Mapping[tuple[MailboxName, str], int]) -> Look:
         """Observe these mailboxes, INBOX first."""

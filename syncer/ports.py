@@ -324,6 +324,9 @@ class Index(Protocol):
     def rename_mailbox(self, mailbox: MailboxName, new_name: MailboxName) -> None:
         """Rename it, with those below it."""
 
+    def forget_epoch(self, mailbox: MailboxName) -> None:
+        """Its UIDs hold, its counters do not: they are learned anew."""
+
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         """Remove it with its pairs and intents."""
 

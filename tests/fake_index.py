@@ -75,6 +75,10 @@ class FakeIndex:
 
         self._transaction(do)
 
+    def forget_epoch(self, mailbox: MailboxName) -> None:
+        if mailbox in self.rows:
+            self.mortality.effect(lambda: setattr(self.rows[mailbox], "epoch", None))
+
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         if mailbox in self.rows:
             self._transaction(lambda: self.rows.pop(mailbox))

@@ -7,7 +7,7 @@ from worlds import World, octets
 from syncer.errors import AccountError, MailboxError, NoSuchMailboxError
 from syncer.reconcile.actions import Action
 from syncer.reconcile.guards import Limits
-from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity
 from syncer.reconcile.policy import Policy
 from syncer.report import MailboxReport
 
@@ -197,3 +197,23 @@ def test_a_mailbox_deleted_on_both_sides_is_forgotten() -> None:
     world.sync()
     assert world.planned() == ["Work/: forget"]
     assert (list(world.index.rows), actions(world)[1:]) == (["INBOX"], [])
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["the UIDs stay", "numbered anew"])
+def test_a_server_that_gives_a_renamed_mailbox_another_uidvalidity_copies_nothing(kept: bool) -> None:
+    text = "Work/a: Work/b:S"
+    world = World.of(text, text, text, policy=ALL)
+    world.store.directories[JOB] = world.store.directories.pop(WORK)
+
+    def renumber() -> None:
+        box = world.server.mailboxes[JOB]
+        box.uidvalidity = UidValidity(7777)
+        if not kept:
+            box.messages = {Uid(uid + 40): message for uid, message in box.messages.items()}
+
+    server_hears(world, done_RENAME=renumber)
+    report = world.sync()
+    assert report.ok
+    assert not any(mailbox.downloaded or mailbox.uploaded for mailbox in report.mailboxes.values())
+    assert world.state() == ("Job/a: Job/b:S",) * 3
+    assert world.sync().mailboxes == {}

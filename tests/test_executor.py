@@ -19,7 +19,7 @@ from syncer.errors import (
 from syncer.reconcile.flags import FLAGGED, NONE, SEEN
 from syncer.reconcile.guards import Limits
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import PairState
+from syncer.reconcile.observations import Intent, PairState
 from syncer.reconcile.policy import Policy
 
 WORK = MailboxName("Work")
@@ -253,6 +253,15 @@ class TestMarkedOnly:
         assert world.state() == ("a:ST b:", "a:ST@server b:", "b:")
         assert counted(world) == {"deleted_remote": 1}
 
+    def test_what_was_copied_to_the_trash_without_move_stays_marked_and_does_not_come_back(self) -> None:
+        world = World.of("a: b: Trash/", "a: b: Trash/", "b: Trash/")
+        world.server.special[MailboxName("Trash")] = "\\trash"
+        world.server.uidplus = world.server.atomic_move = False
+        policy = Policy(on_local_delete="trash")
+        world.sync(policy)
+        assert world.state() == ("Trash/a: a:T b:", "Trash/a: a:T@server b:", "Trash/a: b:")
+        assert (world.sync(policy).mailboxes, world.planned()) == ({}, [])
+
     def test_once_somebody_expunges_it_the_pair_is_forgotten(self) -> None:
         world = World.of("a:S b:", "a:S b:", "b:")
         world.server.uidplus = False
@@ -279,6 +288,15 @@ class TestDeletionsAreNoted:
 
 
 class TestWhatIsRecorded:
+    def test_an_append_is_announced_with_the_uidnext_before_it(self) -> None:
+        world = World.of("a: b:", "a: b:", "a: b: c: d:")
+        seen: list[object] = []
+        server_hears(world, APPEND=lambda: seen.append(world.index.intents(INBOX)))
+        world.sync()
+        announced = tuple(Intent(UniqueName(name), Uid(3), 1_000_000_000) for name in "cd")
+        assert seen == [announced, announced]
+        assert world.index.intents(INBOX) == ()
+
     def test_an_uploaded_messages_base_is_what_the_server_can_hold(self) -> None:
         world = World.of("", "", "a:FS{todo}")
         box = world.server.mailboxes[INBOX]

@@ -12,11 +12,12 @@ from worlds import World, octets
 
 from syncer.errors import (
     ConnectionLostError,
+    MessageError,
     StoppedError,
 )
 from syncer.executor import bench, moves, transfers
 from syncer.reconcile.flags import SEEN
-from syncer.reconcile.identity import INBOX, MailboxName, Uid
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
 
 WORK = MailboxName("Work")
 
@@ -69,6 +70,24 @@ class TestAMessageIsNotDelivered:
 
 
 LOST = ConnectionLostError("the connection was lost")
+
+
+class TestTheNameIsTaken:
+    """A file has the name that a download would get, and it cannot be told whether it is the same message."""
+
+    def test_the_message_gets_another_name_in_the_same_pass(self) -> None:
+        world = World.of("a:", "", "")
+        own = UniqueName("INBOX!1000!1")
+
+        def put_and_forbid() -> None:
+            world.store.put(INBOX, own, octets("b"))
+            store_hears(world, read_INBOX=MessageError(f"INBOX: {own} cannot be read"))
+
+        store_hears(world, deliver_INBOX=put_and_forbid)
+        world.sync()
+        assert world.in_maildir() == "a: b:"
+        settles(world)
+        assert world.on_server() == "a: b:"
 
 
 class TestTheConnectionIsLost:

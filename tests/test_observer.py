@@ -71,10 +71,20 @@ class TestForRenames:
         world = World.of("Work/a:", "Work/a:", "Work/a:")
         world.server.mailboxes[JOB] = world.server.mailboxes.pop(WORK)
         box = world.server.mailboxes[JOB]
+        world.rows(WORK).epoch = Epoch(box.uidvalidity, Uid(box.uidnext))
         with observer(world) as eyes:
             places = eyes.for_renames(eyes.places())
         assert places.server_epochs == {JOB: Epoch(box.uidvalidity, Uid(box.uidnext), ModSeq(box.modseq))}
         assert (places.known_names, places.local_names) == ({}, {})
+
+    def test_a_mailbox_with_other_messages_is_no_renamed_one_whatever_its_counters(self) -> None:
+        world = World.of("Work/a:", "Work/a:", "Work/a:")
+        box = world.server.mailboxes.pop(WORK)
+        world.rows(WORK).epoch = Epoch(box.uidvalidity, Uid(box.uidnext))
+        world.server.mailboxes[JOB] = box
+        box.messages[Uid(1)].octets = octets("z")
+        with observer(world) as eyes:
+            assert eyes.for_renames(eyes.places()).server_epochs == {}
 
     def test_names_are_listed_if_a_directory_is_lost(self) -> None:
         world = World.of("Work/a: Work/b:", "Work/a: Work/b:", "Work/a: Work/c:")

@@ -49,24 +49,20 @@ def stop_on_signals(notify: Callable[[], None]) -> Iterator[Stop]:
     """Turn the first signal into `Stop.event` and call `notify`; the second signal leaves at once.
 
     A handler runs between any two instructions of the main thread, perhaps inside the event's own lock, so it must
-    not set the event: Python writes the number into a pipe, and a thread that reads it does. Main thread only.
+    not set the event; and it does not run while the main thread has just begun to wait. So it does nothing: Python
+    writes the number into a pipe, and a thread that reads it acts. Main thread only.
     """
     stop = Stop()
-    seen: list[int] = []
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
 
-    def note(number: int, _frame: FrameType | None) -> None:
-        if seen:
-            try:
-                if sys.stderr is not None and sys.stderr.isatty():
-                    os.write(2, _SHOW_CURSOR)
-            finally:
-                os._exit(128 + number)
-        seen.append(number)
+    def note(_number: int, _frame: FrameType | None) -> None:
+        """Only for a signal with a handler does Python write to the pipe."""
 
     def wait() -> None:
-        if number := os.read(reader, 1)[0]:
+        while number := os.read(reader, 1)[0]:
+            if stop.status is not None:
+                _leave(128 + number)
             stop.status = 128 + number
             stop.event.set()
             notify()
@@ -87,6 +83,14 @@ def stop_on_signals(notify: Callable[[], None]) -> Iterator[Stop]:
         thread.join()
         os.close(reader)
         os.close(writer)
+
+
+def _leave(status: int) -> None:
+    try:
+        if sys.stderr is not None and sys.stderr.isatty():
+            os.write(2, _SHOW_CURSOR)
+    finally:
+        os._exit(status)
 
 
 def _heeded(*numbers: signal.Signals) -> list[signal.Signals]:

@@ -7,7 +7,7 @@ from functools import partial
 from syncer.errors import ServerRefusedError
 from syncer.executor import moves, transfers
 from syncer.executor.bench import Bench, batches, grouped, messages
-from syncer.ports import Server
+from syncer.ports import Index, Server
 from syncer.reconcile.actions import (
     Action,
     Agree,
@@ -47,8 +47,12 @@ class Executor:
             case CreateMailbox():
                 self.bench.store.create(action.mailbox)
                 self.bench.index.add_mailbox(action.mailbox)
+            case RenameMailbox(side="server"):
+                server.rename(action.mailbox, action.new_name)
+                learn_epochs(self.bench.index, server, action.mailbox, action.new_name)
+                self.bench.index.rename_mailbox(action.mailbox, action.new_name)
             case RenameMailbox():
-                (server if action.side == "server" else self.bench.store).rename(action.mailbox, action.new_name)
+                self.bench.store.rename(action.mailbox, action.new_name)
                 self.bench.index.rename_mailbox(action.mailbox, action.new_name)
             case DeleteMailbox(side="server") if self._has_strangers(server, action.mailbox):
                 self.bench.look_again = True  # DELETE would take them along
@@ -138,8 +142,29 @@ class Executor:
             self.bench.deleted(mailbox, "server", batch)
             return
         marked = [replace(a.pair, flags=a.pair.flags | {DELETED}, state=PairState.SERVER_ONLY) for a in batch]
+        self.bench.index.note_deleted(mailbox, "server", len(batch), self.bench.now())
         self.bench.index.record(mailbox, marked)
         self.bench.report.mailbox(mailbox).deleted_remote += len(batch)
+
+
+def learn_epochs(index: Index, server: Server, old: MailboxName, new: MailboxName) -> None:
+    """After a RENAME on the server, before the one in the index: see whether the mailboxes' UIDs still hold.
+
+    Some servers give a renamed mailbox another UIDVALIDITY. Mostly its UIDs stay; where they do not, the index
+    forgets the mailbox, and the next look matches it by content.
+    """
+    for known in index.mailboxes():
+        if known.epoch is None or not f"{known.name}/".startswith(f"{old}/"):
+            continue
+        name = MailboxName(new + known.name[len(old) :])
+        if server.epoch(name).uidvalidity == known.epoch.uidvalidity:
+            continue
+        before = {pair.uid: pair.fingerprint.header for pair in index.pairs(known.name)}
+        headers = server.headers(name, tuple(before))
+        if before and not any(before[uid] == header for uid, header in headers.items()):
+            index.forget_mailbox(known.name)
+        else:
+            index.forget_epoch(known.name)
 
 
 def _left_on_a_side(here: Observation) -> set[Uid]:

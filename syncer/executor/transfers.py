@@ -37,7 +37,7 @@ def _deliver(bench: Bench, here: Observation, wanted: dict[Uid, ServerMessage], 
     """Deliver and record one batch and take it out of `wanted`; False when the server has sent everything."""
     report = bench.report.mailbox(here.mailbox)
     pairs: dict[Uid, Pair] = {}
-    octets = 0
+    octets = received = 0
     with bench.store.delivery(here.mailbox) as delivery:
         try:
             for message in fetched:
@@ -50,6 +50,7 @@ def _deliver(bench: Bench, here: Observation, wanted: dict[Uid, ServerMessage], 
                 fingerprint = delivery.add(name, flags, message.internaldate, message.body)
                 pairs[message.uid] = Pair(message.uid, name, flags, fingerprint, seen.email_id)
                 octets += message.size
+                received += 1
                 bench.progress.transferred(bench.account, 1, message.size)
                 if len(pairs) >= BATCH_MESSAGES or octets >= BATCH_OCTETS:
                     break
@@ -59,7 +60,7 @@ def _deliver(bench: Bench, here: Observation, wanted: dict[Uid, ServerMessage], 
             bench.index.record(here.mailbox, tuple(pairs.values()))
             report.downloaded += len(pairs)
             report.bytes_down += octets
-    return octets > 0
+    return received > 0
 
 
 def _make_sure(bench: Bench, mailbox: MailboxName, taken: UniqueName, pairs: dict[Uid, Pair]) -> None:

@@ -92,6 +92,12 @@ class SqliteIndex:
             self._ids.clear()
             rename(connection, mailbox, new_name)
 
+    def forget_epoch(self, mailbox: MailboxName) -> None:
+        """Its UIDs hold, its counters do not."""
+        with self._transaction() as connection:
+            change = update(tables.mailbox).where(tables.mailbox.c.name == mailbox)
+            connection.execute(change.values(uidvalidity=None, uidnext=None, highestmodseq=None, object_id=None))
+
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         """Remove it with its pairs and intents. What was deleted from it lately is remembered."""
         with self._transaction() as connection:

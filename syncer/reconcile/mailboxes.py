@@ -36,7 +36,7 @@ class Places:
     unknown: Mapping[MailboxName, str] = field(default_factory=dict)
     """Mailboxes of which the server would not say whether they exist, and what it said instead; nowhere else here."""
     server_epochs: Mapping[MailboxName, Epoch] = field(default_factory=dict)
-    """For renames on the server: the counters of mailboxes that only the server has."""
+    """For renames on the server: the counters of mailboxes that only the server has and that hold known messages."""
     known_names: Mapping[MailboxName, frozenset[UniqueName]] = field(default_factory=dict)
     """For renames in the Maildir: the names that the index holds for mailboxes missing from the Maildir."""
     local_names: Mapping[MailboxName, frozenset[UniqueName]] = field(default_factory=dict)
@@ -122,7 +122,7 @@ def _renames(places: Places, policy: Policy) -> list[RenameMailbox]:
         lost = sorted((known & places.local) - places.server)
         found = sorted(places.server_epochs.keys() - known)
         candidates = {
-            old: [new for new in found if _same_mailbox(places.known[old], places.server_epochs[new])] for old in lost
+            old: [new for new in found if same_mailbox(places.known[old], places.server_epochs[new])] for old in lost
         }
         renames += _unambiguous(candidates, "local", "renamed on the server")
     if policy.to_server:
@@ -158,7 +158,7 @@ def _carried(old: MailboxName, new: MailboxName, renames: Mapping[MailboxName, M
     )
 
 
-def _same_mailbox(known: Epoch | None, seen: Epoch) -> bool:
+def same_mailbox(known: Epoch | None, seen: Epoch) -> bool:
     """MAILBOXID decides where there is one (RFC 8474 section 4); else UIDVALIDITY and a UIDNEXT that did not fall."""
     if known is None or known.uidvalidity != seen.uidvalidity:
         return False

@@ -10,6 +10,7 @@ from contextlib import closing
 
 from syncer.config import Account, Config
 from syncer.errors import AccountError, SyncerError
+from syncer.executor.mailbox import learn_epochs
 from syncer.imap.mailbox import ImapServer
 from syncer.index import read_index
 from syncer.maildir.store import MaildirStore
@@ -133,6 +134,7 @@ def mailbox_rename(config: Config, account: Account, old: MailboxName, new: Mail
     with opened(config, account, stop=threading.Event()) as workshop:
         with closing(connector_for(account, threading.Event())()) as server:
             server.rename(old, new)
+            learn_epochs(workshop.index, server, old, new)
         if old in workshop.store.mailboxes():
             workshop.store.rename(old, new)
         workshop.index.rename_mailbox(old, new)

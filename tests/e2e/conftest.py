@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from e2e.world import World
-from servers.base import Server
+
+pytest.register_assert_rewrite("e2e.world", "e2e.history", "e2e.ledger")
+
+from e2e.world import World  # noqa: E402  (only what is imported later explains what its assertions found)
+from servers.base import Server  # noqa: E402
 
 
 @pytest.fixture
