@@ -165,12 +165,16 @@ class Pass:
             policy,
             elsewhere,
             everything_seen=complete and look.everything_seen,
+            whole=self.order.mailbox is None,
         )
         self.report.plan += [str(action) for action in decision.actions]
         return accepted, replace(decision, refusals=refusals, notes=(*look.notes, *decision.notes))
 
     def _apply(self, executor: Executor, accepted: Sequence[Observation], decision: Plan) -> None:
         self._announce(decision.actions)
+        for here in accepted:
+            if here.known is None and not (here.server.missing or here.local.missing):
+                self.index.begin(here.mailbox, here.server.epoch)
         epochs = {here.mailbox: here.server.epoch for here in accepted if not here.server.missing}
         mine: dict[MailboxName, list[Action]] = {observation.mailbox: [] for observation in accepted}
         moves: dict[MailboxName, list[Action]] = {}

@@ -38,6 +38,13 @@ SAMPLE = 3
 """How many known UIDs are compared with what they were."""
 
 
+def _not_before(known: Epoch | None, pairs: Sequence[Pair]) -> Epoch | None:
+    """The counters as last recorded, which was before the last APPENDs: UIDNEXT is above every UID of a pair."""
+    if known is None or not pairs:
+        return known
+    return replace(known, uidnext=Uid(max(known.uidnext or 0, pairs[-1].uid + 1)))
+
+
 @dataclass(slots=True)
 class Look:
     """What was seen of the account in one round."""
@@ -116,14 +123,16 @@ class Observer:
     def _renamed_from(self, lost: Iterable[MailboxName], server: Server, name: MailboxName) -> Epoch | None:
         """The counters of a mailbox that holds the messages of a lost one; UIDVALIDITY alone is no proof of that."""
         known = {mailbox.name: mailbox.epoch for mailbox in self.index.mailboxes()}
-        epoch = server.epoch(name)
-        for old in lost:
-            if not same_mailbox(known.get(old), epoch):
-                continue
-            sample = {pair.uid: pair.fingerprint.header for pair in self.index.pairs(old)[-SAMPLE:]}
-            headers = server.headers(name, tuple(sample))
-            if sample and any(sample[uid] == header for uid, header in headers.items()):
-                return epoch
+        try:
+            epoch = server.epoch(name)
+            for old in lost:
+                if same_mailbox(known.get(old), epoch):
+                    sample = {pair.uid: pair.fingerprint.header for pair in self.index.pairs(old)[-SAMPLE:]}
+                    headers = server.headers(name, tuple(sample))
+                    if sample and any(sample[uid] == header for uid, header in headers.items()):
+                        return epoch
+        except MailboxError:  # not recognised, so it is a new mailbox; looking at it says what is wrong
+            return None
         return None
 
     def look(self, places: Places, names: Iterable[MailboxName], lately: Mapping[tuple[MailboxName, str], int]) -> Look:
@@ -153,9 +162,9 @@ class Observer:
     def _observe(self, server: Server, name: MailboxName, look: Look) -> _Seen:
         known = look.known.get(name)
         pairs = self.index.pairs(name)
-        there = ServerChanges(NOWHERE, missing=True)
+        there, untold = ServerChanges(NOWHERE, missing=True), 0
         if name in look.places.server:
-            there = self._server(server, name, pairs)
+            there, untold = self._server(server, name, pairs)
         listing = LocalListing({}, complete=False, missing=True)
         if name in look.places.local:
             listing = self._listing(name, known.mapping if known else {})
@@ -166,14 +175,17 @@ class Observer:
             there,
             here,
             pairs,
-            known=known.epoch if known else None,
+            known=_not_before(known.epoch if known else None, pairs),
             held=known.held if known else frozenset(),
-            intents=self.index.intents(name) if here.new else (),
+            intents=self.index.intents(name) if here.new or there.new else (),
             own={unique: uid for unique, uid in own.items() if uid is not None},
             deleted_lately={side: look.lately.get((name, side), 0) for side in ("server", "local")},
             impostor=self._impostor(server, name, there, here, pairs),
         )
-        return _Seen(observation, listing.notes, listing.complete or listing.missing)
+        notes = listing.notes
+        if untold:
+            notes += (f"{untold} new messages not downloaded: the server lists them but does not tell their size",)
+        return _Seen(observation, notes, listing.complete or listing.missing)
 
     def _impostor(
         self, server: Server, name: MailboxName, there: ServerChanges, here: LocalChanges, pairs: Sequence[Pair]
@@ -195,13 +207,15 @@ class Observer:
         headers = server.headers(name, tuple(sample))
         return next((uid for uid, header in headers.items() if header != sample[uid]), None)
 
-    def _server(self, server: Server, name: MailboxName, pairs: Sequence[Pair]) -> ServerChanges:
+    def _server(self, server: Server, name: MailboxName, pairs: Sequence[Pair]) -> tuple[ServerChanges, int]:
         listing = server.listing(name)
         normal = self.spelling.normal
         listing = replace(listing, flags={uid: normal(flags) for uid, flags in listing.flags.items()})
-        described = server.describe(name, server_unknown(listing, pairs))
+        unknown = server_unknown(listing, pairs)
+        described = server.describe(name, unknown)
         new = [replace(message, flags=normal(message.flags)) for message in described]
-        return server_changes(replace(listing, storable=normal(listing.storable)), pairs, new)
+        changes = server_changes(replace(listing, storable=normal(listing.storable)), pairs, new)
+        return changes, len(unknown) - len(new)
 
     def _listing(self, name: MailboxName, mapping: Mapping[str, str]) -> LocalListing:
         listing = self.store.scan(name, mapping)
@@ -209,6 +223,7 @@ class Observer:
         letters = replace(
             listing.letters, trusted=normal(listing.letters.trusted), mapped=normal(listing.letters.mapped)
         )
+        letters = replace(letters, doubted=normal(letters.doubted))
         messages = {unique: LocalMessage(unique, normal(message.flags)) for unique, message in listing.messages.items()}
         return replace(listing, messages=messages, letters=letters)
 

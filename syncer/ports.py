@@ -357,6 +357,9 @@ class Index(Protocol):
     def settle(self, mailbox: MailboxName, names: Collection[UniqueName]) -> None:
         """Remove intents whose outcome is known."""
 
+    def begin(self, mailbox: MailboxName, epoch: Epoch) -> None:
+        """Record the counters of a mailbox that has none yet, before its first pair."""
+
     def finish(self, mailbox: MailboxName, epoch: Epoch, mapping: Mapping[str, str], now: int) -> None:
         """A pass over the mailbox ended without error: record counters, letters and time, and clear the error."""
 

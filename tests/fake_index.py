@@ -133,6 +133,10 @@ class FakeIndex:
         if names and mailbox in self.rows:
             self._transaction(do)
 
+    def begin(self, mailbox: MailboxName, epoch: Epoch) -> None:
+        if self.rows.get(mailbox, FakeRows()).epoch is None:
+            self._transaction(lambda: setattr(self._of(mailbox), "epoch", epoch))
+
     def finish(self, mailbox: MailboxName, epoch: Epoch, mapping: Mapping[str, str], now: int) -> None:
         def do() -> None:
             rows = self._of(mailbox)

@@ -156,10 +156,9 @@ class TestTheReport:
         assert world.sync().to_json()["mailboxes"] == []
 
     def test_a_note_is_told_once_although_the_pass_looks_twice(self) -> None:
-        world = World.of("b: c:", "a: b:", "a: b: d:")
-        world.server.mailboxes[INBOX].complete = False
+        world = World.of("a: b:", "a: b:", "b: d:")
         world.server.uidplus = False
-        report = world.sync()
+        report = world.sync(Policy(on_local_delete="trash"))
         assert len(world.plans) == 2
         assert len(report.mailbox(INBOX).notes) == 1
 

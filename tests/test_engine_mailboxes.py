@@ -210,6 +210,7 @@ def test_a_server_that_gives_a_renamed_mailbox_another_uidvalidity_copies_nothin
         box.uidvalidity = UidValidity(7777)
         if not kept:
             box.messages = {Uid(uid + 40): message for uid, message in box.messages.items()}
+            box.uidnext += 40
 
     server_hears(world, done_RENAME=renumber)
     report = world.sync()

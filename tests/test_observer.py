@@ -119,7 +119,7 @@ class TestLooking:
         assert found.local.flags == {UniqueName("c"): {FLAGGED}}
         assert found.local.new == (LocalMessage(UniqueName("e"), frozenset({SEEN})),)
         assert found.local.gone == frozenset()
-        assert (found.total, found.known) == (3, Epoch(UidValidity(1000)))
+        assert (found.total, found.known) == (3, Epoch(UidValidity(1000), Uid(4)))
         assert found.intents == (Intent(UniqueName("e"), Uid(4)),)
         assert found.deleted_lately == {"server": 3, "local": 0}
         assert (found.own, found.impostor) == ({}, None)

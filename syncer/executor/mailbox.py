@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from syncer.errors import ServerRefusedError
+from syncer.errors import MailboxError, ServerRefusedError
 from syncer.executor import moves, transfers
 from syncer.executor.bench import Bench, batches, grouped, messages
 from syncer.ports import Index, Server
@@ -57,6 +57,7 @@ class Executor:
             case DeleteMailbox(side="server") if self._has_strangers(server, action.mailbox):
                 self.bench.look_again = True  # DELETE would take them along
             case DeleteMailbox():
+                self._insist_nothing_came_in(server, action)
                 (server if action.side == "server" else self.bench.store).delete(action.mailbox)
                 self.bench.index.note_deleted(action.mailbox, action.side, action.messages, self.bench.now())
                 self.bench.index.forget_mailbox(action.mailbox)
@@ -68,6 +69,17 @@ class Executor:
         """Whether messages have come since the mailbox was looked at."""
         known = {pair.uid for pair in self.bench.index.pairs(mailbox)}
         return not known.issuperset(server.listing(mailbox).flags)
+
+    def _insist_nothing_came_in(self, server: Server, action: DeleteMailbox) -> None:
+        """DELETE takes everything along: also what was delivered, or could not be moved away, since the look."""
+        if action.side == "server":
+            listed = server.listing(action.mailbox)
+            count, complete = len(listed.flags), listed.complete
+        else:
+            seen = self.bench.store.scan(action.mailbox, {})
+            count, complete = len(seen.messages), seen.complete
+        if count > action.messages or not complete:
+            raise MailboxError(f"{action.mailbox}: not deleted, for there are other messages in it; sync again")
 
     def move(self, server: Server, actions: Sequence[Action], epochs: Mapping[MailboxName, Epoch]) -> None:
         """Follow moves. They touch two mailboxes, so they run alone, before everything else."""
@@ -150,8 +162,8 @@ class Executor:
 def learn_epochs(index: Index, server: Server, old: MailboxName, new: MailboxName) -> None:
     """After a RENAME on the server, before the one in the index: see whether the mailboxes' UIDs still hold.
 
-    Some servers give a renamed mailbox another UIDVALIDITY. Mostly its UIDs stay; where they do not, the index
-    forgets the mailbox, and the next look matches it by content.
+    Some servers give a renamed mailbox another UIDVALIDITY. Unless every single UID still is the same message, the
+    index forgets the mailbox, and the next look matches it by content.
     """
     for known in index.mailboxes():
         if known.epoch is None or not f"{known.name}/".startswith(f"{old}/"):
@@ -161,10 +173,10 @@ def learn_epochs(index: Index, server: Server, old: MailboxName, new: MailboxNam
             continue
         before = {pair.uid: pair.fingerprint.header for pair in index.pairs(known.name)}
         headers = server.headers(name, tuple(before))
-        if before and not any(before[uid] == header for uid, header in headers.items()):
-            index.forget_mailbox(known.name)
-        else:
+        if headers == before:
             index.forget_epoch(known.name)
+        else:
+            index.forget_mailbox(known.name)
 
 
 def _left_on_a_side(here: Observation) -> set[Uid]:

@@ -4,6 +4,7 @@ First the effect, then the record, in one transaction for both mailboxes. A move
 tell is not recorded: the next look finds the message on both sides and pairs it by content.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -29,24 +30,26 @@ def follow(bench: Bench, server: Server, actions: Sequence[Action], epochs: Mapp
     on_server = grouped((a for a in actions if isinstance(a, MoveOnServer)), lambda a: (a.mailbox, a.target))
     for route, there in on_server.items():
         for group in batches(there, MOVE_MESSAGES):
-            _on_server(bench, server, route, group)
+            _on_server(bench, server, route, epochs[route[1]], group)
     in_maildir = grouped((a for a in actions if isinstance(a, MoveLocal)), lambda a: (a.mailbox, a.target))
     for route, here in in_maildir.items():
         for part in batches(here):
             _in_maildir(bench, server, route, epochs[route[1]], part)
 
 
-def _on_server(bench: Bench, server: Server, route: Route, batch: Sequence[MoveOnServer]) -> None:
+def _on_server(bench: Bench, server: Server, route: Route, epoch: Epoch, batch: Sequence[MoveOnServer]) -> None:
     source, target = route
     bench.checkpoint()
     report = bench.report.mailbox(source)
     refused = bench.store_flags(server, source, ((a.pair.uid, a.to_server) for a in batch))
     moves = {action.pair.uid: action for action in batch if action.pair.uid not in refused}
     try:
-        landed = server.move(source, tuple(moves), target)
+        named = server.move(source, tuple(moves), target)
     except ServerRefusedError as error:
         report.problem(f"{messages(moves)} not moved to {target} on the server: {error}")
         return
+    fresh = Counter(named.values())
+    landed = {uid: new for uid, new in named.items() if new >= (epoch.uidnext or 1) and fresh[new] == 1}
     pairs: list[Pair] = []
     for uid, new_uid in landed.items():
         action = moves[uid]

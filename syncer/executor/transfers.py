@@ -13,7 +13,7 @@ from syncer.reconcile.actions import Append
 from syncer.reconcile.agreement import storable
 from syncer.reconcile.flags import Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Intent, Observation, Pair, ServerMessage
+from syncer.reconcile.observations import Epoch, Intent, Observation, Pair, ServerMessage
 from syncer.report import MailboxReport
 
 BATCH_OCTETS = 16 * 1024 * 1024
@@ -43,6 +43,9 @@ def _deliver(bench: Bench, here: Observation, wanted: dict[Uid, ServerMessage], 
             for message in fetched:
                 seen = wanted.pop(message.uid, None)
                 if seen is None:
+                    continue
+                if seen.size and not message.size:  # an empty literal for a message that has octets is no message
+                    report.problem(f"UID {message.uid} not downloaded: the server delivers it without octets")
                     continue
                 own = bench.store.unique_name(here.mailbox, here.server.epoch, seen)
                 name = bench.names.get((here.mailbox, seen.uid), own)
@@ -107,7 +110,10 @@ def append(bench: Bench, server: Server, here: Observation, batch: Sequence[Appe
         for outcome in server.append(mailbox, sent.values()):
             outgoing, flags = sent[outcome.name]
             pair = _appended(bench, report, outcome, outgoing, flags)
-            if pair is not None:
+            if pair is not None and not _is_new(pair.uid, here.server.epoch, pairs):
+                bench.look_again = True  # APPENDUID names another message: found by content instead
+                unknown.append(outcome.name)
+            elif pair is not None:
                 pairs.append(pair)
             elif outcome.refused is not None:
                 settled.append(outcome.name)
@@ -118,6 +124,11 @@ def append(bench: Bench, server: Server, here: Observation, batch: Sequence[Appe
         bench.index.record(mailbox, pairs)
         bench.index.settle(mailbox, settled)
         bench.index.sent(mailbox, unknown)
+
+
+def _is_new(uid: Uid, epoch: Epoch, pairs: Sequence[Pair]) -> bool:
+    """Whether a message that was just made can have this UID (RFC 9051 section 2.3.1.1)."""
+    return uid >= (epoch.uidnext or 1) and all(pair.uid != uid for pair in pairs)
 
 
 def _appended(bench: Bench, report: MailboxReport, outcome: Appended, outgoing: Outgoing, flags: Flags) -> Pair | None:

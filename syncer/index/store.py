@@ -193,6 +193,21 @@ class SqliteIndex:
             if id_ is not None:
                 _each(connection, _SETTLE, ((id_, to_bytes(name)) for name in names))
 
+    def begin(self, mailbox: MailboxName, epoch: Epoch) -> None:
+        """Record the counters of a mailbox that has none yet, before its first pair: UIDs mean nothing without them."""
+        with self._transaction() as connection:
+            table = tables.mailbox
+            connection.execute(
+                update(table)
+                .where(table.c.id == self._made(connection, mailbox), table.c.uidvalidity.is_(None))
+                .values(
+                    uidvalidity=epoch.uidvalidity,
+                    uidnext=epoch.uidnext,
+                    highestmodseq=epoch.highestmodseq,
+                    object_id=epoch.mailbox_id,
+                )
+            )
+
     def finish(self, mailbox: MailboxName, epoch: Epoch, mapping: Mapping[str, str], now: int) -> None:
         """A pass over the mailbox ended without error: record counters, letters and time, and clear the error."""
         with self._transaction() as connection:

@@ -87,8 +87,9 @@ def letters(table: Table, remembered: Mapping[str, str], used: Collection[str]) 
     """What the file names can say, given the remembered mapping and the letters that file names carry."""
     mapped = frozenset(table.mapping.values()) | {FORWARDED}
     trusted = {keyword for letter, keyword in table.mapping.items() if _same(remembered.get(letter), keyword)}
+    doubted = {word for letter, word in table.mapping.items() if letter in remembered and word not in trusted}
     room = bool(set(LETTERS) - table.taken - set(remembered) - set(used))
-    return Letters(trusted=frozenset(trusted) | {FORWARDED}, mapped=mapped, room=room)
+    return Letters(trusted=frozenset(trusted) | {FORWARDED}, mapped=mapped, room=room, doubted=frozenset(doubted))
 
 
 def unmapped(flags: Flags, mapping: Mapping[str, str]) -> Flags:

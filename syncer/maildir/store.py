@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from syncer.errors import MailboxError, MessageError, NoSuchMailboxError, VanishedError
+from syncer.errors import MailboxError, MessageError, NoSuchMailboxError, RefusedError, VanishedError
 from syncer.maildir import filename, fsops, places
 from syncer.maildir.attic import Attic
 from syncer.maildir.box import CUR, NEW, Box
@@ -42,6 +42,7 @@ class MaildirStore:
 
     def __init__(self, root: Root, layout: Layout, attic: Attic, *, read_only: bool) -> None:
         self._root = root
+        self._layout = layout
         self._places = Places(root.path, layout)
         self._attic = attic
         self._read_only = read_only
@@ -70,13 +71,20 @@ class MaildirStore:
             LockedError: another program has it open.
             StoreError: it cannot be used.
         """
-        opened = Root.open(os.path.abspath(os.fsencode(root)), expected_id, read_only=read_only)
+        known, _, kept = (expected_id or "").partition(" ")
+        if kept not in {"", layout}:
+            raise RefusedError(
+                f"{root}: the Maildir has the layout {kept}, and the configuration says {layout}; with another layout "
+                "its mailboxes would seem to be deleted. Nothing was changed. Set the layout back, or move the Maildir"
+                " away and remove this account's index to begin anew"
+            )
+        opened = Root.open(os.path.abspath(os.fsencode(root)), known or None, read_only=read_only)
         return cls(opened, layout, Attic(os.path.abspath(os.fsencode(attic)), clock), read_only=read_only)
 
     @property
     def store_id(self) -> str:
-        """Which Maildir this is; kept in its root."""
-        return self._root.store_id
+        """Which Maildir this is, and its layout."""
+        return f"{self._root.store_id} {self._layout}"
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -127,8 +127,10 @@ def wanted_headers(observations: Sequence[Observation], files: Mapping[File, Fin
         moved = {size for source, size in left if source != mailbox}
         announced = _intents(observation)
         floor = min((intent.uidnext or Uid(1) for intent in announced.values()), default=None)
+        named = set(observation.own.values())
         for message in observation.server.new:
-            if message.size in sizes or message.size in moved or (floor is not None and message.uid >= floor):
+            fits = message.size in sizes or message.size in moved or message.uid in named
+            if fits or (floor is not None and message.uid >= floor):
                 wanted.add((mailbox, message.uid))
     return wanted
 

@@ -126,6 +126,9 @@ class Letters:
     trusted: Flags = frozenset({FORWARDED})
     mapped: Flags = frozenset({FORWARDED})
     room: bool = True
+    doubted: Flags = frozenset()
+    """Keywords whose letter meant another keyword when the index last looked: a file that has the letter may say
+    either, so it says nothing, and loses the letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,8 @@ class ServerChanges:
     """Known UIDs, proved to be absent."""
     unproven: int = 0
     """Known UIDs that were not listed, without proof that they are gone."""
+    complete: bool = True
+    """Everything was listed: what is not in `new` is not there."""
     writable: bool = True
     storable: Flags = SYSTEM
     any_keyword: bool = True
@@ -176,6 +181,8 @@ class LocalChanges:
     gone: frozenset[UniqueName] = frozenset()
     """Known names, proved to be absent from this mailbox."""
     unproven: int = 0
+    complete: bool = True
+    """Everything was listed: what is not in `new` is not there."""
     letters: Letters = field(default_factory=Letters)
     missing: bool = False
     """The mailbox's directory does not exist; its messages are neither here nor proved to be deleted."""
@@ -256,6 +263,7 @@ def server_changes(
         flags=changed,
         gone=frozenset(absent) if listing.complete else frozenset(),
         unproven=0 if listing.complete else len(absent),
+        complete=listing.complete,
         writable=listing.writable,
         storable=listing.storable,
         any_keyword=listing.any_keyword,
@@ -282,6 +290,7 @@ def local_changes(listing: LocalListing, pairs: Iterable[Pair]) -> LocalChanges:
         flags=changed,
         gone=frozenset(absent) if proved else frozenset(),
         unproven=0 if proved else len(absent),
+        complete=proved,
         letters=listing.letters,
         missing=listing.missing,
     )
@@ -289,7 +298,7 @@ def local_changes(listing: LocalListing, pairs: Iterable[Pair]) -> LocalChanges:
 
 def meant(said: Flags, base: Flags, letters: Letters) -> Flags:
     """The flags a file's name means: what it says, and from the base the keywords that it has no trusted letter for."""
-    return said | (base - SYSTEM - letters.trusted)
+    return (said - letters.doubted) | (base - SYSTEM - letters.trusted)
 
 
 def sayable(change: FlagDelta, letters: Letters) -> FlagDelta:
@@ -301,4 +310,4 @@ def sayable(change: FlagDelta, letters: Letters) -> FlagDelta:
 def _differs(said: Flags, base: Flags, letters: Letters) -> bool:
     if said == base:
         return False
-    return meant(said, base, letters) != base or bool((base - said) & letters.mapped)
+    return meant(said, base, letters) != base or bool((base - said) & letters.mapped or said & letters.doubted)

@@ -24,9 +24,11 @@ from syncer.reconcile.actions import (
     Action,
     Agree,
     Append,
+    CreateMailbox,
     Download,
     Expunge,
     Forget,
+    ForgetMailbox,
     MoveLocal,
     MoveOnServer,
     Plan,
@@ -46,7 +48,7 @@ from syncer.reconcile.matching import (
     Renamed,
     match,
 )
-from syncer.reconcile.observations import Observation, Pair, PairState
+from syncer.reconcile.observations import Observation, Pair, PairState, ServerMessage
 from syncer.reconcile.policy import Policy
 from syncer.reconcile.triage import Uncompared, permitted, without_matched, without_pairs
 
@@ -73,6 +75,7 @@ def plan(
     elsewhere: frozenset[UniqueName] = NO_NAMES,
     *,
     everything_seen: bool = True,
+    whole: bool = True,
 ) -> Plan:
     """Decide about mailboxes that `refuse` accepted.
 
@@ -83,6 +86,7 @@ def plan(
         elsewhere: unique names in mailboxes that are not planned for. A pair whose file may have gone there is not
             deleted.
         everything_seen: every mailbox of the Maildir was listed completely, so that a missing file is in none of them.
+        whole: every mailbox of the account was looked at, so that a missing mailbox was not renamed to another.
     """
     by_name = {observation.mailbox: observation for observation in observations}
     matches, waiting = permitted(match(observations, evidence), by_name, policy)
@@ -104,7 +108,7 @@ def plan(
         if (observation.server.missing or observation.local.missing) and observation.mailbox in left_later:
             continue  # its messages have to be out of it before it is deleted
         if observation.server.missing or observation.local.missing:
-            found, said = vanished(observation, policy, everything_seen=everything_seen)
+            found, said = _vanished(observation, policy, strangers, everything_seen=everything_seen, whole=whole)
         else:
             here, number = uncompared.without(observation)
             found, said = _mailbox(here, policy, strangers, everything_seen=everything_seen)
@@ -115,6 +119,8 @@ def plan(
     if policy.restore:
         actions = [_restored(action) for action in actions]
     kept, holds = hold_deletions(observations, actions, policy.limits)
+    held = {hold.mailbox for hold in holds}  # as long as its deletions are held, a mailbox is not begun anew
+    kept = tuple(a for a in kept if not (isinstance(a, ForgetMailbox | CreateMailbox) and a.mailbox in held))
     return Plan(kept, (), holds, tuple(notes))
 
 
@@ -184,6 +190,16 @@ def _moved_message(found: MovedMessage, by_name: Mapping[MailboxName, Observatio
     )
 
 
+def _vanished(
+    here: Observation, policy: Policy, strangers: frozenset[UniqueName], *, everything_seen: bool, whole: bool
+) -> tuple[list[Action], list[str]]:
+    """What is missing may have been renamed: nothing is decided before its messages are proved to be nowhere else."""
+    if not whole or (here.local.missing and any(pair.name in strangers for pair in here.pairs)):
+        side = "on the server" if here.server.missing else "in the Maildir"
+        return [], [f"missing {side}, perhaps renamed: left to a sync of the whole account"]
+    return vanished(here, policy, everything_seen=everything_seen)
+
+
 def _mailbox(
     here: Observation, policy: Policy, strangers: frozenset[UniqueName], *, everything_seen: bool
 ) -> tuple[list[Action], list[str]]:
@@ -196,24 +212,52 @@ def _mailbox(
             postponed[decided] = postponed.get(decided, 0) + 1
         elif decided is not None:
             actions.append(decided)
-    if policy.to_local:
-        actions += [Download(mailbox=here.mailbox, reason="new on the server", message=m) for m in here.server.new]
-    sent = {intent.name for intent in here.intents if intent.sent}
-    fresh = [message for message in here.local.new if message.name not in sent]
-    if len(fresh) < len(here.local.new):
-        reason = "uploaded, but it is not known which message on the server it became: not uploaded again"
-        postponed[reason] = len(here.local.new) - len(fresh)
-    if policy.to_server and fresh:
-        if here.server.writable:
-            actions += [Append(mailbox=here.mailbox, reason="new in the Maildir", message=m) for m in fresh]
-        else:
-            reason = "new messages not uploaded: the mailbox is read-only on the server"
-            postponed[reason] = len(fresh)
+    for found, waits in (_arrived(here, policy), _written(here, policy)):
+        actions += found
+        postponed |= waits
     unseen = here.server.unproven
     notes = [f"{count} {reason}" for reason, count in postponed.items()]
     if unseen:
         notes.append(f"the server did not list {unseen} known messages, without proof that they are gone: kept")
     return actions, notes
+
+
+def _arrived(here: Observation, policy: Policy) -> tuple[list[Action], dict[str, int]]:
+    """New messages of the server, and how many wait for which reason."""
+    if not policy.to_local:
+        return [], {}
+    new = [m for m in here.server.new if not _may_be_ours(here, m)]
+    waits = {}
+    if len(new) < len(here.server.new):
+        reason = "messages not downloaded: they may be files of this mailbox, which was not read completely"
+        waits[reason] = len(here.server.new) - len(new)
+    return [Download(mailbox=here.mailbox, reason="new on the server", message=m) for m in new], waits
+
+
+def _written(here: Observation, policy: Policy) -> tuple[list[Action], dict[str, int]]:
+    """New files of the Maildir, and how many wait for which reason."""
+    sent = {intent.name for intent in here.intents if intent.sent}
+    new = [message for message in here.local.new if message.name not in sent]
+    waits = {}
+    if len(new) < len(here.local.new):
+        reason = "uploaded, but it is not known which message on the server it became: not uploaded again"
+        waits[reason] = len(here.local.new) - len(new)
+    if not policy.to_server or not new:
+        return [], waits
+    if not here.server.complete:
+        reason = "new messages not uploaded: the server did not list the mailbox completely, and may have them"
+        return [], waits | {reason: len(new)}
+    if not here.server.writable:
+        return [], waits | {"new messages not uploaded: the mailbox is read-only on the server": len(new)}
+    return [Append(mailbox=here.mailbox, reason="new in the Maildir", message=m) for m in new], waits
+
+
+def _may_be_ours(here: Observation, message: ServerMessage) -> bool:
+    """Whether an APPEND of unknown outcome may have made it, of a file that this look did not see."""
+    if here.local.complete:
+        return False
+    seen = {m.name for m in here.local.new}
+    return any(message.uid >= (i.uidnext or 1) for i in here.intents if i.name not in seen)
 
 
 def _pair(

@@ -132,6 +132,25 @@ def test_mailboxes_deleted_and_renamed_are_deleted_and_renamed_where_that_is_wan
     world.converged()
 
 
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_rename_after_which_the_server_counts_its_uids_afresh_crosses_no_messages(
+    server: str, request: pytest.FixtureRequest, world_on: Callable[..., World]
+) -> None:
+    # Courier gives 1 2 4 5 the UIDs 1 2 3 4 when it renames: some still fit, the others are another message's.
+    world = world_on(request.getfixturevalue(server), mailbox_changes="all")
+    world.client.create("Old")
+    for number in range(1, 6):
+        world.client.append("Old", note(f"m{number}"), ["\\Flagged"] if number == 5 else [])
+    world.sync().done()
+    world.client.expunge("Old", world.client.uids("Old")[2:3])
+    world.sync().done()
+    before = [(token, flags) for _, token, flags in world.on_server()]
+    world.local.rename_mailbox("Old", "New")
+    world.sync().done()
+    assert world.on_disk() == world.on_server() == [("New", token, flags) for token, flags in before]
+    world.converged()
+
+
 def test_only_what_is_included_and_not_excluded_is_looked_at(dovecot: Dovecot, world_on: Callable[..., World]) -> None:
     world = world_on(dovecot, include=["INBOX", "Work/*"], exclude=["Work/Spam"])
     names = ["Private", "Work/One", "Work/Spam"]

@@ -64,7 +64,9 @@ def test_free_letters_are_given_in_order_and_never_twice() -> None:
 
 def test_a_letter_is_trusted_only_if_it_is_the_same_in_both() -> None:
     found = letters(table("0 Work\n1 todo\n"), {"a": "work", "b": "else"}, "")
-    assert found == Letters(frozenset({FORWARDED, "Work"}), frozenset({FORWARDED, "Work", "todo"}), room=True)
+    assert found == Letters(
+        frozenset({FORWARDED, "Work"}), frozenset({FORWARDED, "Work", "todo"}), room=True, doubted=frozenset({"todo"})
+    )
 
 
 def test_letters_that_files_or_the_index_use_leave_no_room() -> None:

@@ -58,7 +58,7 @@ def test_what_the_server_lists_differently_or_not_at_all() -> None:
 
 def test_a_listing_that_is_not_complete_proves_no_absence() -> None:
     changes = server_changes(on_server(1, 2, flags={2: flag_set(SEEN)}, complete=False), PAIRS)
-    assert changes == ServerChanges(EPOCH, unproven=2)
+    assert changes == ServerChanges(EPOCH, unproven=2, complete=False)
 
 
 def test_what_the_server_can_do_is_passed_on() -> None:
@@ -78,12 +78,12 @@ def test_what_the_maildir_lists_differently_or_not_at_all() -> None:
 
 def test_a_directory_that_changed_meanwhile_proves_no_absence() -> None:
     changes = local_changes(in_maildir(file("a"), complete=False), PAIRS)
-    assert changes == LocalChanges(unproven=3)
+    assert changes == LocalChanges(unproven=3, complete=False)
 
 
 def test_a_directory_that_is_missing_proves_no_absence() -> None:
     listing = LocalListing({}, complete=True, missing=True)
-    assert local_changes(listing, PAIRS) == LocalChanges(unproven=4, missing=True)
+    assert local_changes(listing, PAIRS) == LocalChanges(unproven=4, missing=True, complete=False)
 
 
 def test_a_file_that_was_deleted_on_purpose_and_is_back_is_seen_whatever_its_flags() -> None:
