@@ -1,0 +1,173 @@
+"""Sequences that have lost or doubled messages: cut off, lied to or changed in between, then run again."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ears import server_hears, well
+from fake_server import FakeMailbox, FakeServer
+from fake_store import FakeStore
+from mortality import Killed
+from worlds import World, octets
+
+from syncer.errors import ConnectionLostError, RefusedError, ServerRefusedError
+from syncer.maildir.store import MaildirStore
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity
+from syncer.reconcile.policy import Policy
+
+A, B = MailboxName("A"), MailboxName("B")
+ALL = Policy(mailbox_changes="all")
+
+
+def most(world: World) -> tuple[int, int]:
+    """How often the most frequent message is on the server and in the Maildir."""
+    server = Counter(m.octets for box in world.server.mailboxes.values() for m in box.messages.values())
+    local = Counter(f.octets for directory in world.store.directories.values() for f in directory.files.values())
+    return max(server.values()), max(local.values())
+
+
+@pytest.fixture
+def lying(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`lying(FakeServer, "listing", lambda told: ...)` changes what a method returns, until it is given None."""
+    originals: dict[tuple[type, str], Any] = {}
+
+    def change(kind: type, name: str, lie: Callable[[Any], Any] | None) -> None:
+        original = originals.setdefault((kind, name), getattr(kind, name))
+
+        def told(*arguments: Any) -> Any:
+            return lie(original(*arguments)) if lie else original(*arguments)
+
+        monkeypatch.setattr(kind, name, told)
+
+    return change
+
+
+def test_a_first_pass_that_was_killed_knows_the_uidvalidity_of_its_pairs() -> None:
+    world = World.of("a: b: c:", "", "")
+    world.index.rows.clear()
+    record = world.index.record
+
+    def die(*arguments: Any) -> None:
+        record(*arguments)
+        raise Killed
+
+    world.index.record = die  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        world.sync()
+    world.index.record = record  # type: ignore[method-assign]
+    world.server.mailboxes[INBOX] = FakeMailbox(UidValidity(9999))
+    for name in "xyz":
+        world.server.deliver(INBOX, octets(name))
+    assert world.sync(Policy()).mailbox(INBOX).refused is not None
+    assert world.on_server() == "x: y: z:"
+
+
+def test_an_appenduid_of_another_message_is_not_believed(lying: Callable[..., None]) -> None:
+    world = World.of("a:", "a:", "a: b:")
+    lying(FakeServer, "append", lambda outcomes: (replace(outcome, uid=Uid(1)) for outcome in outcomes))
+    world.sync()
+    lying(FakeServer, "append", None)
+    world.sync()
+    assert (world.on_server(), world.in_maildir()) == ("a: b:", "a: b:")
+
+
+def lost_reply() -> World:
+    """The server has taken an APPEND, and nobody knows."""
+    world = World.of("", "", "a:")
+    server_hears(world, done_APPEND=ConnectionLostError("lost"))
+    with pytest.raises(ConnectionLostError):
+        world.sync()
+    well(world)
+    return world
+
+
+def test_after_a_lost_reply_a_short_listing_is_no_reason_to_send_again(lying: Callable[..., None]) -> None:
+    world = lost_reply()
+    lying(FakeServer, "listing", lambda listing: replace(listing, flags={}, complete=False))
+    world.sync()
+    lying(FakeServer, "listing", None)
+    world.sync()
+    assert most(world) == (1, 1)
+
+
+def test_after_a_lost_reply_an_unstable_scan_is_no_reason_to_download(lying: Callable[..., None]) -> None:
+    world = lost_reply()
+    lying(FakeStore, "scan", lambda listing: replace(listing, messages={}, complete=False))
+    world.sync()
+    lying(FakeStore, "scan", None)
+    world.sync()
+    assert most(world) == (1, 1)
+
+
+@pytest.mark.parametrize("side", ["local", "server"])
+def test_a_pass_over_one_mailbox_does_not_copy_it_again_because_it_was_renamed(side: str) -> None:
+    text = "A/a: A/b:"
+    world = World.of(text, text, text)
+    place = world.store.directories if side == "local" else world.server.mailboxes
+    place[B] = place.pop(A)  # type: ignore[assignment,index]
+    world.sync(Policy(), mailbox=A)
+    world.sync(Policy())
+    assert most(world) == (1, 1)
+
+
+def test_held_deletions_are_not_undone_by_beginning_the_mailbox_anew() -> None:
+    text = "A/a: A/b: A/c: A/d: A/e: A/f:"
+    world = World.of("A/", text, f"{text} A/z:")
+    del world.server.mailboxes[A]
+    report = world.sync(ALL)
+    assert ([held.count for held in report.mailbox(A).held], world.on_server()) == ([6], "")
+
+
+def test_an_empty_literal_is_no_message(lying: Callable[..., None]) -> None:
+    world = World.of("a:", "", "")
+    lying(FakeServer, "fetch", _emptied)
+    assert world.sync().mailbox(INBOX).problems != []
+    lying(FakeServer, "fetch", None)
+    world.sync()
+    assert world.in_maildir() == "a:"
+
+
+def _emptied(fetched: Iterator[Any]) -> Iterator[Any]:
+    return (replace(message, size=0, body=iter(())) for message in fetched)
+
+
+def test_a_mailbox_is_not_deleted_with_what_could_not_be_moved_out_of_it() -> None:
+    world = World.of("A/a: A/b: B/", "A/a: A/b: B/", "B/a:")
+    del world.store.directories[A]
+    full = ServerRefusedError("over quota")
+    server_hears(world, MOVE_A_B=full, APPEND=full)
+    assert not world.sync(ALL).ok
+    assert "A/a:" in world.on_server().split()
+
+
+class TestARealMaildir:
+    @staticmethod
+    def open(world: World, root: Path, layout: Any = "fs") -> None:
+        world.store = MaildirStore.open(str(root / "Mail"), layout, str(root / "attic"), world.index.store_id)  # type: ignore[assignment]
+        world.index.bind(world.store.store_id)  # type: ignore[attr-defined]
+
+    def test_another_layout_is_refused(self, tmp_path: Path) -> None:
+        world = World.of("a: A/g:", "", "")
+        world.index.rows.clear()
+        self.open(world, tmp_path)
+        world.sync(ALL)
+        world.store.close()  # type: ignore[attr-defined]
+        with pytest.raises(RefusedError, match="layout"):
+            self.open(world, tmp_path, "maildir++")
+
+    def test_a_letter_that_means_another_keyword_now_sets_none_on_the_server(self, tmp_path: Path) -> None:
+        world = World.of("a:{work} b:{work}", "", "")
+        world.index.rows.clear()
+        self.open(world, tmp_path)
+        world.sync()
+        world.sync()
+        (tmp_path / "Mail/INBOX/dovecot-keywords").write_bytes(b"0 todo\n")
+        for _ in range(3):
+            world.sync()
+        assert world.on_server() == "a:{work} b:{work}"
+        assert len(os.listdir(tmp_path / "Mail/INBOX/cur")) == 2
+        world.store.close()  # type: ignore[attr-defined]
