@@ -13,11 +13,13 @@ from typing import Protocol
 from syncer.reconcile.flags import FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import (
+    Cursor,
     Epoch,
     Fingerprint,
     Intent,
     LocalListing,
     Pair,
+    ServerDelta,
     ServerListing,
     ServerMessage,
 )
@@ -30,6 +32,8 @@ class ServerMailbox:
     name: MailboxName
     special_use: str | None = None
     r"""RFC 6154 attribute in lower case (`\trash`, `\drafts`, ...), where the server tells."""
+    cursor: Cursor | None = None
+    """The counters of STATUS, where `Server.mailboxes` was asked for them and the server told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,12 @@ class Server(Protocol):
     def capabilities(self) -> frozenset[str]:
         """In upper case, as after log-in."""
 
-    def mailboxes(self) -> tuple[ServerMailbox, ...]:
-        """Every selectable mailbox of the personal namespace, each once, ordered by name with INBOX first."""
+    def mailboxes(self, *, counters: bool = False) -> tuple[ServerMailbox, ...]:
+        """Every selectable mailbox of the personal namespace, each once, ordered by name with INBOX first.
+
+        With `counters`, the state of each in the same round trip (LIST-STATUS, RFC 5819), else by one pipeline of
+        STATUS. Only to decide where to look: servers may tell counters that are a moment old.
+        """
 
     def exists(self, mailbox: MailboxName) -> bool:
         """Ask for this one mailbox (STATUS); a mailbox that LIST left out may still be there."""
@@ -123,6 +131,19 @@ class Server(Protocol):
         """Select the mailbox and list every UID with its flags.
 
         `complete` only if the command ended with OK and listed as many UIDs as there are messages.
+        """
+
+    def changes(self, mailbox: MailboxName, since: Cursor) -> ServerDelta | None:
+        """Select the mailbox and ask only for what changed since a cursor: QRESYNC, else CONDSTORE's CHANGEDSINCE.
+
+        None where that cannot be asked or trusted: no CONDSTORE, no modseqs in this mailbox (NOMODSEQ), another
+        UIDVALIDITY, counters that went back, or a server that is known to lie. The caller then makes a `listing`.
+        """
+
+    def present(self, mailbox: MailboxName) -> tuple[tuple[Uid, Uid], ...] | None:
+        """Every UID of the mailbox as inclusive ascending ranges, as compactly as the server can (ESEARCH, RFC 4731).
+
+        None if they are not as many as there are messages: then nothing is proved.
         """
 
     def describe(self, mailbox: MailboxName, uids: Collection[Uid]) -> tuple[ServerMessage, ...]:

@@ -9,7 +9,7 @@ import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from mortality import Mortality
 
@@ -17,7 +17,7 @@ from syncer.errors import MailboxError, NoSuchMailboxError, ServerRefusedError, 
 from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox
 from syncer.reconcile.flags import DELETED, SYSTEM, FlagDelta, Flags, apply
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity
-from syncer.reconcile.observations import Epoch, Fingerprint, ServerListing, ServerMessage
+from syncer.reconcile.observations import Cursor, Epoch, Fingerprint, ServerDelta, ServerListing, ServerMessage
 
 T = TypeVar("T")
 
@@ -45,6 +45,17 @@ def chunks(octets: bytes) -> Iterator[bytes]:
     return (octets[place : place + CHUNK] for place in range(0, len(octets), CHUNK))
 
 
+def runs(uids: Iterable[Uid]) -> tuple[tuple[Uid, Uid], ...]:
+    """Inclusive ascending ranges."""
+    found: list[tuple[Uid, Uid]] = []
+    for uid in sorted(uids):
+        if found and uid == found[-1][1] + 1:
+            found[-1] = (found[-1][0], uid)
+        else:
+            found.append((uid, uid))
+    return tuple(found)
+
+
 @dataclass
 class StoredMessage:
     octets: bytes
@@ -64,12 +75,23 @@ class FakeMailbox:
     storable: Flags = SYSTEM
     any_keyword: bool = True
     mailbox_id: str | None = None
+    history: dict[Uid, tuple[int, Flags | None]] = field(default_factory=dict)
+    """For every UID there ever was the modseq of its last change, and the flags since; None once it is gone."""
+
+    def settle(self) -> None:
+        """Give a modseq to whatever changed since the last time, however it was changed."""
+        now = {uid: message.flags for uid, message in self.messages.items()}
+        before = {uid: flags for uid, (_, flags) in self.history.items() if flags is not None}
+        changed = {uid for uid in now.keys() | before.keys() if now.get(uid) != before.get(uid)}
+        if changed:
+            self.modseq += 1
+            self.history.update({uid: (self.modseq, now.get(uid)) for uid in changed})
 
     def add(self, message: StoredMessage) -> Uid:
         uid = Uid(self.uidnext)
         self.uidnext += 1
-        self.modseq += 1
         self.messages[uid] = message
+        self.settle()
         return uid
 
 
@@ -86,6 +108,8 @@ class FakeAccount:
     special: dict[MailboxName, str] = field(default_factory=dict)
     unlisted: set[MailboxName] = field(default_factory=set)
     """Mailboxes that are there and that LIST leaves out."""
+    rung: Literal["qresync", "condstore", "plain"] = "qresync"
+    """How much it tells of what changed."""
     hears: Callable[[str], object] = lambda command: None
     """Told every command before it takes effect, and `done COMMAND` after it. What it raises, the client sees."""
     mortality: Mortality = field(default_factory=Mortality)
@@ -118,10 +142,13 @@ class FakeServer:
         have = {"UIDPLUS": self.account.uidplus, "MOVE": self.account.atomic_move, "OBJECTID": self.account.email_ids}
         return frozenset({"IMAP4REV1", *(name for name, there in have.items() if there)})
 
-    def mailboxes(self) -> tuple[ServerMailbox, ...]:
+    def mailboxes(self, *, counters: bool = False) -> tuple[ServerMailbox, ...]:
         self.account.hears("LIST")
         names = by_name(self.account.mailboxes.keys() - self.account.unlisted)
-        return tuple(ServerMailbox(name, self.account.special.get(name)) for name in names)
+        return tuple(
+            ServerMailbox(name, self.account.special.get(name), self._cursor(name) if counters else None)
+            for name in names
+        )
 
     def exists(self, mailbox: MailboxName) -> bool:
         self.account.hears(f"STATUS {mailbox}")
@@ -129,8 +156,7 @@ class FakeServer:
 
     def epoch(self, mailbox: MailboxName) -> Epoch:
         self.account.hears(f"STATUS {mailbox}")
-        box = self._any(mailbox)
-        return Epoch(box.uidvalidity, Uid(box.uidnext), ModSeq(box.modseq), box.mailbox_id)
+        return self._cursor(mailbox).epoch
 
     def expect(self, mailbox: MailboxName, uidvalidity: UidValidity) -> None:
         self.expected[mailbox] = uidvalidity
@@ -155,6 +181,32 @@ class FakeServer:
         return ServerListing(
             self.epoch(mailbox), flags, box.complete, box.writable, storable=box.storable, any_keyword=box.any_keyword
         )
+
+    def changes(self, mailbox: MailboxName, since: Cursor) -> ServerDelta | None:
+        if self.account.rung == "plain" or since.epoch.highestmodseq is None:
+            return None
+        self.account.hears(f"CHANGES {mailbox}")
+        box, now = self._any(mailbox), self._cursor(mailbox)
+        self.expected[mailbox] = since.epoch.uidvalidity
+        if since.epoch.uidvalidity != box.uidvalidity or since.epoch.mailbox_id not in (None, box.mailbox_id):
+            return None
+        if since.epoch.highestmodseq > box.modseq or (since.epoch.uidnext or 0) > box.uidnext or not box.complete:
+            return None
+        later = {uid: flags for uid, (modseq, flags) in box.history.items() if modseq > since.epoch.highestmodseq}
+        gone = runs(uid for uid, flags in later.items() if flags is None)
+        return ServerDelta(
+            now,
+            {uid: flags for uid, flags in later.items() if flags is not None},
+            gone if self.account.rung == "qresync" or not gone else None,
+            box.writable,
+            box.storable,
+            box.any_keyword,
+        )
+
+    def present(self, mailbox: MailboxName) -> tuple[tuple[Uid, Uid], ...] | None:
+        self.account.hears(f"SEARCH {mailbox}")
+        box = self._box(mailbox)
+        return runs(box.messages) if box.complete else None
 
     def describe(self, mailbox: MailboxName, uids: Collection[Uid]) -> tuple[ServerMessage, ...]:
         messages = self._box(mailbox).messages
@@ -197,10 +249,10 @@ class FakeServer:
         self._check(b"any", change.add | change.remove)
 
         def do() -> None:
-            box.modseq += 1
             for uid in uids:
                 if uid in box.messages:
                     box.messages[uid].flags = apply(box.messages[uid].flags, change)
+            box.settle()
 
         if uids and change:
             self._effect(f"STORE {mailbox} {change}", do)
@@ -245,9 +297,15 @@ class FakeServer:
 
     def _take(self, mailbox: MailboxName, uids: Collection[Uid]) -> None:
         box = self._box(mailbox)
-        box.modseq += 1
         for uid in uids:
             box.messages.pop(uid, None)
+        box.settle()
+
+    def _cursor(self, mailbox: MailboxName) -> Cursor:
+        box = self._any(mailbox)
+        box.settle()
+        modseq = ModSeq(box.modseq) if self.account.rung != "plain" else None
+        return Cursor(Epoch(box.uidvalidity, Uid(box.uidnext), modseq, box.mailbox_id), len(box.messages))
 
     def _any(self, mailbox: MailboxName) -> FakeMailbox:
         if mailbox not in self.account.mailboxes:

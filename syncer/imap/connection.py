@@ -24,9 +24,9 @@ from syncer.errors import ConnectError, ProtocolError, TlsError
 from syncer.imap.auth import Password, log_in
 from syncer.imap.mailbox import ImapServer
 from syncer.imap.quirks import quirks_of
-from syncer.imap.responses import Code, names, shown
+from syncer.imap.responses import shown
 from syncer.imap.retry import CONNECT_ATTEMPTS, connecting
-from syncer.imap.session import Session
+from syncer.imap.session import Session, known_capabilities
 from syncer.imap.transport import Transport
 from syncer.imap.wire import MAX_SMALL_LITERAL, Wire
 
@@ -54,6 +54,8 @@ class ServerSettings:
     """How long a command may go on without progress."""
     allow_insecure: bool = False
     """`tls = "off"` to a host that is not a loopback address."""
+    compress: bool = False
+    """COMPRESS=DEFLATE (RFC 4978), where the server has it."""
 
     @property
     def where(self) -> str:
@@ -83,19 +85,17 @@ def _connect_once(settings: ServerSettings, clock: Callable[[], float], now: Cal
     client = _Client.greeted(settings, clock)
     transport: Transport = client.transport
     try:
-        code = None
         if not client.preauthenticated:
-            code = log_in(client, settings.where, settings.user, settings.password)
+            log_in(client, settings.where, settings.user, settings.password)
         wire = Wire(transport, settings.where, command_seconds=settings.command_seconds)
-        session = Session(wire, quirks_of(client.welcome or b""), _capabilities(code))
+        capabilities = known_capabilities(wire, client.told())
+        if settings.compress and "COMPRESS=DEFLATE" in capabilities and wire.run(b"COMPRESS DEFLATE").ok:
+            transport.compress()
+        session = Session(wire, quirks_of(client.welcome or b""), capabilities)
     except BaseException:
         transport.socket.close()
         raise
     return ImapServer(session, now=now)
-
-
-def _capabilities(code: Code | None) -> tuple[bytes, ...] | None:
-    return names(list(code.values)) if code is not None and code.name == "CAPABILITY" else None
 
 
 class _Protocol(imaplib.IMAP4):
@@ -127,6 +127,19 @@ class _Protocol(imaplib.IMAP4):
         self.sock = sock
         self.transport = Transport(sock, self.settings.read_seconds, self.clock)
         self.transport.allow(self.settings.command_seconds)
+
+    def told(self) -> list[bytes] | None:
+        """The capabilities that the server told of its own accord, once."""
+        values = self.untagged_responses.pop("CAPABILITY", None)
+        return values[-1].upper().split() if values and isinstance(values[-1], bytes) else None
+
+    def _get_capabilities(self) -> None:
+        """Ask only where the greeting did not tell."""
+        told = self.told()
+        if told is None:
+            super()._get_capabilities()  # type: ignore[misc]  # typeshed leaves it out
+        else:
+            self.capabilities = tuple(name.decode("ascii", "replace") for name in told)
 
     def read(self, size: int) -> bytes:
         if size > MAX_SMALL_LITERAL:
@@ -192,6 +205,11 @@ class _Client(IMAPClient):  # type: ignore[misc]  # IMAPClient ships no types
     def transport(self) -> Transport:
         transport: Transport = self._imap.transport
         return transport
+
+    def told(self) -> tuple[bytes, ...] | None:
+        """The capabilities that came with the reply to the log-in, as a code or by themselves."""
+        told: list[bytes] | None = self._imap.told()
+        return tuple(told) if told is not None else None
 
     @property
     def preauthenticated(self) -> bool:

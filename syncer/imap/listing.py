@@ -33,38 +33,48 @@ class FlagSets:
         return found
 
 
-def list_flags(wire: Wire, selected: Selected, flag_sets: FlagSets) -> tuple[dict[Uid, Flags], Status | None]:
-    """Every UID of the selected mailbox with its flags, and the reply; nothing is sent where there is nothing.
+class FlagLines:
+    """Collects UIDs with their flags, from lines or from responses. The last word counts for a UID named twice."""
 
-    The last word counts for a UID that is named twice; a response without a UID says nothing about any.
-    """
-    found: dict[Uid, Flags] = {}
-    if selected.exists == 0:
-        return found, None
-    tag = wire.send(b"UID FETCH 1:* (FLAGS)")
-    progress = _RENEW
-    line_of, match_of = wire.line, FLAGS_LINE.fullmatch
-    while True:
-        line = line_of()
-        match = match_of(line)
-        if match is not None:
-            uid, words, other_words, other_uid = match.groups()
-            known = Uid(int(uid or other_uid))
-            found[known] = flag_sets[words if uid else other_words]
-            if len(found) >= progress:
-                wire.renew()
-                progress += _RENEW
-            continue
-        response = wire.rest(line)
+    def __init__(self, wire: Wire, flag_sets: FlagSets) -> None:
+        self.found: dict[Uid, Flags] = {}
+        self._wire = wire
+        self._sets = flag_sets
+        self._progress = _RENEW
+
+    def line(self, line: bytes) -> bool:
+        """Take a line, if it is one in the usual form."""
+        match = FLAGS_LINE.fullmatch(line)
+        if match is None:
+            return False
+        uid, words, other_words, other_uid = match.groups()
+        self.found[Uid(int(uid or other_uid))] = self._sets[words if uid else other_words]
+        if len(self.found) >= self._progress:
+            self._wire.renew()
+            self._progress += _RENEW
+        return True
+
+    def hear(self, response: Response) -> None:
+        """Take a response, if it is about a message's flags; one without a UID says nothing about any."""
         if isinstance(response, Fetch):
-            number_, flags = number(response.items.get("UID")), response.items.get("FLAGS")
-            if number_ and isinstance(flags, list):
-                found[Uid(number_)] = flag_sets[b" ".join(names(flags))]
-        status = wire.reply(tag)
-        if status is not None:
-            if any(uid > MAX_UID or uid == 0 for uid in found):
-                wire.fail("the server sent a UID that is none")
-            return found, status
+            uid, flags = number(response.items.get("UID")), response.items.get("FLAGS")
+            if uid and isinstance(flags, list):
+                self.found[Uid(uid)] = self._sets[b" ".join(names(flags))]
+
+    def checked(self) -> dict[Uid, Flags]:
+        """What was found. Closes the connection if one of it is no UID."""
+        if any(uid > MAX_UID or uid == 0 for uid in self.found):
+            self._wire.fail("the server sent a UID that is none")
+        return self.found
+
+
+def list_flags(wire: Wire, selected: Selected, flag_sets: FlagSets) -> tuple[dict[Uid, Flags], Status | None]:
+    """Every UID of the selected mailbox with its flags, and the reply; nothing is sent where there is nothing."""
+    lines = FlagLines(wire, flag_sets)
+    if selected.exists == 0:
+        return lines.found, None
+    status = wire.run(b"UID FETCH 1:* (FLAGS)", each=lines.hear, line=lines.line).status
+    return lines.checked(), status
 
 
 def described(response: Response, flag_sets: FlagSets, now: Callable[[], float]) -> ServerMessage | None:

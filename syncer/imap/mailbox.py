@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import closing
 
 from syncer.errors import ConnectionLostError, ProtocolError, ServerRefusedError
+from syncer.imap.arguments import flag_list
+from syncer.imap.changes import changes, present
 from syncer.imap.dates import parse_date
 from syncer.imap.listing import FlagSets, described, list_flags
 from syncer.imap.responses import Code, Response, Status, number
@@ -18,11 +20,11 @@ from syncer.imap.session import Session
 from syncer.imap.sets import paired, parse_set, uid_sets
 from syncer.imap.transfer import Download
 from syncer.imap.upload import Upload
-from syncer.imap.wire import Reply, flag_list
+from syncer.imap.wire import Reply
 from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox
 from syncer.reconcile.flags import DELETED, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity
-from syncer.reconcile.observations import Epoch, ServerListing, ServerMessage
+from syncer.reconcile.observations import Cursor, Epoch, ServerDelta, ServerListing, ServerMessage
 
 _HEADER_SIZE = 4096
 _UNKNOWN_SIZE = 16_384
@@ -45,9 +47,9 @@ class ImapServer:
         """See `Server`."""
         return self._session.capabilities
 
-    def mailboxes(self) -> tuple[ServerMailbox, ...]:
+    def mailboxes(self, *, counters: bool = False) -> tuple[ServerMailbox, ...]:
         """See `Server`."""
-        return self._session.directory.mailboxes()
+        return self._session.mailboxes(counters=counters)
 
     def exists(self, mailbox: MailboxName) -> bool:
         """See `Server`."""
@@ -92,6 +94,14 @@ class ImapServer:
         return ServerListing(
             selected.epoch, flags, complete, selected.writable, selected.storable, selected.any_keyword
         )
+
+    def changes(self, mailbox: MailboxName, since: Cursor) -> ServerDelta | None:
+        """See `Server`."""
+        return changes(self._session, self._flag_sets, mailbox, since)
+
+    def present(self, mailbox: MailboxName) -> tuple[tuple[Uid, Uid], ...] | None:
+        """See `Server`."""
+        return present(self._session, mailbox)
 
     def describe(self, mailbox: MailboxName, uids: Collection[Uid]) -> tuple[ServerMessage, ...]:
         """See `Server`."""
@@ -209,6 +219,7 @@ class ImapServer:
         try:
             if not self._wire.closed:
                 self._wire.send(b"LOGOUT")
+                self._wire.flush()
         except (ConnectionLostError, ProtocolError):
             return  # then there is nothing to log out of
         finally:

@@ -1,11 +1,19 @@
 """Mailboxes as a whole: names and namespace, LIST, STATUS, and making, renaming and deleting them."""
 
+from collections.abc import Iterable
+
 from syncer.errors import MailboxError, NoSuchMailboxError
+from syncer.imap.arguments import FORBIDDEN, Argument, Literal, string
 from syncer.imap.names import Namespace
-from syncer.imap.responses import Data, Status, Value, names, pairs
-from syncer.imap.wire import Argument, Reply, Wire, string
+from syncer.imap.responses import Data, Response, Status, Value, names, pairs
+from syncer.imap.selected import cursor_of
+from syncer.imap.wire import Reply, Wire
 from syncer.ports import ServerMailbox
 from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.reconcile.observations import Cursor
+
+Told = dict[bytes, dict[str, Value]]
+"""The items of STATUS by name, by the server's name for the mailbox."""
 
 _SPECIAL_USE = frozenset({"\\all", "\\archive", "\\drafts", "\\flagged", "\\junk", "\\sent", "\\trash", "\\important"})
 """RFC 6154 section 2, RFC 8457."""
@@ -15,12 +23,15 @@ _ABSENT = ("NONEXISTENT", "TRYCREATE")
 class Directory:
     """The mailboxes of one connection's account."""
 
-    def __init__(self, wire: Wire, capabilities: frozenset[str]) -> None:
-        """`capabilities` as after log-in."""
+    def __init__(self, wire: Wire, capabilities: frozenset[str], counters: bytes) -> None:
+        """`capabilities` as after log-in; `counters` are the items of STATUS that tell a mailbox's epoch."""
         self._wire = wire
         self._capabilities = capabilities
+        self._counters = b"(MESSAGES " + counters + b")"
         self._namespace: Namespace | None = None
         self._elsewhere: tuple[bytes, ...] = ()
+        self._spaces: tuple[Value, ...] = ()
+        self._asked = wire.send(b"NAMESPACE") if capabilities & {"NAMESPACE", "IMAP4REV2"} else None
 
     def argument(self, mailbox: MailboxName) -> Argument:
         """The mailbox's name as an argument of a command. Raises MailboxError for one that cannot be."""
@@ -36,18 +47,22 @@ class Directory:
             self._namespace = self._ask_namespace() or Namespace(b"", self._ask_separator())
         return self._namespace
 
-    def mailboxes(self) -> tuple[ServerMailbox, ...]:
+    def mailboxes(self, *, counters: bool = False) -> tuple[ServerMailbox, ...]:
         """See `Server.mailboxes`."""
+        items = self._counters if counters else None
+        listed, told = self._list(b'"*"', items)
         space = self.namespace()
+        if _key(space.prefix[:5]) not in (b"", b"INBOX") and not any(raw.startswith(space.prefix) for raw, _ in listed):
+            # A namespace of a form like "#mh/" may be listed by its name only (RFC 2342 section 4).
+            more, more_told = self._list(string(space.prefix + b"*"), items)
+            listed, told = [*listed, *more], {**told, **more_told}
         found: dict[MailboxName, ServerMailbox] = {}
-        patterns = (b"*",) if not space.prefix else (b"INBOX", space.prefix + b"*")
-        for pattern in patterns:
-            for raw, attributes in self._list(string(pattern)):
-                name = None if not raw or raw.startswith(self._elsewhere) else space.from_wire(raw)
-                if name is None or attributes & {"\\noselect", "\\nonexistent"}:
-                    continue
-                use = min(attributes & _SPECIAL_USE, default=None)
-                found.setdefault(name, ServerMailbox(name, use))
+        for raw, attributes in listed:
+            name = None if not raw or raw.startswith(self._elsewhere) else space.from_wire(raw)
+            if name is None or attributes & {"\\noselect", "\\nonexistent"}:
+                continue
+            use = min(attributes & _SPECIAL_USE, default=None)
+            found.setdefault(name, ServerMailbox(name, use, self._cursor(told, raw)))
         return tuple(sorted(found.values(), key=lambda each: (each.name != INBOX, each.name)))
 
     def status(self, mailbox: MailboxName, items: bytes) -> dict[str, Value]:
@@ -120,18 +135,47 @@ class Directory:
 
     def _listed(self, mailbox: MailboxName) -> bool:
         name = self.wire_name(mailbox)
-        found = dict(self._list(string(name)))
+        found = dict(self._list(string(name))[0])
         return name in found and not found[name] & {"\\noselect", "\\nonexistent"}
 
-    def _list(self, pattern: Argument) -> list[tuple[bytes, frozenset[str]]]:
+    def _cursor(self, told: Told, raw: bytes) -> Cursor | None:
+        values = told.get(_key(raw))
+        return cursor_of(values, modseqs=b"HIGHESTMODSEQ" in self._counters) if values is not None else None
+
+    def _list(self, pattern: Argument, items: bytes | None = None) -> tuple[list[tuple[bytes, frozenset[str]]], Told]:
+        """Names with attributes in lower case; with `items`, what STATUS tells of each, where it tells."""
+        able = self._capabilities
+        options = [b"SPECIAL-USE"] if {"SPECIAL-USE", "LIST-EXTENDED"} <= able else []
+        with_status = items is not None and "LIST-STATUS" in able
+        options += [b"STATUS " + items] if items is not None and with_status else []
         reply = None
-        if {"SPECIAL-USE", "LIST-EXTENDED"} <= self._capabilities:
-            reply = self._wire.run(b'LIST ""', pattern, b"RETURN (SPECIAL-USE)")
+        if options:
+            reply = self._wire.run(b'LIST ""', pattern, b"RETURN (" + b" ".join(options) + b")")
         if reply is None or not reply.ok:
+            with_status = False
             reply = self._wire.run(b'LIST ""', pattern)
         if not reply.ok:
             raise MailboxError(f"{self._wire.where}: the server refused to list mailboxes: {reply.status.words}")
-        return _listed(reply, "LIST")
+        found = _listed(reply, "LIST")
+        if items is None:
+            return found, {}
+        return found, _told(reply.untagged) if with_status else self._statuses((name for name, _ in found), items)
+
+    def _statuses(self, mailboxes: Iterable[bytes], items: bytes) -> Told:
+        """STATUS of every mailbox, all under way at once."""
+        responses: list[Response] = []
+        tags: list[bytes] = []
+        for name in mailboxes:
+            if FORBIDDEN.search(name):
+                continue
+            argument = string(name)
+            if isinstance(argument, Literal) and self._wire.asks(len(argument.octets)):
+                while tags:  # a literal that has to be asked for is sent while nothing else is under way
+                    self._wire.wait(tags.pop(0), responses.append)
+            tags.append(self._wire.send(b"STATUS", argument, items))
+        for tag in tags:
+            self._wire.wait(tag, responses.append)
+        return _told(responses)
 
     def _subscribed(self, name: bytes) -> list[bytes]:
         """The subscribed names among `name` and those below it."""
@@ -145,14 +189,15 @@ class Directory:
                     found.append(raw)
         return found
 
+    def hear(self, response: Response) -> None:
+        """Take in the answer to NAMESPACE, whenever it comes."""
+        if isinstance(response, Data) and response.kind == "NAMESPACE":
+            self._spaces = response.values
+
     def _ask_namespace(self) -> Namespace | None:
-        if not self._capabilities & {"NAMESPACE", "IMAP4REV2"}:
+        if self._asked is None or self._wire.wait(self._asked).kind != "OK":
             return None
-        reply = self._wire.run(b"NAMESPACE")
-        answers = [each.values for each in reply.untagged if isinstance(each, Data) and each.kind == "NAMESPACE"]
-        if not reply.ok or not answers:
-            return None
-        spaces = [[_space(entry) for entry in kind] if isinstance(kind, list) else [] for kind in answers[-1]]
+        spaces = [[_space(entry) for entry in kind] if isinstance(kind, list) else [] for kind in self._spaces]
         personal = next((space for space in spaces[0] if space is not None), None) if spaces else None
         if personal is None:
             return None
@@ -177,6 +222,21 @@ def _listed(reply: Reply, kind: str) -> list[tuple[bytes, frozenset[str]]]:
                 words = names(response.values[0])
                 found.append((name, frozenset(word.decode("ascii", "replace").lower() for word in words)))
     return found
+
+
+def _told(untagged: Iterable[Response]) -> Told:
+    """The items of every STATUS response, by mailbox."""
+    found: Told = {}
+    for response in untagged:
+        match response:
+            case Data("STATUS", (bytes(name), list(values))):
+                found[_key(name)] = pairs(values)
+    return found
+
+
+def _key(name: bytes) -> bytes:
+    """INBOX is the one name that may be spelled in any case (RFC 9051 section 5.1)."""
+    return b"INBOX" if name.upper() == b"INBOX" else name
 
 
 def _space(entry: Value) -> Namespace | None:

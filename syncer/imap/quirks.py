@@ -14,6 +14,8 @@ class Quirks:
     """The longest command line, without literals (RFC 7162 section 4: servers should take 8192)."""
     status_mailboxid: bool = True
     """STATUS can be asked for MAILBOXID (RFC 8474 section 4.3)."""
+    distrusted: frozenset[str] = frozenset()
+    """Extensions that it announces and does not keep to: the session does without them, one rung lower."""
 
 
 _TABLE: tuple[tuple[bytes, Quirks], ...] = (
@@ -21,6 +23,8 @@ _TABLE: tuple[tuple[bytes, Quirks], ...] = (
     (b"Microsoft Exchange IMAP4", Quirks(line_octets=1000)),
     # 3.6 answers with octets of freed memory now and then; SELECT tells the right one.
     (b"Cyrus IMAP", Quirks(status_mailboxid=False)),
+    # iCloud: sends VANISHED without having enabled it, and not as RFC 7162 wants it.
+    (b"AUTH=ATOKEN", Quirks(distrusted=frozenset({"QRESYNC"}))),
 )
 
 

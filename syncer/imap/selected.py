@@ -6,12 +6,13 @@ Numbers that a server cannot mean (UIDVALIDITY 0, a HIGHESTMODSEQ of 0 or beyond
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from syncer.errors import ProtocolError
+from syncer.imap.arguments import is_flag
 from syncer.imap.responses import Code, Counted, Data, Response, Status, Value, names, number, object_id
-from syncer.imap.sets import MAX_UID
-from syncer.imap.wire import is_flag
+from syncer.imap.sets import MAX_UID, amount, parse_set, united
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, ModSeq, Uid, UidValidity
-from syncer.reconcile.observations import Epoch
+from syncer.reconcile.observations import Cursor, Epoch
 
 
 @dataclass(slots=True)
@@ -24,6 +25,8 @@ class Selected:
     writable: bool = True
     storable: Flags = SYSTEM
     any_keyword: bool = True
+    qresync: bool = False
+    """QRESYNC was enabled: VANISHED may come at any time, and counts."""
     expunged: bool = False
     """Something was expunged since the selection, or since it was last set to False."""
     stale: bool = False
@@ -41,10 +44,20 @@ class Selected:
                 if self.exists:
                     self.exists -= 1
             case Data("VANISHED", values) if values and not isinstance(values[0], list):
-                self.expunged = True  # EXISTS is not sent with it (RFC 7162 section 3.2.10): the count is now unknown
-                self.exists = None
+                self.expunged = True
+                self.exists = self._without(values[0])
             case Status(code=Code("UIDVALIDITY", values)):
                 self.stale = self.stale or _first(values) != self.epoch.uidvalidity
+
+    def _without(self, vanished: Value) -> int | None:
+        """EXISTS after VANISHED, with which it is not sent (RFC 7162 section 3.2.10); None where nobody knows."""
+        if not self.qresync or self.exists is None or not isinstance(vanished, bytes):
+            return None
+        try:
+            left = self.exists - amount(united(parse_set(vanished)))
+        except ProtocolError:
+            return None
+        return left if left >= 0 else None
 
 
 def selection(mailbox: MailboxName, untagged: Iterable[Response], tagged: Status, *, modseqs: bool) -> Selected | None:
@@ -86,6 +99,14 @@ def epoch_of(items: dict[str, Value], *, modseqs: bool) -> Epoch | None:
         ModSeq(modseq) if modseq and modseq < 2**63 else None,
         object_id(items.get("MAILBOXID")),
     )
+
+
+def cursor_of(items: dict[str, Value], *, modseqs: bool) -> Cursor | None:
+    """The counters in the items of STATUS; None unless UIDVALIDITY, UIDNEXT and MESSAGES are all there."""
+    epoch, messages = epoch_of(items, modseqs=modseqs), number(items.get("MESSAGES"))
+    if epoch is None or epoch.uidnext is None or messages is None or messages > MAX_UID:
+        return None
+    return Cursor(epoch, messages)
 
 
 def parse_flags(words: Iterable[bytes]) -> Flags:

@@ -1,5 +1,8 @@
 """What one connection knows of its server: capabilities, quirks, mailboxes' epochs, and which mailbox is selected.
 
+What the rest of the session rests on is sent as soon as it is known, together and without waiting: ENABLE and
+NAMESPACE. Their replies are read when something depends on them.
+
 UIDs only mean something together with a UIDVALIDITY. Once a mailbox's was told to the caller, by a listing or an
 epoch, a selection under another one is refused: the caller's UIDs would hit other messages.
 """
@@ -7,29 +10,35 @@ epoch, a selection under another one is refused: the caller's UIDs would hit oth
 from dataclasses import replace
 
 from syncer.errors import MailboxError, ServerRefusedError
+from syncer.imap.delta import News
 from syncer.imap.mailboxes import Directory
 from syncer.imap.quirks import Quirks
 from syncer.imap.responses import Data, Response, Status, names, number
 from syncer.imap.selected import Selected, epoch_of, selection
-from syncer.imap.wire import Wire
+from syncer.imap.wire import Reply, Wire
+from syncer.ports import ServerMailbox
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity
 from syncer.reconcile.observations import Epoch
 
-_IMPLIED = frozenset({"UIDPLUS", "MOVE", "UNSELECT", "NAMESPACE", "LITERAL-"})
+_IMPLIED = frozenset(
+    {"UIDPLUS", "MOVE", "UNSELECT", "NAMESPACE", "LITERAL-", "ENABLE", "ESEARCH", "LIST-EXTENDED", "LIST-STATUS"}
+)
 """What IMAP4rev2 contains (RFC 9051 appendix E), as far as we use it."""
 
 
 class Session:
     """The state of a logged-in connection."""
 
-    def __init__(self, wire: Wire, quirks: Quirks, told: tuple[bytes, ...] | None) -> None:
-        """`told` are the capabilities that the reply to the log-in held; without them the server is asked."""
+    def __init__(self, wire: Wire, quirks: Quirks, capabilities: frozenset[str]) -> None:
+        """`capabilities` as `known_capabilities` gives them."""
         self.wire = wire
         self.quirks = quirks
-        self.capabilities = _known(wire, told)
+        self.capabilities = capabilities - quirks.distrusted
         self.validities: dict[MailboxName, UidValidity] = {}
-        self.directory = Directory(wire, self.capabilities)
         self._selected: Selected | None = None
+        self._enabled: set[str] = set()
+        self._enabling = self._enable()
+        self.directory = Directory(wire, self.capabilities, self._items())
         wire.observe = self._hear
         wire.literal_plus = "LITERAL+" in self.capabilities
         wire.literal_minus = "LITERAL-" in self.capabilities
@@ -39,8 +48,29 @@ class Session:
         """HIGHESTMODSEQ means something here (RFC 7162); some servers send one without."""
         return bool(self.capabilities & {"CONDSTORE", "QRESYNC"})
 
-    def select(self, mailbox: MailboxName, *, afresh: bool = False, new_epoch: bool = False) -> Selected:
+    @property
+    def qresync(self) -> bool:
+        """The server said that it enabled QRESYNC (RFC 5161 section 3.2); asking for it is not enough."""
+        if self._enabling is not None:
+            self.wire.wait(self._enabling)
+            self._enabling = None
+        return "QRESYNC" in self._enabled & self.capabilities
+
+    def mailboxes(self, *, counters: bool) -> tuple[ServerMailbox, ...]:
+        """See `Server.mailboxes`. STATUS is not for the selected mailbox (RFC 9051 section 6.3.11)."""
+        if counters and self._selected is not None and "UNSELECT" in self.capabilities:
+            self._selected = None
+            self.wire.send(b"UNSELECT")
+        found = self.directory.mailboxes(counters=counters)
+        stale = self._selected.mailbox if self._selected is not None else None
+        return tuple(replace(each, cursor=None) if each.name == stale else each for each in found)
+
+    def select(
+        self, mailbox: MailboxName, *, afresh: bool = False, new_epoch: bool = False, news: News | None = None
+    ) -> Selected:
         """The mailbox's selection: the one that stands, or a new one. `new_epoch`: whatever its UIDVALIDITY.
+
+        `news` collects what the server tells of the time since its cursor, where it can (QRESYNC).
 
         Raises:
             NoSuchMailboxError: there is no such mailbox.
@@ -51,14 +81,14 @@ class Session:
             self.check(before)
             return before
         self._selected = None
-        name = self.directory.argument(mailbox)
-        reply = self.wire.run(b"SELECT", name, *((b"(CONDSTORE)",) if self.has_modseqs else ()))
+        reply = self._ask_to_select(mailbox, news)
         if not reply.ok:
             raise self.directory.refusal(mailbox, reply.status, "SELECT")
         selected = selection(mailbox, reply.untagged, reply.status, modseqs=self.has_modseqs)
         if selected is None:
             self.leave()
             raise self._no_uidvalidity(mailbox)
+        selected.qresync = self.qresync
         self._selected = selected
         if selected.epoch.uidnext is None:  # Courier tells it with STATUS only, and there as of the selection
             uidnext = number(self.directory.status(mailbox, b"(UIDNEXT)").get("UIDNEXT"))
@@ -100,10 +130,7 @@ class Session:
         """
         if self._selected is not None and self._selected.mailbox == mailbox:
             return self.select(mailbox, afresh=True).epoch
-        items = b"UIDVALIDITY UIDNEXT"
-        items += b" HIGHESTMODSEQ" if self.has_modseqs else b""
-        items += b" MAILBOXID" if "OBJECTID" in self.capabilities and self.quirks.status_mailboxid else b""
-        epoch = epoch_of(self.directory.status(mailbox, b"(" + items + b")"), modseqs=self.has_modseqs)
+        epoch = epoch_of(self.directory.status(mailbox, b"(" + self._items() + b")"), modseqs=self.has_modseqs)
         if epoch is None:
             raise self._no_uidvalidity(mailbox)
         self.validities.setdefault(mailbox, epoch.uidvalidity)
@@ -120,7 +147,33 @@ class Session:
             f"{self.wire.where}: mailbox {mailbox!r}: the server refused {command}: {status.words}"
         )
 
+    def _enable(self) -> bytes | None:
+        """Both in one command; iCloud tells HIGHESTMODSEQ only after an ENABLE that names CONDSTORE."""
+        wanted = [name for name in ("CONDSTORE", "QRESYNC") if name in self.capabilities]
+        if not wanted or "ENABLE" not in self.capabilities:
+            return None
+        return self.wire.send(b"ENABLE", *(name.encode() for name in wanted))
+
+    def _items(self) -> bytes:
+        """The counters to ask for with STATUS."""
+        items = b"UIDVALIDITY UIDNEXT"
+        items += b" HIGHESTMODSEQ" if self.has_modseqs else b""
+        return items + (b" MAILBOXID" if "OBJECTID" in self.capabilities and self.quirks.status_mailboxid else b"")
+
+    def _ask_to_select(self, mailbox: MailboxName, news: News | None) -> Reply:
+        name = self.directory.argument(mailbox)
+        if news is None or not self.qresync:
+            return self.wire.run(b"SELECT", name, *((b"(CONDSTORE)",) if self.has_modseqs else ()))
+        epoch = news.since.epoch
+        known = b"(QRESYNC (%d %d))" % (epoch.uidvalidity, epoch.highestmodseq or 1)
+        reply = self.wire.run(b"SELECT", name, known, line=news.line)
+        news.hear(reply.untagged)
+        return reply
+
     def _hear(self, response: Response) -> None:
+        if isinstance(response, Data) and response.kind == "ENABLED":
+            self._enabled |= {name.decode("ascii", "replace").upper() for name in names(list(response.values))}
+        self.directory.hear(response)
         if self._selected is not None:
             self._selected.hear(response)
 
@@ -131,7 +184,8 @@ class Session:
         )
 
 
-def _known(wire: Wire, told: tuple[bytes, ...] | None) -> frozenset[str]:
+def known_capabilities(wire: Wire, told: tuple[bytes, ...] | None) -> frozenset[str]:
+    """In upper case. `told` are those that came with the reply to the log-in; without them the server is asked."""
     if told is None:
         replies = wire.run(b"CAPABILITY").untagged
         answers = [each.values for each in replies if isinstance(each, Data) and each.kind == "CAPABILITY"]

@@ -67,6 +67,45 @@ def parse_set(text: bytes) -> tuple[Range, ...]:
     return tuple(found)
 
 
+def united(parts: Iterable[Range]) -> tuple[Range, ...]:
+    """The same numbers as ascending ranges that neither overlap nor touch."""
+    found: list[Range] = []
+    for low, high in sorted(parts):
+        if found and low <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(high, found[-1][1]))
+        else:
+            found.append((low, high))
+    return tuple(found)
+
+
+def named(parts: Iterable[Range]) -> tuple[tuple[Uid, Uid], ...]:
+    """`parts` as ranges of UIDs."""
+    return tuple((Uid(low), Uid(high)) for low, high in parts)
+
+
+def clipped(parts: Iterable[Range], low: int, high: int) -> tuple[Range, ...]:
+    """What of `parts` lies between `low` and `high`, both included."""
+    cut = ((max(low, first), min(high, last)) for first, last in parts)
+    return tuple((first, last) for first, last in cut if first <= last)
+
+
+def gaps(numbers: Iterable[int], low: int, high: int) -> tuple[Range, ...]:
+    """What lies between `low` and `high`, both included, and is not in `numbers`."""
+    found: list[Range] = []
+    for first, last in clipped(ranges(numbers), low, high):
+        if low < first:
+            found.append((low, first - 1))
+        low = last + 1
+    if low <= high:
+        found.append((low, high))
+    return tuple(found)
+
+
+def amount(parts: Iterable[Range]) -> int:
+    """How many numbers are in `parts`, which do not overlap."""
+    return sum(high - low + 1 for low, high in parts)
+
+
 def paired(source: bytes, target: bytes, asked: Iterable[Uid]) -> dict[Uid, Uid]:
     """COPYUID's two sets as old UID -> new UID, in the order given (RFC 4315 section 3).
 
@@ -77,7 +116,7 @@ def paired(source: bytes, target: bytes, asked: Iterable[Uid]) -> dict[Uid, Uid]
         ProtocolError: one of them is not a set of UIDs.
     """
     old, new = parse_set(source), parse_set(target)
-    if _size(old) != _size(new):
+    if amount(old) != amount(new):
         return {}
     result: dict[Uid, Uid] = {}
     for uid in asked:
@@ -85,10 +124,6 @@ def paired(source: bytes, target: bytes, asked: Iterable[Uid]) -> dict[Uid, Uid]
         if place is not None:
             result[uid] = Uid(_at(new, place))
     return result
-
-
-def _size(parts: tuple[Range, ...]) -> int:
-    return sum(high - low + 1 for low, high in parts)
 
 
 def _position(parts: tuple[Range, ...], uid: int) -> int | None:

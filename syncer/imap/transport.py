@@ -9,6 +9,7 @@ import select
 import socket
 import ssl
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable
 
@@ -37,6 +38,9 @@ class Transport(io.RawIOBase):
         self._clock = clock
         self._aside: deque[bytes] = deque()
         self._aside_octets = 0
+        self._inflater: zlib._Decompress | None = None
+        self._deflater: zlib._Compress | None = None
+        self._deflated = b""
         sock.settimeout(0)
         self.reader = io.BufferedReader(self, CHUNK)
 
@@ -48,8 +52,33 @@ class Transport(io.RawIOBase):
         """Yes: what `io.BufferedReader` wants to know."""
         return True
 
+    def compress(self) -> None:
+        """From now on both sides send DEFLATE (RFC 4978); no command may be under way."""
+        if self.early_octets():
+            self._deflated = self.reader.read1(CHUNK)
+        self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's buffer has no length
         """At least one octet, or 0 at the end."""
+        return self._receive(buffer) if self._inflater is None else self._inflate(self._inflater, buffer)
+
+    def _inflate(self, inflater: "zlib._Decompress", buffer: memoryview) -> int:
+        """As much as fits into `buffer` and no more: a few octets may stand for very many."""
+        try:
+            while not (octets := inflater.decompress(self._deflated, len(buffer))):
+                received = bytearray(CHUNK)
+                count = self._receive(memoryview(received))
+                if not count:
+                    return 0
+                self._deflated = bytes(received[:count])
+        except zlib.error as error:
+            raise ConnectionError(f"the compressed data are damaged: {error}") from error
+        self._deflated = inflater.unconsumed_tail
+        buffer[: len(octets)] = octets
+        return len(octets)
+
+    def _receive(self, buffer: memoryview) -> int:
         if self.deadline is not None and self._clock() > self.deadline:
             raise TimeoutError("the server did not finish the command in time")
         if self._aside:
@@ -71,6 +100,8 @@ class Transport(io.RawIOBase):
 
     def send(self, data: bytes) -> None:
         """All of `data`."""
+        if self._deflater is not None:
+            data = self._deflater.compress(data) + self._deflater.flush(zlib.Z_SYNC_FLUSH)
         view = memoryview(data)
         while view:
             try:

@@ -11,16 +11,18 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 
 from syncer.errors import ConnectionLostError, NoSuchMailboxError, ProtocolError, VanishedError
+from syncer.imap.arguments import Argument, Literal, flag_list
 from syncer.imap.dates import format_date
 from syncer.imap.responses import Status, number
-from syncer.imap.wire import Argument, Literal, Wire, flag_list
+from syncer.imap.wire import Wire
 from syncer.ports import Appended, Outgoing
 from syncer.reconcile.flags import Flags
 from syncer.reconcile.identity import Uid, UniqueName
 
 _SMALL = 1024 * 1024
-_IN_FLIGHT_OCTETS = 1024 * 1024
-_IN_FLIGHT = 64
+_IN_FLIGHT_OCTETS = 4 * 1024 * 1024
+_IN_FLIGHT = 128
+"""What is on its way when the connection breaks has to be looked for; what is not costs a round trip."""
 
 
 class _NotSentError(Exception):

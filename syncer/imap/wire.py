@@ -1,17 +1,18 @@
 """Commands out, responses in, over the connection that IMAPClient made.
 
-Nothing is sent that was not checked: `atom`, `quoted` and `flag_list` refuse what could end an argument, and a
-command line is refused if it holds CR, LF or NUL. Several commands may be under way at once; whoever sends them reads
-until each has its tagged reply. Once anything goes wrong on the connection it is closed: the state of a command
-whose reply was not read is unknown.
+Nothing is sent that was not checked: arguments are made in `arguments`, and a command line is refused if it holds CR,
+LF or NUL. Several commands may be under way at once; whoever sends them reads until each has its tagged reply. Command
+lines leave together, at the latest when a reply is waited for, so that commands that do not depend on each other cost
+one round trip. Once anything goes wrong on the connection it is closed: the state of a command whose reply was not
+read is unknown.
 """
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
 from syncer.errors import ConnectionLostError, ProtocolError
+from syncer.imap.arguments import FORBIDDEN, Argument
 from syncer.imap.responses import LITERAL, Continuation, Response, Status, parse
 from syncer.imap.transport import Transport
 
@@ -19,21 +20,8 @@ MAX_SMALL_LITERAL = 1024 * 1024
 """For literals that are kept in memory (mailbox names and the like), all those of one response together."""
 MAX_UNTAGGED = 1_000_000
 """Untagged responses that one command may collect."""
-
-_ATOM = re.compile(r'[^\x00-\x20(){%*"\\\]\x7f-\U0010ffff]+')
-_FLAG = re.compile(r'\\?[^\x00-\x20(){%*"\\\]\x7f-\U0010ffff]+')
-_PLAIN = re.compile(rb"[\x20-\x7e]*")
-_FORBIDDEN = re.compile(rb"[\0\r\n]")
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """An argument that is sent as a literal (RFC 9051 section 4.3)."""
-
-    octets: bytes
-
-
-Argument = bytes | Literal
+_OUTBOX = 16_384
+"""So many octets of command lines may wait for company."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,37 +37,6 @@ class Reply:
         return self.status.kind == "OK"
 
 
-def is_flag(flag: str) -> bool:
-    r"""Whether `flag` fits the grammar of flags (RFC 9051 section 9), `\*` and `\Recent` excluded."""
-    return _FLAG.fullmatch(flag) is not None and flag.lower() != "\\recent"
-
-
-def flag_list(flags: Iterable[str]) -> bytes:
-    r"""`(\Seen work)`, in a fixed order.
-
-    Raises:
-        ValueError: a flag does not fit the grammar.
-    """
-    chosen = sorted(flags)
-    for flag in chosen:
-        if not is_flag(flag):
-            raise ValueError(f"{flag!r} cannot be sent as a flag")
-    return b"(" + " ".join(chosen).encode("ascii") + b")"
-
-
-def string(octets: bytes) -> Argument:
-    """A quoted string where that is possible, else a literal.
-
-    Raises:
-        ValueError: `octets` hold NUL, CR or LF, which no name of ours has.
-    """
-    if _FORBIDDEN.search(octets):
-        raise ValueError("a string with NUL, CR or LF is not sent")
-    if _PLAIN.fullmatch(octets):
-        return b'"' + octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
-    return Literal(octets)
-
-
 class Wire:
     """One connection after its greeting. Every method may raise ConnectionLostError and ProtocolError."""
 
@@ -92,6 +49,7 @@ class Wire:
         self._seconds = command_seconds
         self._tag = 0
         self._closed: str | None = None
+        self._outbox = bytearray()
         self._waiting: set[bytes] = set()
         self._replies: dict[bytes, Status] = {}
 
@@ -100,21 +58,42 @@ class Wire:
         """Nothing can be sent any more."""
         return self._closed is not None
 
-    def run(self, *arguments: Argument, each: Callable[[Response], None] | None = None) -> Reply:
-        """Send a command and wait for its reply. No other command may be under way.
-
-        With `each`, untagged responses are given to it and not kept.
-        """
-        tag = self.send(*arguments)
+    def run(
+        self,
+        *arguments: Argument,
+        each: Callable[[Response], None] | None = None,
+        line: Callable[[bytes], bool] | None = None,
+    ) -> Reply:
+        """Send a command and `wait` for its reply. With `each`, untagged responses are given to it and not kept."""
         untagged: list[Response] = []
-        take = each or untagged.append
-        while (status := self.reply(tag)) is None:
-            response = self.read()
-            if not isinstance(response, Status) or not response.tag:
-                take(response)
+
+        def keep(response: Response) -> None:
+            untagged.append(response)
             if len(untagged) > MAX_UNTAGGED:
                 self.fail("the server answered one command with more than a million responses")
+
+        status = self.wait(self.send(*arguments), each or keep, line)
         return Reply(status, tuple(untagged))
+
+    def wait(
+        self,
+        tag: bytes,
+        each: Callable[[Response], None] = lambda _response: None,
+        line: Callable[[bytes], bool] | None = None,
+    ) -> Status:
+        """Read until the reply to `tag` is there.
+
+        Untagged responses are given to `each`, whichever command under way they belong to. `line` is shown every line
+        before it is taken apart and returns True for one that it has dealt with.
+        """
+        while (status := self.reply(tag)) is None:
+            text = self.line()
+            while line is not None and line(text):
+                text = self.line()
+            response = self.rest(text)
+            if not isinstance(response, Status) or not response.tag:
+                each(response)
+        return status
 
     def send(self, *arguments: Argument) -> bytes:
         """Send a command, its arguments separated by spaces; returns the tag, whose `reply` then has to be read for.
@@ -126,14 +105,16 @@ class Wire:
         for argument in arguments:
             line += b" "
             if isinstance(argument, bytes):
-                if _FORBIDDEN.search(argument):
+                if FORBIDDEN.search(argument):
                     raise ValueError("a command with NUL, CR or LF is not sent")
                 line += argument
                 continue
             if not self.announce(tag, line, len(argument.octets)):
                 return tag
             line = argument.octets
-        self.write(line + b"\r\n")
+        self._outbox += line + b"\r\n"
+        if len(self._outbox) > _OUTBOX:
+            self.flush()
         return tag
 
     def next_tag(self) -> bytes:
@@ -159,8 +140,16 @@ class Wire:
                 return True
         return False
 
+    def flush(self) -> None:
+        """Send the command lines that still wait for company."""
+        if self._outbox:
+            self.write(b"")
+
     def write(self, data: bytes) -> None:
-        """Send octets as they are."""
+        """Send octets as they are, after the command lines that still wait."""
+        if self._outbox:
+            data = bytes(self._outbox) + data
+            self._outbox.clear()
         try:
             self.transport.send(data)
         except (OSError, ValueError) as error:
@@ -183,6 +172,8 @@ class Wire:
 
     def line(self) -> bytes:
         """The next line as it is, which may end in the head of a literal. Follow it with `rest` or `chunk`."""
+        if self._outbox:
+            self.flush()
         try:
             line = self.transport.line()
         except (OSError, ValueError, ProtocolError) as error:
@@ -214,6 +205,8 @@ class Wire:
 
     def chunk(self, size: int) -> bytes:
         """Exactly `size` octets of a literal; ask for 64 KiB at most at a time."""
+        if self._outbox:
+            self.flush()
         try:
             chunk = self.transport.reader.read(size)
         except (OSError, ValueError) as error:

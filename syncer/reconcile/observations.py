@@ -108,6 +108,31 @@ class ServerListing:
 
 
 @dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a pass over a mailbox came on the server: its counters, and how many messages it held."""
+
+    epoch: Epoch
+    messages: int
+    """MESSAGES of STATUS, or EXISTS."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDelta:
+    """What a mailbox's server tells of the time since a cursor of the same UIDVALIDITY."""
+
+    cursor: Cursor
+    """The mailbox as it was selected: the next delta begins here, whatever changed while this one was asked for."""
+    flags: Mapping[Uid, Flags]
+    """Every message that is new or whose flags may have changed since."""
+    vanished: tuple[tuple[Uid, Uid], ...] | None
+    """UIDs that were expunged since, as inclusive ascending ranges (RFC 7162 section 3.2.6); may name UIDs that never
+    were. None where the server does not tell, and the caller has to ask which UIDs are `present`."""
+    writable: bool = True
+    storable: Flags = SYSTEM
+    any_keyword: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class LocalMessage:
     """A file in a mailbox's `new/` or `cur/`."""
 

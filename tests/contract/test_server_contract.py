@@ -8,7 +8,8 @@ import imaplib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pytest
 from servers.base import Server as RealServer
@@ -21,8 +22,8 @@ from syncer.imap.auth import Password
 from syncer.imap.connection import ServerSettings, connect
 from syncer.ports import Appended, Server, ServerMailbox
 from syncer.reconcile.flags import DELETED, FLAGGED, NONE, SEEN, FlagDelta, Flags
-from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import Fingerprint, ServerMessage
+from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
+from syncer.reconcile.observations import Cursor, Fingerprint, ServerDelta, ServerMessage
 
 WORK, LISTS, OTHER = MailboxName("Work"), MailboxName("Work/Lists"), MailboxName("Other")
 DATE = 1_234_567_890
@@ -70,6 +71,8 @@ class ServerEnv(ABC):
     any_name = True
     """It takes any printable character in a mailbox's name."""
     special_use = False
+    rung = "qresync"
+    """What it tells of what changed: `qresync` everything, `condstore` all but what is gone, `plain` nothing."""
 
     @abstractmethod
     def connect(self) -> Server:
@@ -438,6 +441,203 @@ class ServerContract:
         assert server.listing(WORK).flags == listed.flags
         other.close()
 
+    def test_counters_are_told_with_the_mailboxes_if_they_are_asked_for(
+        self, server_env: ServerEnv, server: Server
+    ) -> None:
+        for mailbox in (WORK, LISTS, MailboxName("Entwürfe")):
+            server.create(mailbox)
+        for mailbox in (WORK, WORK, INBOX):
+            server_env.deliver(mailbox, PLAIN)
+        server.listing(WORK)
+        server_env.deliver(WORK, PLAIN)
+        told = {each.name: each.cursor for each in server.mailboxes(counters=True)}
+        other = server_env.connect()
+        for mailbox, messages in ((INBOX, 1), (WORK, 3), (LISTS, 0), (MailboxName("Entwürfe"), 0)):
+            epoch = other.epoch(mailbox)
+            expected: list[Cursor | None] = [Cursor(epoch, messages)]
+            if mailbox == WORK and "UNSELECT" not in server.capabilities:
+                expected.append(None)  # STATUS is not for the selected mailbox
+            assert told[mailbox] in expected
+            assert (epoch.highestmodseq is None) is (server_env.rung == "plain")
+        assert {each.cursor for each in server.mailboxes()} == {None}
+
+    def test_nothing_changed_is_an_empty_delta(self, server_env: ServerEnv, server: Server) -> None:
+        for _ in range(3):
+            server_env.deliver(INBOX, PLAIN)
+        since = cursor_of(server)
+        for connection in (server, server_env.connect()):
+            delta = connection.changes(INBOX, since)
+            if server_env.rung == "plain":
+                assert delta is None
+            else:
+                assert delta is not None
+                assert (delta.cursor, dict(delta.flags), delta.vanished) == (since, {}, ())
+                assert (delta.writable, delta.any_keyword, SEEN in delta.storable) == (True, True, True)
+
+    def test_what_another_session_changed_is_exactly_in_the_delta(self, server_env: ServerEnv, server: Server) -> None:
+        for _ in range(6):
+            server_env.deliver(INBOX, PLAIN)
+        since = cursor_of(server)
+        uids = sorted(server.listing(INBOX).flags)
+        other = server_env.connect()
+        other.store(INBOX, uids[:2], FlagDelta(add=frozenset({FLAGGED, "work"})))
+        server_env.deliver(INBOX, PLAIN, frozenset({SEEN}))
+        if server_env.uidplus:
+            other.expunge(INBOX, {uids[1], uids[3], uids[4]})
+        listing = server_env.connect().listing(INBOX)
+        delta = server.changes(INBOX, since)
+        if server_env.rung == "plain":
+            assert delta is None
+            return
+        assert delta is not None
+        (new,) = listing.flags.keys() - set(uids)
+        changed = {uids[0]: frozenset({FLAGGED, "work"}), uids[1]: frozenset({FLAGGED, "work"}), new: frozenset({SEEN})}
+        assert dict(delta.flags) == {uid: flags for uid, flags in changed.items() if uid in listing.flags}
+        assert delta.cursor == Cursor(listing.epoch, len(listing.flags))
+        if not server_env.uidplus:
+            assert delta.vanished == ()
+            return
+        assert delta.vanished == (((uids[1], uids[1]), (uids[3], uids[4])) if server_env.rung == "qresync" else None)
+        assert self.left(server, delta, uids) == {uids[0], uids[2], uids[5]}
+
+    def test_deltas_compose_while_another_session_goes_on(self, server_env: ServerEnv, server: Server) -> None:
+        for _ in range(8):
+            server_env.deliver(INBOX, PLAIN)
+        since, known = cursor_of(server), dict(server.listing(INBOX).flags)
+        if server_env.rung == "plain":
+            assert server.changes(INBOX, since) is None
+            return
+        other = server_env.connect()
+        for turn in range(4):
+            uids = sorted(known)
+            other.store(INBOX, uids[turn::3], FlagDelta(add=frozenset({f"turn{turn}"}), remove=frozenset({SEEN})))
+            other.expunge(INBOX, {uids[turn]})
+            server_env.deliver(INBOX, PLAIN, frozenset({SEEN}))
+            delta = server.changes(INBOX, since)
+            assert delta is not None
+            known |= delta.flags
+            known = {uid: known[uid] for uid in self.left(server, delta, known)}
+            since = delta.cursor
+            assert known == dict(server_env.connect().listing(INBOX).flags)
+
+    def test_what_came_and_went_between_two_cursors_is_harmless(self, server_env: ServerEnv, server: Server) -> None:
+        for _ in range(2):
+            server_env.deliver(INBOX, PLAIN)
+        since, before = cursor_of(server), sorted(server.listing(INBOX).flags)
+        other = server_env.connect()
+        server_env.deliver(INBOX, PLAIN)
+        (brief,) = other.listing(INBOX).flags.keys() - set(before)
+        other.expunge(INBOX, {brief})
+        delta = server.changes(INBOX, since)
+        if server_env.rung == "plain":
+            assert delta is None
+            return
+        assert delta is not None
+        marked = {} if server_env.uidplus else {brief: frozenset({DELETED})}
+        assert dict(delta.flags) == marked
+        assert self.left(server, delta, [*before, brief]) == {*before, *marked}
+
+    def test_what_was_appended_and_moved_since_is_in_the_delta(self, server_env: ServerEnv, server: Server) -> None:
+        server.create(WORK)
+        server_env.deliver(INBOX, PLAIN)
+        since, (moved,) = cursor_of(server), server.listing(INBOX).flags
+        list(server.append(INBOX, [(Message(UniqueName("a"), PLAIN), frozenset({SEEN}))]))
+        server.move(INBOX, {moved}, WORK)
+        delta = server.changes(INBOX, since)
+        if server_env.rung == "plain":
+            assert delta is None
+            return
+        assert delta is not None
+        changed = sorted(delta.flags.values(), key=str)
+        assert changed == ([] if server_env.uidplus else [frozenset({DELETED})]) + [frozenset({SEEN})]
+        assert self.left(server, delta, [moved, *delta.flags]) == set(delta.flags)
+
+    def test_a_delta_leaves_the_mailbox_selected(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN)
+        since = cursor_of(server)
+        server_env.deliver(INBOX, PLAIN)
+        other = server_env.connect()
+        delta = other.changes(INBOX, since)
+        if server_env.rung == "plain":
+            assert delta is None
+            return
+        assert delta is not None
+        (new,) = delta.flags
+        assert [each.uid for each in other.describe(INBOX, {new})] == [new]
+        assert [b"".join(each.body) for each in other.fetch(INBOX, [new])] == [PLAIN]
+        other.store(INBOX, {new}, FlagDelta(add=frozenset({SEEN})))
+        assert server.listing(INBOX).flags[new] == {SEEN}
+
+    def test_a_cursor_that_does_not_fit_gives_no_delta(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN)
+        since = cursor_of(server)
+        epoch = since.epoch
+        modseq = epoch.highestmodseq or 1
+        for other in (
+            replace(epoch, uidvalidity=UidValidity(epoch.uidvalidity + 1)),
+            replace(epoch, highestmodseq=None),
+            replace(epoch, highestmodseq=ModSeq(modseq + 1_000_000)),
+            replace(epoch, uidnext=Uid(1_000_000)),
+        ):
+            assert server.changes(INBOX, replace(since, epoch=other)) is None
+        assert server.listing(INBOX).complete
+
+    def test_a_mailbox_made_anew_gives_no_delta_and_its_uids_are_not_used(
+        self, server_env: ServerEnv, server: Server
+    ) -> None:
+        server.create(WORK)
+        server_env.deliver(WORK, PLAIN)
+        since, (uid,) = cursor_of(server, WORK), server.listing(WORK).flags
+        other = server_env.connect()
+        other.delete(WORK)
+        time.sleep(1.1)
+        other.create(WORK)
+        server_env.deliver(WORK, PLAIN)
+        third = server_env.connect()
+        assert third.changes(WORK, since) is None
+        if server_env.rung != "plain":
+            with pytest.raises(MailboxError):
+                third.store(WORK, {uid}, FlagDelta(add=frozenset({FLAGGED})))
+        assert list(third.listing(WORK).flags.values()) == [NONE]
+
+    def test_the_changes_of_a_mailbox_that_does_not_exist_are_told_apart(
+        self, server_env: ServerEnv, server: Server
+    ) -> None:
+        server.create(WORK)
+        since = cursor_of(server, WORK)
+        other = server_env.connect()
+        other.delete(WORK)
+        if server_env.rung == "plain":
+            assert server.changes(WORK, since) is None
+        else:
+            with pytest.raises(NoSuchMailboxError):
+                server_env.connect().changes(WORK, since)
+        with pytest.raises(NoSuchMailboxError):
+            server_env.connect().present(WORK)
+
+    def test_what_is_present_is_what_is_listed(self, server_env: ServerEnv, server: Server) -> None:
+        assert server.present(INBOX) == ()
+        for _ in range(7):
+            server_env.deliver(INBOX, PLAIN)
+        uids = sorted(server.listing(INBOX).flags)
+        other = server_env.connect()
+        other.expunge(INBOX, {uids[0], uids[3], uids[4]})
+        list(server.append(INBOX, [(Message(UniqueName("a"), PLAIN), NONE)]))
+        listed = sorted(server_env.connect().listing(INBOX).flags)
+        for connection in (server, server_env.connect()):
+            ranges = connection.present(INBOX)
+            assert ranges is not None
+            assert [uid for low, high in ranges for uid in range(low, high + 1)] == listed
+            assert all(high + 1 < low for (_, high), (low, _) in pairwise(ranges))
+
+    def left(self, server: Server, delta: ServerDelta, known: Iterable[Uid]) -> set[Uid]:
+        """Which of `known` are still there, by the delta's word or else by asking."""
+        if delta.vanished is not None:
+            return {uid for uid in known if not any(low <= uid <= high for low, high in delta.vanished)}
+        there = server.present(INBOX)
+        assert there is not None
+        return {uid for uid in known if any(low <= uid <= high for low, high in there)}
+
     def test_closing_twice_is_no_error(self, server: Server) -> None:
         server.close()
         server.close()
@@ -453,6 +653,11 @@ FLAG_SETS = (
 
 def names(mailboxes: Iterable[ServerMailbox]) -> list[MailboxName]:
     return [each.name for each in mailboxes]
+
+
+def cursor_of(server: Server, mailbox: MailboxName = INBOX) -> Cursor:
+    listing = server.listing(mailbox)
+    return Cursor(listing.epoch, len(listing.flags))
 
 
 def fetch(server: Server, mailbox: MailboxName = INBOX):
@@ -477,6 +682,7 @@ class RealEnv(ServerEnv):
     uidplus: bool = True
     strict: bool = False
     any_name: bool = True
+    rung: str = "qresync"
     opened: list[Server] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -502,6 +708,12 @@ class RealEnv(ServerEnv):
             server.close()
 
 
+EXTENSIONS = (
+    *("MOVE", "UIDPLUS", "LITERAL+", "NAMESPACE", "UNSELECT"),
+    *("CONDSTORE", "QRESYNC", "ESEARCH", "LIST-EXTENDED", "LIST-STATUS"),
+)
+
+
 @pytest.mark.dovecot
 class TestDovecot(ServerContract):
     @pytest.fixture
@@ -513,12 +725,22 @@ class TestDovecot(ServerContract):
 
 @pytest.mark.dovecot
 class TestDovecotWithoutExtensions(ServerContract):
-    """COPY for MOVE, nothing expunged, synchronising literals, no namespace, no modseqs."""
+    """COPY for MOVE, nothing expunged, synchronising literals, no namespace, no modseqs, STATUS for each mailbox."""
 
     @pytest.fixture
     def server_env(self, dovecot_with: Callable[..., Dovecot]) -> Iterator[ServerEnv]:
-        hidden = ("MOVE", "UIDPLUS", "LITERAL+", "NAMESPACE", "CONDSTORE", "QRESYNC", "UNSELECT", "LIST-EXTENDED")
-        env = RealEnv(dovecot_with(hide=hidden), uidplus=False)
+        env = RealEnv(dovecot_with(hide=EXTENSIONS), uidplus=False, rung="plain")
+        yield env
+        env.close()
+
+
+@pytest.mark.dovecot
+class TestDovecotWithCondstore(ServerContract):
+    """Modseqs without QRESYNC; what is there is told by SEARCH."""
+
+    @pytest.fixture
+    def server_env(self, dovecot_with: Callable[..., Dovecot]) -> Iterator[ServerEnv]:
+        env = RealEnv(dovecot_with(hide=("QRESYNC", "ESEARCH", "LIST-STATUS")), rung="condstore")
         yield env
         env.close()
 
@@ -547,6 +769,6 @@ class TestCyrus(ServerContract):
 class TestCourier(ServerContract):
     @pytest.fixture
     def server_env(self, courier: Courier) -> Iterator[ServerEnv]:
-        env = RealEnv(courier, strict=True, any_name=False)
+        env = RealEnv(courier, strict=True, any_name=False, rung="plain")
         yield env
         env.close()

@@ -20,12 +20,24 @@ Talk = Callable[..., ImapServer]
 def test_capabilities_are_taken_from_the_reply_to_the_login(talk: Talk) -> None:
     with Scripted({"LOGIN": b"<tag> OK [CAPABILITY IMAP4rev1 move] in\r\n"}) as script:
         assert talk(script).capabilities == {"IMAP4REV1", "MOVE"}
+        assert script.commands("CAPABILITY") == []
+
+
+def test_capabilities_that_come_by_themselves_with_the_login_count_as_well(talk: Talk) -> None:
+    with Scripted({"LOGIN": b"* CAPABILITY IMAP4rev1 move\r\n<tag> OK in\r\n"}) as script:
+        assert talk(script).capabilities == {"IMAP4REV1", "MOVE"}
+        assert script.commands("CAPABILITY") == []
+
+
+def test_capabilities_are_asked_for_before_the_login_where_the_greeting_does_not_tell(talk: Talk) -> None:
+    with Scripted(greeting=b"* OK ready\r\n") as script:
+        talk(script)
         assert len(script.commands("CAPABILITY")) == 1
 
 
 def test_capabilities_are_asked_for_again_after_a_login_that_does_not_tell(talk: Talk) -> None:
-    asked = [b"* CAPABILITY IMAP4rev1 OLD\r\n<tag> OK x\r\n", b"* CAPABILITY IMAP4rev1 NEW\r\n<tag> OK x\r\n"]
-    with Scripted({"LOGIN": b"<tag> OK in\r\n", "CAPABILITY": asked}) as script:
+    asked = b"* CAPABILITY IMAP4rev1 NEW\r\n<tag> OK x\r\n"
+    with Scripted({"LOGIN": b"<tag> OK in\r\n", "CAPABILITY": asked}, capabilities=b"IMAP4rev1 OLD") as script:
         assert talk(script).capabilities == {"IMAP4REV1", "NEW"}
 
 
@@ -61,8 +73,28 @@ def test_authenticate_plain_is_used_where_login_cannot_be(talk: Talk, capabiliti
         script.replies[""] = lambda line: b"%s OK in\r\n" % said[0].split()[0]
         script.replies["CAPABILITY"] = b"* CAPABILITY " + capabilities + b"\r\n<tag> OK x\r\n"
         talk(script, password=Password(password))
-        assert base64.b64decode(script.lines[2]) == expected
+        assert base64.b64decode(script.lines[1]) == expected
         assert not script.commands("LOGIN")
+
+
+@pytest.mark.parametrize("password", ["hunter2", "pässword"])
+def test_authenticate_plain_is_one_command_where_the_server_takes_it(talk: Talk, password: str) -> None:
+    said = b"<tag> OK [CAPABILITY IMAP4rev1 MOVE] in\r\n"
+    capabilities = b"IMAP4rev1 AUTH=PLAIN SASL-IR LOGINDISABLED"
+    with Scripted({"AUTHENTICATE": said}, capabilities=capabilities) as script:
+        assert talk(script, password=Password(password)).capabilities == {"IMAP4REV1", "MOVE"}
+        (command,) = script.commands("AUTHENTICATE PLAIN ")
+        assert base64.b64decode(command.split()[2]) == b"\0me\0" + password.encode()
+
+
+@pytest.mark.parametrize("words", [b"NO [AUTHENTICATIONFAILED] wrong %s", b"BAD what is %s"])
+def test_a_password_sent_at_once_is_refused_without_being_repeated(words: bytes) -> None:
+    echo: Callable[[bytes], bytes] = lambda line: line.split()[0] + b" " + words % line.split()[3] + b"\r\n"  # noqa: E731
+    script = Scripted({"AUTHENTICATE": echo}, capabilities=b"IMAP4rev1 AUTH=PLAIN SASL-IR LOGINDISABLED")
+    with script, pytest.raises(LoginError, match="check user") as caught:
+        attempt(script)
+    assert base64.b64encode(b"\0me\0hunter2").decode() not in str(caught.value)
+    assert script.connections == 1
 
 
 @pytest.mark.parametrize(

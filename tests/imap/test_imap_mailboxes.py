@@ -63,9 +63,16 @@ class TestMailboxes:
         with Scripted({'LIST "" ""': OK, "LIST": b"* LIST () NIL a.b/c\r\n" + OK}, capabilities=BARE) as script:
             assert [each.name for each in talk(script).mailboxes()] == ["a.b%2Fc"]
 
-    def test_a_prefix_is_asked_for_beside_inbox(self, talk: Talk) -> None:
+    def test_a_prefix_is_listed_with_inbox(self, talk: Talk) -> None:
         spaces = b'* NAMESPACE (("INBOX." ".")) NIL NIL\r\n' + OK
-        lists = {'LIST "" "INBOX"': b'* LIST () "." INBOX\r\n' + OK, "LIST": b'* LIST () "." INBOX.a\r\n' + OK}
+        names = b'* LIST () "." INBOX\r\n* LIST () "." INBOX.a\r\n* LIST () "." elsewhere\r\n'
+        with Scripted({"NAMESPACE": spaces, "LIST": names + OK}) as script:
+            assert [each.name for each in talk(script).mailboxes()] == ["INBOX", "a"]
+            assert script.commands("LIST") == [b'LIST "" "*"']
+
+    def test_a_prefix_that_list_does_not_show_by_itself_is_asked_for(self, talk: Talk) -> None:
+        spaces = b'* NAMESPACE (("#mh/" "/")) NIL NIL\r\n' + OK
+        lists = {'LIST "" "#MH/*"': b'* LIST () "/" #mh/a\r\n' + OK, "LIST": b'* LIST () "/" INBOX\r\n' + OK}
         with Scripted({"NAMESPACE": spaces, **lists}) as script:
             assert [each.name for each in talk(script).mailboxes()] == ["INBOX", "a"]
 

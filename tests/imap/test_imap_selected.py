@@ -96,6 +96,41 @@ def test_later_changes_are_followed(line: bytes, exists: int | None, expunged: b
     assert (selected.exists, selected.expunged, selected.stale) == (exists, expunged, stale)
 
 
+@pytest.mark.parametrize(
+    ("words", "exists"),
+    [
+        (b"3", 8),
+        (b"3:4,9", 6),
+        (b"9:3,4:5", 2),
+        (b"1:9", 0),
+        (b"1:4294967295", None),
+        (b"3:x", None),
+        (b"(LATER) 3", 9),
+    ],
+)
+def test_what_vanishes_in_a_qresync_session_is_counted(words: bytes, exists: int | None) -> None:
+    selected = Selected(INBOX, Epoch(7), 9, qresync=True)
+    selected.hear(parse([b"* VANISHED " + words]))
+    assert selected.exists == exists
+    selected.hear(parse([b"* VANISHED (EARLIER) 1"]))
+    assert selected.exists == exists
+    selected.hear(parse([b"* VANISHED ()"]))
+    assert selected.exists == exists
+
+
+def test_once_nobody_knows_how_many_there_are_only_exists_tells() -> None:
+    selected = Selected(INBOX, Epoch(7), 9, qresync=True)
+    for line, exists in ((b"* VANISHED x", None), (b"* VANISHED 1", None), (b"* 7 EXISTS", 7), (b"* VANISHED 1", 6)):
+        selected.hear(parse([line]))
+        assert selected.exists == exists
+
+
+def test_what_vanishes_without_having_been_enabled_is_not_counted() -> None:
+    selected = Selected(INBOX, Epoch(7), 9)
+    selected.hear(parse([b"* VANISHED 1"]))
+    assert (selected.exists, selected.expunged) == (None, True)
+
+
 def test_an_expunge_below_zero_stays_at_zero() -> None:
     selected = Selected(INBOX, Epoch(7), 0)
     selected.hear(parse([b"* 1 EXPUNGE"]))

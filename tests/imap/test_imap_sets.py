@@ -1,11 +1,14 @@
 """UID sets."""
 
+from collections.abc import Iterable
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.errors import ProtocolError
-from syncer.imap.sets import MAX_UID, paired, parse_set, ranges, uid_sets
+from syncer.imap.sets import MAX_UID, amount, clipped, gaps, named, paired, parse_set, ranges, uid_sets, united
 
 uids = st.integers(1, 60) | st.integers(1, MAX_UID)
 
@@ -45,3 +48,34 @@ def test_copyuid_of_a_billion_costs_nothing() -> None:
 
 def test_copyuid_whose_sets_differ_in_size_says_nothing() -> None:
     assert paired(b"1:3", b"1:2", [1, 2, 3]) == {}
+
+
+RANGES = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 20)).map(lambda pair: (pair[0], sum(pair))), max_size=8)
+
+
+def numbers(parts: Iterable[tuple[int, int]]) -> set[int]:
+    return {number for low, high in parts for number in range(low, high + 1)}
+
+
+@given(RANGES)
+def test_united_ranges_hold_the_same_numbers_ascending_and_apart(parts: list[tuple[int, int]]) -> None:
+    found = united(parts)
+    assert numbers(found) == numbers(parts)
+    assert all(high + 1 < low for (_, high), (low, _) in pairwise(found))
+    assert amount(found) == len(numbers(parts))
+    assert named(found) == found
+
+
+@given(RANGES, st.integers(1, 80), st.integers(1, 80))
+def test_clipped_ranges_hold_what_lies_between(parts: list[tuple[int, int]], low: int, high: int) -> None:
+    found = clipped(united(parts), low, high)
+    assert numbers(found) == numbers(parts) & set(range(low, high + 1))
+    assert found == united(found)
+    assert all(first <= last for first, last in found)
+
+
+@given(st.sets(st.integers(1, 60)), st.integers(1, 60), st.integers(0, 60))
+def test_gaps_are_what_is_missing(there: set[int], low: int, high: int) -> None:
+    found = gaps(there, low, high)
+    assert numbers(found) == set(range(low, high + 1)) - there
+    assert found == united(found)

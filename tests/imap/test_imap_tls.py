@@ -10,8 +10,8 @@ import pytest
 from scripted import Scripted, attempt, fetched
 
 from syncer.errors import ConnectError, TlsError
+from syncer.imap.arguments import Literal
 from syncer.imap.mailbox import ImapServer
-from syncer.imap.wire import Literal
 from syncer.reconcile.identity import INBOX
 
 Talk = Callable[..., ImapServer]
@@ -105,23 +105,21 @@ def test_tls_to_a_port_without_it_is_told() -> None:
 def test_starttls_secures_the_connection_and_asks_for_the_capabilities_again(
     talk: Talk, certificate: Path, server_context: ssl.SSLContext
 ) -> None:
-    asked = [
-        b"* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\n<tag> OK x\r\n",
-        b"* CAPABILITY IMAP4rev1\r\n<tag> OK x\r\n",
-    ]
-    with Scripted({"CAPABILITY": asked}, context=server_context) as script:
+    asked = b"* CAPABILITY IMAP4rev1\r\n<tag> OK x\r\n"
+    offered = b"IMAP4rev1 STARTTLS LOGINDISABLED"
+    with Scripted({"CAPABILITY": asked}, capabilities=offered, context=server_context) as script:
         server = talk(script, tls="starttls", tls_ca_file=str(certificate))
         assert len(server.listing(INBOX).flags) == 0
-        assert [line.split()[1] for line in script.lines[:4]] == [b"CAPABILITY", b"STARTTLS", b"CAPABILITY", b"LOGIN"]
+        assert [line.split()[1] for line in script.lines[:3]] == [b"STARTTLS", b"CAPABILITY", b"LOGIN"]
 
 
 def test_what_is_injected_before_starttls_does_not_survive_it(
     talk: Talk, certificate: Path, server_context: ssl.SSLContext
 ) -> None:
     injected = b'* LIST () "/" "../INJECTED"\r\n* CAPABILITY IMAP4rev1 INJECTED\r\n<tag> OK begin\r\n'
-    asked = [b"* CAPABILITY IMAP4rev1 STARTTLS\r\n<tag> OK x\r\n", b"* CAPABILITY IMAP4rev1\r\n<tag> OK x\r\n"]
+    asked = b"* CAPABILITY IMAP4rev1\r\n<tag> OK x\r\n"
     replies = {"STARTTLS": injected, "CAPABILITY": asked, "LOGIN": b"<tag> OK in\r\n"}
-    with Scripted(replies, context=server_context) as script:
+    with Scripted(replies, capabilities=b"IMAP4rev1 STARTTLS", context=server_context) as script:
         server = talk(script, tls="starttls", tls_ca_file=str(certificate))
         assert server.capabilities == {"IMAP4REV1"}
         assert server.mailboxes() == ()

@@ -1,0 +1,227 @@
+"""How often the client waits for the server: commands that do not depend on each other leave together."""
+
+import contextlib
+import socket
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+
+import pytest
+from scripted import Scripted, settings_for
+from servers.base import Server as RealServer
+from servers.courier import Courier
+from servers.cyrus import Cyrus
+from servers.dovecot import Dovecot
+from servers.proxy import CountingProxy
+
+from syncer.errors import ConnectionLostError
+from syncer.imap.auth import Password
+from syncer.imap.connection import ServerSettings, connect
+from syncer.imap.mailbox import ImapServer
+from syncer.imap.transport import Transport
+from syncer.reconcile.flags import FLAGGED, FlagDelta
+from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.reconcile.observations import Cursor
+
+NAMES = [MailboxName(f"Box {number}") for number in range(30)]
+
+
+@pytest.fixture
+def flights(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What was sent between two waits, one entry for each round trip."""
+    sent: list[bytes] = []
+    waited = [True]
+    send, receive = Transport.send, Transport.readinto
+
+    def count(self: Transport, data: bytes) -> None:
+        if waited[0]:
+            sent.append(b"")
+            waited[0] = False
+        sent[-1] += data
+        send(self, data)
+
+    def wait(self: Transport, buffer: memoryview) -> int:
+        waited[0] = True
+        return receive(self, buffer)
+
+    monkeypatch.setattr(Transport, "send", count)
+    monkeypatch.setattr(Transport, "readinto", wait)
+    return sent
+
+
+@contextlib.contextmanager
+def session(real: RealServer | CountingProxy, user: str, *, compress: bool = False) -> Iterator[ImapServer]:
+    password = Password(RealServer.password)
+    server = connect(ServerSettings("test", "127.0.0.1", real.port, "off", user, password, compress=compress))
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.mark.dovecot
+class TestDovecot:
+    def test_log_in_and_the_state_of_every_mailbox_are_two_round_trips(
+        self, dovecot: Dovecot, flights: list[bytes]
+    ) -> None:
+        user = dovecot.new_user()
+        with session(dovecot, user) as server:
+            for name in NAMES:
+                server.create(name)
+        flights.clear()
+        with session(dovecot, user) as server:
+            found = server.mailboxes(counters=True)
+        assert {each.name for each in found} == {INBOX, *NAMES}
+        assert all(each.cursor is not None for each in found)
+        assert len(flights) == 2 + 1  # and LOGOUT, for which nobody waits
+        assert [line.split()[1] for line in flights[1].splitlines()] == [b"ENABLE", b"NAMESPACE", b"LIST"]
+
+    def test_without_list_status_it_is_one_more(
+        self, dovecot_with: Callable[..., Dovecot], flights: list[bytes]
+    ) -> None:
+        dovecot = dovecot_with(hide=("QRESYNC", "ESEARCH", "LIST-STATUS"))
+        user = dovecot.new_user()
+        with session(dovecot, user) as server:
+            for name in NAMES:
+                server.create(name)
+        flights.clear()
+        with session(dovecot, user) as server:
+            assert all(each.cursor is not None for each in server.mailboxes(counters=True))
+        assert len(flights) == 3 + 1
+        assert len(flights[2].splitlines()) == len(NAMES) + 1
+
+    @pytest.mark.parametrize(
+        ("hidden", "round_trips"), [((), 1), (("QRESYNC", "ESEARCH", "LIST-STATUS"), 3)], ids=["qresync", "condstore"]
+    )
+    def test_what_changed_costs_the_same_however_much_there_is(
+        self, dovecot_with: Callable[..., Dovecot], flights: list[bytes], hidden: tuple[str, ...], round_trips: int
+    ) -> None:
+        dovecot = dovecot_with(hide=hidden) if hidden else dovecot_with()
+        user = dovecot.new_user()
+        octets = b"Subject: x\r\n\r\nx\r\n"
+        with session(dovecot, user) as server, session(dovecot, user) as other:
+            list(other.append(INBOX, ((Draft(str(number), octets), frozenset()) for number in range(200))))
+            listing = server.listing(INBOX)
+            uids = sorted(listing.flags)
+            since = Cursor(listing.epoch, len(listing.flags))
+            other.store(INBOX, uids[10:20], FlagDelta(frozenset({FLAGGED})))
+            other.expunge(INBOX, uids[50:55])
+            flights.clear()
+            delta = server.changes(INBOX, since)
+            assert delta is not None
+            if delta.vanished is None:
+                server.present(INBOX)
+            assert (sorted(delta.flags), len(flights)) == (uids[10:20], round_trips)
+
+    def test_a_compressed_connection_works_as_any_other(self, dovecot: Dovecot) -> None:
+        user = dovecot.new_user()
+        octets = b"Subject: x\r\n\r\n" + b"the same line again and again\r\n" * 20_000
+        with CountingProxy(dovecot.port) as proxy, session(proxy, user, compress=True) as server:
+            list(server.append(INBOX, [(Draft("a", octets), frozenset({FLAGGED}))]))
+            server.create(MailboxName("ä"))
+            (uid,) = server.listing(INBOX).flags
+            assert [b"".join(each.body) for each in server.fetch(INBOX, [uid])] == [octets]
+            assert server.present(INBOX) == ((uid, uid),)
+            assert proxy.count.commands["COMPRESS"] == 1
+            assert proxy.count.to_server + proxy.count.to_client < 20_000
+
+
+@pytest.mark.cyrus
+def test_log_in_and_the_state_of_every_mailbox_are_two_round_trips_on_cyrus(cyrus: Cyrus, flights: list[bytes]) -> None:
+    with session(cyrus, cyrus.new_user()) as server:
+        (inbox,) = server.mailboxes(counters=True)
+    assert inbox.cursor is not None
+    assert len(flights) == 2 + 1
+
+
+@pytest.mark.courier
+def test_on_courier_nothing_is_sent_behind_the_log_in(courier: Courier, flights: list[bytes]) -> None:
+    with session(courier, courier.new_user()) as server:
+        (inbox,) = server.mailboxes(counters=True)
+    assert inbox.cursor is not None
+    assert [line.split()[1] for flight in flights for line in flight.splitlines()] == [
+        b"LOGIN",
+        b"CAPABILITY",
+        b"NAMESPACE",
+        b"LIST",
+        b"STATUS",
+        b"LOGOUT",
+    ]
+    assert len(flights) == 4 + 1
+
+
+class Draft:
+    """An `Outgoing` in memory."""
+
+    internaldate = 1_234_567_890
+
+    def __init__(self, name: str, octets: bytes) -> None:
+        self.name, self.octets = name, octets
+
+    @property
+    def fingerprint(self) -> "Draft":
+        return self
+
+    @property
+    def size(self) -> int:
+        return len(self.octets)
+
+    def chunks(self) -> Iterator[bytes]:
+        for place in range(0, len(self.octets), 65_536):
+            yield self.octets[place : place + 65_536]
+
+
+def send_in_pieces(sock: socket.socket, octets: bytes, size: int) -> None:
+    for place in range(0, len(octets), size):
+        sock.sendall(octets[place : place + size])
+
+
+class TestCompress:
+    """COMPRESS=DEFLATE."""
+
+    def test_octets_that_are_not_compressed_end_the_connection(self) -> None:
+        with Scripted(capabilities=b"IMAP4rev1 NAMESPACE COMPRESS=DEFLATE") as script:
+            script.replies["COMPRESS"] = b"<tag> OK go\r\n* OK this is in clear text\r\n"
+            server = connect(settings_for(script, compress=True, read_seconds=1.0))
+            with pytest.raises(ConnectionLostError, match="damaged"):
+                server.listing(INBOX)
+            server.close()
+
+    @pytest.mark.parametrize("chunk", [1, 7, 65_536])
+    def test_a_few_octets_that_stand_for_very_many_are_handed_out_piece_by_piece(self, chunk: int) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            transport = Transport(ours, 5.0)
+            packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+            packed = packer.compress(b"\0" * 3_000_000 + b"the end\r\n") + packer.flush(zlib.Z_SYNC_FLUSH)
+            transport.compress()
+            threading.Thread(target=send_in_pieces, args=(theirs, packed, chunk)).start()
+            assert transport.reader.read(3_000_000) == b"\0" * 3_000_000
+            assert transport.line() == b"the end\r\n"
+            theirs.close()
+            assert transport.line() == b""
+
+    def test_what_came_with_the_answer_is_not_lost(self) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            transport = Transport(ours, 5.0)
+            packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+            packed = packer.compress(b"* OK hello\r\n") + packer.flush(zlib.Z_SYNC_FLUSH)
+            theirs.sendall(b"s1 OK go\r\n" + packed)
+            assert transport.line() == b"s1 OK go\r\n"
+            transport.compress()
+            assert transport.line() == b"* OK hello\r\n"
+            transport.send(b"s2 NOOP\r\n")
+            assert zlib.decompressobj(-zlib.MAX_WBITS).decompress(theirs.recv(100)) == b"s2 NOOP\r\n"
+
+    def test_is_only_begun_if_it_is_wanted_and_offered(self) -> None:
+        for wanted, offered in ((False, b" COMPRESS=DEFLATE"), (True, b"")):
+            with Scripted(capabilities=b"IMAP4rev1 NAMESPACE" + offered) as script:
+                connect(settings_for(script, compress=wanted)).close()
+                assert script.commands("COMPRESS") == []
+
+    def test_a_refusal_is_no_harm(self, talk: Callable[..., ImapServer]) -> None:
+        replies = {"COMPRESS": b"<tag> NO [COMPRESSIONACTIVE] no\r\n"}
+        with Scripted(replies, capabilities=b"IMAP4rev1 NAMESPACE COMPRESS=DEFLATE") as script:
+            talk(script, compress=True).describe(INBOX, {1})
+            assert len(script.commands("SELECT")) == 1
