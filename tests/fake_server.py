@@ -68,14 +68,14 @@ class StoredMessage:
 class FakeMailbox:
     uidvalidity: UidValidity
     uidnext: int = 1
-    modseq: int = 1
+    modseq: int = field(default=1, compare=False)
     messages: dict[Uid, StoredMessage] = field(default_factory=dict)
     complete: bool = True
     writable: bool = True
     storable: Flags = SYSTEM
     any_keyword: bool = True
     mailbox_id: str | None = None
-    history: dict[Uid, tuple[int, Flags | None]] = field(default_factory=dict)
+    history: dict[Uid, tuple[int, Flags | None]] = field(default_factory=dict, compare=False)
     """For every UID there ever was the modseq of its last change, and the flags since; None once it is gone."""
 
     def settle(self) -> None:
