@@ -1,6 +1,6 @@
 """The index: what both sides looked like when they last agreed, in one SQLite database for each account.
 
-Importing this package is cheap: SQLAlchemy is loaded when an index is opened, Alembic when one has to be migrated.
+Importing this package is cheap: SQLAlchemy and Alembic are loaded when an index has to be migrated, and not before.
 """
 
 import time
@@ -32,7 +32,7 @@ def open_index(
         IndexFileError: the file is damaged, not an index, newer than this program, not writable, or cannot grow.
             It is left as it is.
     """
-    from syncer.index.database import open_database  # noqa: PLC0415 (loads SQLAlchemy)
-    from syncer.index.store import SqliteIndex  # noqa: PLC0415 (loads SQLAlchemy)
+    from syncer.index.database import open_database  # noqa: PLC0415 (not needed to look at a snapshot)
+    from syncer.index.store import SqliteIndex  # noqa: PLC0415 (not needed to look at a snapshot)
 
     return SqliteIndex(open_database(path, account, wait=wait, now=now))

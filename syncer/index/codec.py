@@ -5,17 +5,27 @@ surrogates passed through. That is the one encoding in which every `str` has exa
 those with surrogate escapes for bytes that are not UTF-8 included; `surrogateescape` would merge some of them. What
 never leaves ASCII (JSON) is stored as text.
 
-Flags are stored as a bit for each system flag and the number of a set of keywords. A mailbox has few distinct sets of
-flags, so both directions are remembered.
+Flags are stored as a bit for each system flag and the number of a set of keywords. Where rows are read, SQL makes one
+number of both, their code. A mailbox has few distinct sets of flags, so both directions are remembered.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TypeVar
 
 from syncer.reconcile.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Flags, Spelling, keywords
 
 SYSTEM_BITS: Mapping[str, int] = {SEEN: 1, ANSWERED: 2, FLAGGED: 4, DELETED: 8, DRAFT: 16}
 """The bit of each system flag in `pair.flags`. Stored: never change one."""
+
+SET_SHIFT = 5
+"""A code is the system bits, and the keyword set id (0 for none) so many bits further up."""
+
+CODE = f"(flags | (ifnull(keyword_set_id, 0) << {SET_SHIFT}))"
+"""The code of a row of `pair`, in SQL."""
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 def to_bytes(text: str) -> bytes:
@@ -33,10 +43,26 @@ def to_json(value: Mapping[str, str] | list[str]) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
+class Lookup(dict[K, V]):
+    """A dictionary that asks for a value once: the paths that see every message pay for looking it up only."""
+
+    __slots__ = ("_find",)
+
+    def __init__(self, find: Callable[[K], V]) -> None:
+        """Begin empty; `find` gives the value of a key, or raises."""
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, key: K) -> V:
+        """The value is found, and kept."""
+        value = self[key] = self._find(key)
+        return value
+
+
 class FlagCodec:
     """Flags to (system bits, keyword set id) and back, for one database.
 
-    `unsaved` collects the keyword sets that `encode` numbered and that are not in the database yet. Whoever writes a
+    `unsaved` collects the keyword sets that were numbered and that are not in the database yet. Whoever writes a
     row with such a number writes them before it in the same transaction, and throws the codec away if that
     transaction fails: its numbers would otherwise be given out for nothing.
     """
@@ -44,13 +70,15 @@ class FlagCodec:
     def __init__(self, stored: Iterable[tuple[int, str]]) -> None:
         """Begin with the rows of `keyword_set`, ascending by id."""
         self.unsaved: list[tuple[int, str]] = []
+        self.encoded: Mapping[Flags, tuple[int, int | None]] = Lookup(self._encode)
+        """System bits and keyword set id (None: no keywords) of flags; a set that is new goes to `unsaved`."""
+        self.decoded: Mapping[int, Flags] = Lookup(self._decode)
+        """The flags of a `code`, the same object for the same flags. KeyError: no such keyword set."""
         self._next = 1
         self._spelling = Spelling()
         self._seen: dict[str, None] = {}
         self._ids: dict[Flags, int] = {}
-        self._sets: dict[int | None, Flags] = {None: frozenset()}
-        self._encoded: dict[Flags, tuple[int, int | None]] = {}
-        self._decoded: dict[tuple[int, int | None], Flags] = {}
+        self._sets: dict[int, Flags] = {0: frozenset()}
         for set_id, names in stored:
             self._remember(set_id, self._spelling.normal(json.loads(names)))
 
@@ -58,26 +86,14 @@ class FlagCodec:
         """Every keyword there is, in the order in which they were first recorded."""
         return tuple(self._seen)
 
-    def encode(self, flags: Flags) -> tuple[int, int | None]:
-        """System bits and keyword set id (None: no keywords); a set that is new goes to `unsaved`."""
-        found = self._encoded.get(flags)
-        if found is None:
-            normal = self._spelling.normal(flags)
-            bits = sum(bit for flag, bit in SYSTEM_BITS.items() if flag in normal)
-            found = self._encoded[flags] = bits, self._set_id(keywords(normal))
-        return found
+    def _encode(self, flags: Flags) -> tuple[int, int | None]:
+        normal = self._spelling.normal(flags)
+        bits = sum(bit for flag, bit in SYSTEM_BITS.items() if flag in normal)
+        return bits, self._set_id(keywords(normal))
 
-    def decode(self, bits: int, set_id: int | None) -> Flags:
-        """The flags of a row, the same object for the same flags.
-
-        Raises:
-            KeyError: no such keyword set.
-        """
-        found = self._decoded.get((bits, set_id))
-        if found is None:
-            system = frozenset(flag for flag, bit in SYSTEM_BITS.items() if bits & bit)
-            found = self._decoded[bits, set_id] = system | self._sets[set_id]
-        return found
+    def _decode(self, code: int) -> Flags:
+        system = frozenset(flag for flag, bit in SYSTEM_BITS.items() if code & bit)
+        return system | self._sets[code >> SET_SHIFT]
 
     def _set_id(self, names: Flags) -> int | None:
         if not names:

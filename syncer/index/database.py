@@ -20,12 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import create_engine, event
-from sqlalchemy.engine import Connection, Engine, ExceptionContext
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, ProgrammingError
-from sqlalchemy.pool import NullPool
-
-from syncer.index import faults, tables
+from syncer.index import faults
+from syncer.index.codec import to_bytes
 from syncer.index.files import (
     PRIVATE_FILE,
     SIDECARS,
@@ -37,6 +33,7 @@ from syncer.index.files import (
     sync_directory,
 )
 from syncer.index.revision import HEAD, stored_revision
+from syncer.index.schema import TABLES
 
 _BUSY_SECONDS = 10.0
 """How long to wait for a backup tool or a shell that has the database locked."""
@@ -59,46 +56,31 @@ def translated(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (IntegrityError, InterfaceError, ProgrammingError):
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise
-    except DBAPIError as error:
-        raise faults.from_sqlite(path, error.orig or error) from error
     except sqlite3.DatabaseError as error:
         raise faults.from_sqlite(path, error) from error
     except OSError as error:
         raise faults.from_os(path, error) from error
 
 
-def make_engine(path: Path, *, journal: str | None = None, foreign_keys: bool = True) -> Engine:
-    """An engine whose transactions are real ones, DDL included.
+def connect(path: Path, *, journal: str | None = None, foreign_keys: bool = True) -> sqlite3.Connection:
+    """A connection that begins no transaction by itself and may be handed from thread to thread.
 
-    Python's sqlite3 begins none for SELECT and DDL by itself. The two hooks are SQLAlchemy's documented remedy
-    ("Enabling Non-Legacy SQLite Transactional Modes" in its SQLite dialect). The journal mode is what suits the file
-    system, unless given.
+    The journal mode is what suits the file system, unless given.
+
+    Raises:
+        sqlite3.Error, OSError: it cannot be opened.
     """
     journal = journal or ("DELETE" if on_network(path.parent) else "WAL")
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
         for pragma in (f"journal_mode={journal}", f"foreign_keys={int(foreign_keys)}", *_PRAGMAS):
             connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    @event.listens_for(engine, "handle_error")
-    def stay_connected(context: ExceptionContext) -> None:
-        # On KeyboardInterrupt SQLAlchemy would close the connection without rolling back, and SQLite would keep the
-        # write lock for as long as anything refers to a statement of it. `Database` rolls back first.
-        context.is_disconnect = False
-
-    return engine
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def open_database(path: Path, account: str, *, wait: bool | float, now: Callable[[], float]) -> "Database":
@@ -122,54 +104,52 @@ class Database:
         """Open the database at `path`, which has the current revision; the lock is given up on `close`."""
         self._path = path
         self._lock = lock
-        self._engine = make_engine(path)
+        self._connection = connect(path)
         self._sound = True
-        self._connect()
+        self._closed = False
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction: durable on leaving, undone on an exception. The caller keeps other threads out.
 
         Raises:
             IndexFileError: nothing was changed.
         """
+        if self._closed:  # another run may hold the lock
+            raise sqlite3.ProgrammingError("the index is closed")
         with translated(self._path):
             if not self._sound:
                 self._discard()
-                self._connect()
+                self._connection = connect(self._path)
             self._sound = False
-            with self._connection.begin():
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._discard()
+                raise
             self._sound = True
 
     def close(self) -> None:
         """Close the database, then give up the lock; a second time does nothing."""
+        self._closed = True
         try:
-            if self._sound:
-                self._connection.close()
-            else:
-                self._discard()
+            self._discard()
         finally:
             self._lock.release()
 
-    def _connect(self) -> None:
-        self._connection = self._engine.connect()
-        driver = self._connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        self._driver = driver
-        self._sound = True
-
     def _discard(self) -> None:
-        """Close a connection on which something failed.
+        """Close the connection, in whatever state it is.
 
-        An interrupt may come between any two instructions of SQLAlchemy and leave it with another idea of the
-        transaction than SQLite has.
+        An interrupt may come between any two steps of a transaction, and of this as well: it is done again before the
+        next transaction. Rolling back comes first, because SQLite keeps a closed connection and its lock for as long
+        as anything refers to a statement of it.
         """
-        with suppress(sqlite3.ProgrammingError):  # it is closed already
-            self._driver.rollback()
-            self._driver.close()
-        if not (self._connection.closed or self._connection.invalidated):
-            self._connection.invalidate()
+        with suppress(sqlite3.Error):  # it is closed already, or the disk is at fault, which was said
+            self._connection.rollback()
+        with suppress(sqlite3.Error):
+            self._connection.close()
 
 
 def _prepare(path: Path, account: str, now: Callable[[], float]) -> None:
@@ -199,15 +179,15 @@ def _create(path: Path, account: str, created: int) -> None:
     for stale in (draft, *(sibling(base, suffix) for base in (draft, path) for suffix in SIDECARS)):
         stale.unlink(missing_ok=True)
     os.close(open_private(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-    # Without a write-ahead log the draft is complete in one file after the commit.
-    engine = make_engine(draft, journal="DELETE")
-    with engine.begin() as connection:
-        tables.metadata.create_all(connection)
-        tables.version.create(connection)
-        connection.execute(tables.version.insert().values(version_num=HEAD))
-        connection.execute(
-            tables.meta.insert(), [{"key": "account", "value": account}, {"key": "created", "value": str(created)}]
-        )
+    # A draft that is not complete is thrown away, so nothing has to be undone in it, and there is one file to sync.
+    with closing(connect(draft, journal="OFF")) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in TABLES:
+            connection.execute(statement)
+        connection.execute("INSERT INTO alembic_version VALUES (?)", (HEAD,))
+        rows = (("account", to_bytes(account)), ("created", to_bytes(str(created))))
+        connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows)
+        connection.execute("COMMIT")
     draft.rename(path)
     sync_directory(path.parent)
 
@@ -232,7 +212,7 @@ def _tighten(path: Path) -> None:
 
 
 def _check(path: Path) -> None:
-    with make_engine(path).connect() as connection:
-        finding = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    with closing(connect(path)) as connection:
+        (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok":
         raise faults.damaged(path, str(finding))

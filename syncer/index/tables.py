@@ -1,7 +1,8 @@
 """The schema of the index. One database for each account.
 
-`migrations/` holds the same schema as steps; a test keeps both equal. Whoever changes a table here writes a
-revision there and moves `revision.HEAD`.
+`migrations/` holds the same schema as steps, and `schema` as the SQL that makes a new database; a test keeps all
+three equal. Whoever changes a table here changes it in `schema`, writes a revision and moves `revision.HEAD`. Loaded
+for migrations and by tests only.
 """
 
 from sqlalchemy import (

@@ -12,11 +12,15 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine, ExceptionContext
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 import syncer
 from syncer.errors import IndexFileError
 from syncer.index import faults
-from syncer.index.database import make_engine
+from syncer.index.database import connect
 from syncer.index.files import SIDECARS, open_private, sibling, sync_directory
 from syncer.index.revision import HEAD, connect_read_only
 
@@ -41,6 +45,27 @@ def configuration(directory: Path) -> Config:
     return config
 
 
+def make_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
+    """An engine whose transactions are real ones, DDL included.
+
+    Python's sqlite3 begins none for DDL by itself. The "begin" hook is SQLAlchemy's documented remedy ("Enabling
+    Non-Legacy SQLite Transactional Modes" in its SQLite dialect).
+    """
+    engine = create_engine("sqlite://", creator=lambda: connect(path, foreign_keys=foreign_keys), poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "handle_error")
+    def stay_connected(context: ExceptionContext) -> None:
+        # On KeyboardInterrupt SQLAlchemy would close the connection without rolling back, and SQLite would keep the
+        # write lock for as long as anything refers to a statement of it.
+        context.is_disconnect = False
+
+    return engine
+
+
 def upgrade(path: Path, revision: str, *, directory: Path | None = None, target: str = HEAD) -> None:
     """Bring the database at `path` from `revision` to `target`. The caller holds the lock.
 
@@ -56,14 +81,17 @@ def upgrade(path: Path, revision: str, *, directory: Path | None = None, target:
     # Rebuilding a table drops the old one, which must not be taken for deleting what refers to it. The pragma can
     # only be set outside a transaction (sqlite.org/lang_altertable.html#otheralter).
     engine = make_engine(path, foreign_keys=False)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, target)
-        if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
-            raise IndexFileError(
-                f"the index {path} could not be brought from revision {revision} to {target}: rows without the row "
-                "they refer to; nothing was changed, please report this"
-            )
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, target)
+            if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                raise IndexFileError(
+                    f"the index {path} could not be brought from revision {revision} to {target}: rows without the "
+                    "row they refer to; nothing was changed, please report this"
+                )
+    except DBAPIError as error:
+        raise faults.from_sqlite(path, error.orig or error) from error
 
 
 def back_up(path: Path, copy: Path) -> None:

@@ -45,11 +45,18 @@ def scripts(directory: Path) -> ScriptDirectory:
     return ScriptDirectory.from_config(upgrade.configuration(directory))
 
 
-def schema(path: Path) -> dict[tuple[str, str], str | None]:
+def schema(path: Path) -> dict[tuple[str, str], object]:
+    """Everything that SQLite knows of it; of the text it was made with, all but the spaces."""
     with closing(sqlite3.connect(path)) as connection:
-        return {
-            (kind, name): sql for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master")
+        found: dict[tuple[str, str], object] = {
+            (kind, name): "".join((sql or "").split())
+            for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master")
         }
+        for kind, table in list(found):
+            if kind == "table":
+                for pragma in ("table_xinfo", "index_list", "foreign_key_list"):
+                    found[pragma, table] = connection.execute(f"PRAGMA {pragma}({table})").fetchall()
+        return found
 
 
 def content(path: Path) -> list[str]:
@@ -84,9 +91,13 @@ def test_the_head_is_the_newest_revision_and_revisions_are_numbered() -> None:
     assert all(len(revision) == 4 and revision.isdecimal() for revision in revisions)
 
 
-def test_migrating_from_nothing_and_making_a_new_index_give_the_same_schema(tmp_path: Path) -> None:
+def test_the_statements_the_tables_and_the_migrations_give_the_same_schema(tmp_path: Path) -> None:
     open_index(tmp_path / "new.db", "work").close()
-    engine = database.make_engine(tmp_path / "steps.db")
+    with upgrade.make_engine(tmp_path / "tables.db").begin() as connection:
+        tables.metadata.create_all(connection)
+        tables.version.create(connection)
+    assert schema(tmp_path / "tables.db") == schema(tmp_path / "new.db")
+    engine = upgrade.make_engine(tmp_path / "steps.db")
     with engine.begin() as connection:
         config = upgrade.configuration(upgrade.migrations())
         config.attributes["connection"] = connection
@@ -113,7 +124,7 @@ def test_the_migrations_run_on_a_url_as_well(tmp_path: Path) -> None:
 
 
 def test_there_is_no_way_back(path: Path) -> None:
-    with database.make_engine(path).begin() as connection:
+    with upgrade.make_engine(path).begin() as connection:
         config = upgrade.configuration(upgrade.migrations())
         config.attributes["connection"] = connection
         with pytest.raises(NotImplementedError, match="before-"):
