@@ -15,7 +15,7 @@ from syncer.crew import Crew
 from syncer.errors import AccountError, MailboxError, MessageError, StoppedError
 from syncer.executor import Bench, Executor
 from syncer.observer import Look, Observer
-from syncer.ports import Index, LocalStore, Progress, Server
+from syncer.ports import Finished, Index, LocalStore, Progress, Server
 from syncer.reconcile.actions import (
     Action,
     Append,
@@ -226,7 +226,9 @@ class Pass:
                 self.index.hold(here.mailbox, held)
             there = not (here.server.missing or here.local.missing)
             if there and here.mailbox in known - self.failed:
-                self.index.finish(here.mailbox, here.server.epoch, self.store.mapping(here.mailbox), self.now())
+                mapping = self.store.mapping(here.mailbox)
+                done = Finished(here.mailbox, here.server.epoch, None, mapping, None, "", compared=True)
+                self.index.finish([done], self.now())
         for name, mailbox in self.report.mailboxes.items():
             if name in known and mailbox.trouble:
                 self.index.fail(name, mailbox.trouble)

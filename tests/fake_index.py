@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from fake_server import by_name, rename_below
 from mortality import Mortality
 
-from syncer.ports import KnownMailbox
+from syncer.ports import Finished, KnownMailbox
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Epoch, Intent, Pair
+from syncer.reconcile.observations import Epoch, Intent, Pair, PairState
 
 
 @dataclass
@@ -22,6 +22,10 @@ class FakeRows:
     synced_at: int | None = None
     error: str | None = None
     held: frozenset[str] = frozenset()
+    messages: int | None = None
+    local_state: str | None = None
+    compared_at: int | None = None
+    settings: str | None = None
 
 
 @dataclass
@@ -40,6 +44,7 @@ class FakeIndex:
         self.deletions: list[Deleted] = []
         self.identity: str | None = None
         self.spellings: dict[str, str] = {}
+        self.remembered: dict[str, str] = {}
         self.mortality = Mortality()
         self._lock = threading.RLock()
 
@@ -53,10 +58,35 @@ class FakeIndex:
     def mailboxes(self) -> tuple[KnownMailbox, ...]:
         with self._lock:
             return tuple(
-                KnownMailbox(name, r.epoch, len(r.pairs), dict(r.mapping), r.synced_at, r.error, r.held)
+                KnownMailbox(
+                    name,
+                    r.epoch,
+                    None,
+                    dict(r.mapping),
+                    r.synced_at,
+                    r.error,
+                    r.held,
+                    r.messages,
+                    r.local_state,
+                    r.compared_at,
+                    r.settings,
+                )
                 for name in by_name(self.rows)
                 for r in (self.rows[name],)
             )
+
+    def recall(self, key: str) -> str | None:
+        return self.remembered.get(key)
+
+    def remember(self, key: str, value: str) -> None:
+        self._transaction(lambda: self.remembered.update({key: value}))
+
+    def totals(self) -> Mapping[MailboxName, int]:
+        with self._lock:
+            return {
+                name: sum(pair.state is PairState.BOTH for pair in rows.pairs.values())
+                for name, rows in self.rows.items()
+            }
 
     def keywords(self) -> tuple[str, ...]:
         return tuple(self.spellings.values())
@@ -77,7 +107,7 @@ class FakeIndex:
 
     def forget_epoch(self, mailbox: MailboxName) -> None:
         if mailbox in self.rows:
-            self.mortality.effect(lambda: setattr(self.rows[mailbox], "epoch", None))
+            self._transaction(lambda: vars(self.rows[mailbox]).update(epoch=None, messages=None))
 
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         if mailbox in self.rows:
@@ -87,6 +117,33 @@ class FakeIndex:
         with self._lock:
             rows = self.rows.get(mailbox, FakeRows())
             return tuple(rows.pairs[uid] for uid in sorted(rows.pairs))
+
+    def pairs_among(
+        self,
+        mailbox: MailboxName,
+        *,
+        uids: Collection[Uid] = (),
+        ranges: Collection[tuple[Uid, Uid]] = (),
+        names: Collection[UniqueName] = (),
+    ) -> tuple[Pair, ...]:
+        wanted, named = set(uids), set(names)
+        return tuple(
+            pair
+            for pair in self.pairs(mailbox)
+            if pair.uid in wanted or pair.name in named or any(first <= pair.uid <= last for first, last in ranges)
+        )
+
+    def latest(self, mailbox: MailboxName, count: int, below: Uid | None = None) -> tuple[Pair, ...]:
+        descending = reversed(self.pairs(mailbox))
+        return tuple([pair for pair in descending if below is None or pair.uid < below][: max(count, 0)])
+
+    def base(self, mailbox: MailboxName) -> dict[Uid, Flags]:
+        return {pair.uid: pair.flags for pair in self.pairs(mailbox)}
+
+    def file_names(self, mailbox: MailboxName, info: Callable[[Flags], str]) -> set[bytes]:
+        pairs = [pair for pair in self.pairs(mailbox) if pair.state is not PairState.SERVER_ONLY]
+        infos = {flags: info(flags) for flags in {pair.flags for pair in pairs}}
+        return {f"{pair.name}{infos[pair.flags]}".encode("utf-8", "surrogateescape") for pair in pairs}
 
     def record(self, mailbox: MailboxName, pairs: Collection[Pair]) -> None:
         if pairs:
@@ -137,12 +194,21 @@ class FakeIndex:
         if self.rows.get(mailbox, FakeRows()).epoch is None:
             self._transaction(lambda: setattr(self._of(mailbox), "epoch", epoch))
 
-    def finish(self, mailbox: MailboxName, epoch: Epoch, mapping: Mapping[str, str], now: int) -> None:
+    def finish(self, done: Collection[Finished], now: int) -> None:
         def do() -> None:
-            rows = self._of(mailbox)
-            rows.epoch, rows.mapping, rows.synced_at, rows.error = epoch, dict(mapping), now, None
+            for one in done:
+                rows = self._of(one.mailbox)
+                if one.epoch is not None:
+                    rows.epoch, rows.messages = one.epoch, one.messages
+                if one.mapping is not None:
+                    rows.mapping = dict(one.mapping)
+                if one.compared:
+                    rows.compared_at = now
+                rows.local_state, rows.settings = one.local_state, one.settings
+                rows.synced_at, rows.error = now, None
 
-        self._transaction(do)
+        if done:
+            self._transaction(do)
 
     def fail(self, mailbox: MailboxName, error: str) -> None:
         self._transaction(lambda: setattr(self._of(mailbox), "error", error))

@@ -46,7 +46,7 @@ def lines(status: AccountStatus, now: int) -> Iterator[str]:
     elif status.known is None:
         yield f"  never synchronised; to begin: syncer sync {status.name}"
     else:
-        total = sum(mailbox.pairs for mailbox in status.known)
+        total = sum(mailbox.pairs or 0 for mailbox in status.known)
         yield f"  {total} messages in {len(status.known)} mailboxes, last synced {ago(last_synced(status), now)}"
         widest = min(max((len(escape(mailbox.name)) for mailbox in status.known), default=0), 40)
         for mailbox in status.known:

@@ -1,24 +1,44 @@
 """The table that grows with the mail: reading and writing pairs of one mailbox, in the caller's transaction."""
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
+from typing import TypeVar
 
 from syncer.index.codec import CODE, to_bytes, to_text
 from syncer.index.session import Session
+from syncer.reconcile.flags import Flags
 from syncer.reconcile.identity import Uid, UniqueName
 from syncer.reconcile.observations import Fingerprint, Pair, PairState
 
+T = TypeVar("T")
+
 _STATES = tuple(PairState)
+_ABOVE_ALL = 2**32
+"""Greater than any UID."""
 
 _COLUMNS = f"uid, name, {CODE}, size, header, content, email_id, state"
 _ALL = f"SELECT {_COLUMNS} FROM pair WHERE mailbox_id = ? ORDER BY uid"  # noqa: S608 (constants)
+_LATEST = f"SELECT {_COLUMNS} FROM pair WHERE mailbox_id = ? AND uid < ? ORDER BY uid DESC LIMIT ?"  # noqa: S608 (same)
+_BASE = f"SELECT uid, {CODE} FROM pair WHERE mailbox_id = ?"  # noqa: S608 (same)
+# What is asked for is joined as a table: SQLite then looks each row of it up, instead of going through the mailbox.
+_WITHIN = f"""
+    WITH wanted (first, last) AS (VALUES {{}})
+    SELECT {_COLUMNS} FROM wanted CROSS JOIN pair WHERE mailbox_id = ? AND uid BETWEEN first AND last
+"""  # noqa: S608 (same; what varies is the number of placeholders)
+_NAMED = f"""
+    WITH wanted (wanted_name) AS (VALUES {{}})
+    SELECT {_COLUMNS} FROM wanted CROSS JOIN pair WHERE mailbox_id = ? AND name = wanted_name
+"""  # noqa: S608 (same)
+_PLACEHOLDERS = 800
+"""At most so many in one statement; SQLite before 3.32 allows 999."""
 
 # Replaces by UID and, through the other unique constraint, by name: a UID and a unique name are in one pair only.
 _RECORD = """
     INSERT OR REPLACE INTO pair (mailbox_id, uid, name, flags, keyword_set_id, size, header, content, email_id, state)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_FORGET = "DELETE FROM pair WHERE mailbox_id = ? AND uid BETWEEN ? AND ?"
+_FORGET = "DELETE FROM pair WHERE mailbox_id = ? AND uid = ?"
 _ANY_INTENT = "SELECT 1 FROM intent WHERE mailbox_id = ? LIMIT 1"
 _SETTLE = "DELETE FROM intent WHERE mailbox_id = ? AND name = ?"
 
@@ -26,6 +46,39 @@ _SETTLE = "DELETE FROM intent WHERE mailbox_id = ? AND name = ?"
 def read(session: Session, id_: int) -> list[Pair]:
     """Every pair of a mailbox, ascending by UID."""
     return _pairs(session, session.connection.execute(_ALL, (id_,)))
+
+
+def among(
+    session: Session,
+    id_: int,
+    *,
+    uids: Iterable[Uid],
+    ranges: Iterable[tuple[Uid, Uid]],
+    names: Iterable[UniqueName],
+) -> list[Pair]:
+    """The pairs with one of these UIDs, or with a UID in one of these ranges, or with one of these names, by UID."""
+    found: dict[Uid, Pair] = {}
+    spans = merged(chain(((uid, uid) for uid in uids), ranges))
+    for batch in _batches(spans, _PLACEHOLDERS // 2):
+        statement = _WITHIN.format(",".join(["(?,?)"] * len(batch)))
+        rows = session.connection.execute(statement, (*chain.from_iterable(batch), id_))
+        found.update((pair.uid, pair) for pair in _pairs(session, rows))
+    for wanted in _batches([to_bytes(name) for name in names], _PLACEHOLDERS):
+        rows = session.connection.execute(_NAMED.format(",".join(["(?)"] * len(wanted))), (*wanted, id_))
+        found.update((pair.uid, pair) for pair in _pairs(session, rows))
+    return [found[uid] for uid in sorted(found)]
+
+
+def latest(session: Session, id_: int, count: int, below: Uid | None) -> list[Pair]:
+    """The `count` pairs of the highest UIDs below `below`, descending by UID."""
+    limit = _ABOVE_ALL if below is None else below
+    return _pairs(session, session.connection.execute(_LATEST, (id_, limit, max(count, 0))))
+
+
+def base(session: Session, id_: int) -> dict[Uid, Flags]:
+    """Every UID with its flags."""
+    flags = session.codec.decoded
+    return {uid: flags[code] for uid, code in session.connection.execute(_BASE, (id_,))}
 
 
 def write(session: Session, id_: int, pairs: Collection[Pair]) -> None:
@@ -58,8 +111,7 @@ def settle(session: Session, id_: int | None, names: Iterable[UniqueName]) -> No
 
 def remove(session: Session, id_: int | None, uids: Iterable[Uid]) -> None:
     """Remove the pairs of these UIDs, as far as there are any; None: of a mailbox that has none."""
-    spans = merged((uid, uid) for uid in uids)
-    session.connection.executemany(_FORGET, [(id_, first, last) for first, last in spans])
+    session.connection.executemany(_FORGET, [(id_, uid) for uid in uids])
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -72,6 +124,11 @@ def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         elif first <= last:
             found.append((first, last))
     return found
+
+
+def _batches(values: list[T], size: int) -> Iterator[list[T]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def _pairs(session: Session, rows: sqlite3.Cursor) -> list[Pair]:

@@ -24,6 +24,10 @@ TABLES: tuple[str, ...] = (
         synced_at INTEGER,
         held TEXT,
         error BLOB,
+        messages INTEGER,
+        local_state BLOB,
+        compared_at INTEGER,
+        settings TEXT,
         CONSTRAINT pk_mailbox PRIMARY KEY (id),
         CONSTRAINT uq_mailbox_name UNIQUE (name),
         CONSTRAINT ck_mailbox_epoch CHECK (

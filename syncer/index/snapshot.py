@@ -6,7 +6,7 @@ statement, so both always agree.
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,11 @@ from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.reconcile.observations import Epoch
 
 MAILBOXES = """
-    SELECT name, uidvalidity, uidnext, highestmodseq, object_id, mapping, synced_at, error, held,
-           (SELECT count(*) FROM pair WHERE pair.mailbox_id = mailbox.id)
+    SELECT id, name, uidvalidity, uidnext, highestmodseq, object_id, mapping, synced_at, error, held, messages,
+           local_state, compared_at, settings
     FROM mailbox
 """
+_COUNTS = "SELECT mailbox_id, count(*) FROM pair GROUP BY mailbox_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,14 @@ class IndexSnapshot:
 
     store_id: str | None
     mailboxes: tuple[KnownMailbox, ...]
-    """Ordered by name with INBOX first."""
+    """Ordered by name with INBOX first, with their pairs counted."""
     intents: int
     """APPENDs that were announced and whose outcome is not recorded."""
 
     @property
     def pairs(self) -> int:
         """How many messages are known to be on both sides."""
-        return sum(mailbox.pairs for mailbox in self.mailboxes)
+        return sum(mailbox.pairs or 0 for mailbox in self.mailboxes)
 
 
 def read_index(path: Path) -> IndexSnapshot | None:
@@ -68,21 +69,42 @@ def read_index(path: Path) -> IndexSnapshot | None:
         raise faults.from_os(path, error) from error
 
 
-def known_mailboxes(rows: Iterable[tuple[Any, ...]]) -> tuple[KnownMailbox, ...]:
-    """The rows of `MAILBOXES` as values, ordered by name with INBOX first."""
+def known_mailboxes(
+    rows: Iterable[tuple[Any, ...]], counts: Mapping[int, int] | None = None
+) -> tuple[KnownMailbox, ...]:
+    """The rows of `MAILBOXES` as values, ordered by name with INBOX first; `counts` are the pairs of a mailbox id."""
     found = [
         KnownMailbox(
             name=MailboxName(to_text(name)),
             epoch=None
             if uidvalidity is None
             else Epoch(uidvalidity, uidnext, highestmodseq, None if object_id is None else to_text(object_id)),
-            pairs=pairs,
+            pairs=None if counts is None else counts.get(id_, 0),
             mapping=json.loads(mapping),
             synced_at=synced_at,
             error=None if error is None else to_text(error),
             held=frozenset(held.split(",")) if held else frozenset(),
+            messages=messages,
+            local_state=None if local_state is None else to_text(local_state),
+            compared_at=compared_at,
+            settings=settings,
         )
-        for name, uidvalidity, uidnext, highestmodseq, object_id, mapping, synced_at, error, held, pairs in rows
+        for (
+            id_,
+            name,
+            uidvalidity,
+            uidnext,
+            highestmodseq,
+            object_id,
+            mapping,
+            synced_at,
+            error,
+            held,
+            messages,
+            local_state,
+            compared_at,
+            settings,
+        ) in rows
     ]
     return tuple(sorted(found, key=lambda mailbox: (mailbox.name != INBOX, mailbox.name)))
 
@@ -91,6 +113,6 @@ def _read(connection: sqlite3.Connection) -> IndexSnapshot:
     store_id = connection.execute("SELECT value FROM meta WHERE key = 'store_id'").fetchone()
     return IndexSnapshot(
         store_id=None if store_id is None else to_text(store_id[0]),
-        mailboxes=known_mailboxes(connection.execute(MAILBOXES)),
+        mailboxes=known_mailboxes(connection.execute(MAILBOXES), dict(connection.execute(_COUNTS))),
         intents=connection.execute("SELECT count(*) FROM intent").fetchone()[0],
     )

@@ -5,33 +5,45 @@ removes finds nothing there.
 """
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from syncer.index import pairs as table
 from syncer.index.codec import to_bytes, to_json, to_text
 from syncer.index.database import Database
+from syncer.index.filenames import file_names
 from syncer.index.renaming import rename
 from syncer.index.session import Memory, Session
 from syncer.index.snapshot import MAILBOXES, known_mailboxes
-from syncer.ports import KnownMailbox
+from syncer.ports import Finished, KnownMailbox
+from syncer.reconcile.flags import Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Epoch, Intent, Pair
 
 KEEP_DELETIONS = 30 * 86400
 """Seconds for which `note_deleted` keeps what it recorded; the guards look back one day."""
 
+_RECALL = "recall:"
+"""Before the keys of `recall` and `remember`, which so are never those that the index itself uses."""
+
 _REMEMBER = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
-_FORGET_EPOCH = (
-    "UPDATE mailbox SET uidvalidity = NULL, uidnext = NULL, highestmodseq = NULL, object_id = NULL WHERE id = ?"
-)
+_TOTALS = """
+    SELECT name, (SELECT count(*) FROM pair WHERE mailbox_id = mailbox.id AND state = 0) FROM mailbox
+"""
+_FORGET_EPOCH = """
+    UPDATE mailbox SET uidvalidity = NULL, uidnext = NULL, highestmodseq = NULL, object_id = NULL, messages = NULL
+    WHERE id = ?
+"""
 _BEGIN = """
     UPDATE mailbox SET uidvalidity = ?, uidnext = ?, highestmodseq = ?, object_id = ?
     WHERE id = ? AND uidvalidity IS NULL
 """
+_CURSOR = """
+    UPDATE mailbox SET uidvalidity = ?, uidnext = ?, highestmodseq = ?, object_id = ?, messages = ? WHERE id = ?
+"""
 _FINISH = """
-    UPDATE mailbox SET uidvalidity = ?, uidnext = ?, highestmodseq = ?, object_id = ?,
-        mapping = ?, synced_at = ?, error = NULL
+    UPDATE mailbox SET mapping = ifnull(?, mapping), local_state = ?, settings = ?,
+        compared_at = ifnull(?, compared_at), synced_at = ?, error = NULL
     WHERE id = ?
 """
 _INTENTS = "SELECT name, uidnext, internaldate, sent FROM intent WHERE mailbox_id = ? ORDER BY sent, name"
@@ -60,10 +72,23 @@ class SqliteIndex:
         """Record the Maildir's identity."""
         self._set_meta("store_id", store_id)
 
+    def recall(self, key: str) -> str | None:
+        """What was remembered under `key`; None if nothing was."""
+        return self._meta(_RECALL + key)
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a small thing about the account, in place of what was remembered under `key`."""
+        self._set_meta(_RECALL + key, value)
+
     def mailboxes(self) -> tuple[KnownMailbox, ...]:
-        """Every mailbox of the index, ordered by name with INBOX first."""
+        """Every mailbox of the index, ordered by name with INBOX first. Their pairs are not counted."""
         with self._session() as session:
             return known_mailboxes(session.connection.execute(MAILBOXES))
+
+    def totals(self) -> Mapping[MailboxName, int]:
+        """How many pairs of state BOTH each mailbox has."""
+        with self._session() as session:
+            return {MailboxName(to_text(name)): count for name, count in session.connection.execute(_TOTALS)}
 
     def keywords(self) -> tuple[str, ...]:
         """Every keyword ever recorded, in the spelling first seen."""
@@ -107,6 +132,42 @@ class SqliteIndex:
         with self._session() as session:
             id_ = session.known(mailbox)
             return () if id_ is None else tuple(table.read(session, id_))
+
+    def pairs_among(
+        self,
+        mailbox: MailboxName,
+        *,
+        uids: Collection[Uid] = (),
+        ranges: Collection[tuple[Uid, Uid]] = (),
+        names: Collection[UniqueName] = (),
+    ) -> tuple[Pair, ...]:
+        """The pairs whose UID is in `uids` or in one of the inclusive `ranges`, or whose unique name is in `names`.
+
+        Each once, ascending by UID. Every one is looked up: the cost follows how many are asked for and found.
+        """
+        if not (uids or ranges or names):
+            return ()
+        with self._session() as session:
+            id_ = session.known(mailbox)
+            return () if id_ is None else tuple(table.among(session, id_, uids=uids, ranges=ranges, names=names))
+
+    def latest(self, mailbox: MailboxName, count: int, below: Uid | None = None) -> tuple[Pair, ...]:
+        """The `count` pairs of the highest UIDs, or of the highest below `below`, descending by UID."""
+        with self._session() as session:
+            id_ = session.known(mailbox)
+            return () if id_ is None else tuple(table.latest(session, id_, count, below))
+
+    def base(self, mailbox: MailboxName) -> dict[Uid, Flags]:
+        """The UID of every pair, whatever its state, with the flags both sides last agreed on."""
+        with self._session() as session:
+            id_ = session.known(mailbox)
+            return {} if id_ is None else table.base(session, id_)
+
+    def file_names(self, mailbox: MailboxName, info: Callable[[Flags], str]) -> set[bytes]:
+        """For every pair whose state is not SERVER_ONLY, its unique name followed by `info` of its flags."""
+        with self._session() as session:
+            id_ = session.known(mailbox)
+            return set() if id_ is None else file_names(session, id_, info)
 
     def record(self, mailbox: MailboxName, pairs: Collection[Pair]) -> None:
         """Insert or replace pairs by UID; intents of the same names are settled in the same transaction.
@@ -170,10 +231,29 @@ class SqliteIndex:
         with self._session() as session:
             session.connection.execute(_BEGIN, (*_counters(epoch), session.made(mailbox)))
 
-    def finish(self, mailbox: MailboxName, epoch: Epoch, mapping: Mapping[str, str], now: int) -> None:
-        """A pass over the mailbox ended without error: record counters, letters and time, and clear the error."""
-        with self._session() as session:
-            session.connection.execute(_FINISH, (*_counters(epoch), to_json(mapping), now, session.made(mailbox)))
+    def finish(self, done: Collection[Finished], now: int) -> None:
+        """A pass over these mailboxes ended without error, at `now`: record how far it came, and clear their errors."""
+        if done:
+            with self._session() as session:
+                ids = [session.made(one.mailbox) for one in done]
+                counters = [
+                    (*_counters(one.epoch), one.messages, id_)
+                    for one, id_ in zip(done, ids, strict=True)
+                    if one.epoch is not None
+                ]
+                rest = [
+                    (
+                        None if one.mapping is None else to_json(one.mapping),
+                        _verbatim(one.local_state),
+                        one.settings,
+                        now if one.compared else None,
+                        now,
+                        id_,
+                    )
+                    for one, id_ in zip(done, ids, strict=True)
+                ]
+                session.connection.executemany(_CURSOR, counters)
+                session.connection.executemany(_FINISH, rest)
 
     def fail(self, mailbox: MailboxName, error: str) -> None:
         """Record why a pass over the mailbox did not end well."""
@@ -224,9 +304,8 @@ class SqliteIndex:
 
 
 def _counters(epoch: Epoch) -> tuple[object, ...]:
-    return (
-        epoch.uidvalidity,
-        epoch.uidnext,
-        epoch.highestmodseq,
-        None if epoch.mailbox_id is None else to_bytes(epoch.mailbox_id),
-    )
+    return epoch.uidvalidity, epoch.uidnext, epoch.highestmodseq, _verbatim(epoch.mailbox_id)
+
+
+def _verbatim(text: str | None) -> bytes | None:
+    return None if text is None else to_bytes(text)

@@ -52,7 +52,12 @@ metadata = MetaData(
 meta = Table(
     "meta",
     metadata,
-    Column("key", Text, nullable=False, comment="store_id, account (for people who look in) or created (seconds)"),
+    Column(
+        "key",
+        Text,
+        nullable=False,
+        comment="store_id, account (for people who look in), created (seconds), or recall:...",
+    ),
     Column("value", Verbatim, nullable=False, comment="as text"),
     PrimaryKeyConstraint("key"),
 )
@@ -70,6 +75,10 @@ mailbox = Table(
     Column("synced_at", Integer, comment="when a pass last ended without error, seconds since the epoch"),
     Column("held", Text, comment="sides on which deletions are held, comma separated; NULL: on none"),
     Column("error", Verbatim, comment="why the last pass did not end well; NULL: it did"),
+    Column("messages", Integer, comment="EXISTS at these counters; NULL: the server's side has to be compared"),
+    Column("local_state", Verbatim, comment="of the directories, as agreed; NULL: they have to be read"),
+    Column("compared_at", Integer, comment="when both sides were last compared in full, seconds since the epoch"),
+    Column("settings", Text, comment="fingerprint of the settings under which all this was recorded; NULL: not known"),
     PrimaryKeyConstraint("id"),
     UniqueConstraint("name"),
     CheckConstraint(

@@ -1,8 +1,9 @@
 """What every `Index` does, whatever it keeps its rows in."""
 
+import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syncer.index import open_index
-from syncer.ports import Index, KnownMailbox
-from syncer.reconcile.flags import SYSTEM
+from syncer.ports import Finished, Index, KnownMailbox
+from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import Epoch, Fingerprint, Intent, Pair, PairState
+from syncer.reconcile.observations import Cursor, Epoch, Fingerprint, Intent, Pair, PairState
 
 WORK, LISTS, OTHER = MailboxName("Work"), MailboxName("Work/Lists"), MailboxName("Workshop")
 EPOCH = Epoch(UidValidity(7), Uid(2**32 - 1), ModSeq(2**63 - 1), "F2212ea87")
@@ -23,10 +24,11 @@ any_text = st.text(st.characters(exclude_categories=()), min_size=1, max_size=20
 file_names = st.binary(min_size=1, max_size=20).map(lambda name: name.decode("utf-8", "surrogateescape"))
 digests = st.binary(min_size=16, max_size=16)
 any_flags = st.frozensets(st.sampled_from([*sorted(SYSTEM), "$Forwarded", "work", "later", "a]b", 'q"x', "\udcff"]))
+uids = st.integers(1, 2**32 - 1).map(Uid) | st.integers(1, 9).map(Uid)
 any_pairs = st.lists(
     st.builds(
         Pair,
-        uid=st.integers(1, 2**32 - 1),
+        uid=uids,
         name=(file_names | any_text).map(UniqueName),
         flags=any_flags,
         fingerprint=st.builds(Fingerprint, size=st.integers(0, 2**63 - 1), header=digests, content=digests),
@@ -42,6 +44,32 @@ def pair(uid: int, name: str | None = None, *flags: str) -> Pair:
     """A pair that is told from others by its UID."""
     digest = uid.to_bytes(16, "big")
     return Pair(Uid(uid), UniqueName(name or f"{uid}.host"), frozenset(flags), Fingerprint(uid * 100, digest, digest))
+
+
+def letters(flags: Flags) -> str:
+    """An info."""
+    return ":2," + "".join(sorted(flag[1] for flag in flags & SYSTEM))
+
+
+def finished(
+    mailbox: MailboxName, epoch: Epoch, *, messages: int | None = None, mapping: Mapping[str, str] | None = None
+) -> Finished:
+    """The end of a pass that compared everything."""
+    return Finished(mailbox, epoch, messages, mapping, "as it is \udcff", "s1", compared=True)
+
+
+def known_after(done: Finished, now: int) -> KnownMailbox:
+    """What an index knows of a mailbox of which it knew nothing."""
+    return KnownMailbox(
+        done.mailbox,
+        done.epoch,
+        mapping=done.mapping or {},
+        synced_at=now,
+        messages=done.messages,
+        local_state=done.local_state,
+        compared_at=now,
+        settings=done.settings,
+    )
 
 
 class IndexContract(ABC):
@@ -70,7 +98,7 @@ class IndexContract(ABC):
         index.add_mailbox(WORK)
         index.record(WORK, [pair(1)])
         index.add_mailbox(WORK)
-        assert index.mailboxes() == (KnownMailbox(WORK, None, 1, {}),)
+        assert index.mailboxes() == (KnownMailbox(WORK, None),)
 
     def test_mailboxes_are_ordered_by_name_with_inbox_first(self, index: Index) -> None:
         names = [MailboxName(name) for name in ("b", "INBOX/x", "a", "INBOX", "B", "é")]
@@ -78,17 +106,173 @@ class IndexContract(ABC):
             index.add_mailbox(name)
         assert [known.name for known in index.mailboxes()] == ["INBOX", "B", "INBOX/x", "a", "b", "é"]
 
-    def test_finishing_a_pass_records_counters_letters_and_time_and_clears_the_error(self, index: Index) -> None:
+    def test_finishing_a_pass_records_how_far_it_came_and_clears_the_error(self, index: Index) -> None:
         index.add_mailbox(INBOX)
         index.fail(INBOX, "the server said NO \udcff")
-        assert index.mailboxes() == (KnownMailbox(INBOX, None, 0, {}, None, "the server said NO \udcff"),)
-        index.finish(INBOX, EPOCH, {"a": "work", "b": "spät"}, 1_700_000_000)
-        assert index.mailboxes() == (KnownMailbox(INBOX, EPOCH, 0, {"a": "work", "b": "spät"}, 1_700_000_000, None),)
+        assert index.mailboxes() == (KnownMailbox(INBOX, None, error="the server said NO \udcff"),)
+        index.finish([finished(INBOX, EPOCH, messages=5, mapping={"a": "work", "b": "spät"})], 1_700_000_000)
+        known = KnownMailbox(
+            INBOX,
+            EPOCH,
+            mapping={"a": "work", "b": "spät"},
+            synced_at=1_700_000_000,
+            messages=5,
+            local_state="as it is \udcff",
+            compared_at=1_700_000_000,
+            settings="s1",
+        )
+        assert index.mailboxes() == (known,)
+        assert index.mailboxes()[0].cursor == Cursor(EPOCH, 5)
         index.fail(INBOX, "again")
-        assert index.mailboxes() == (KnownMailbox(INBOX, EPOCH, 0, {"a": "work", "b": "spät"}, 1_700_000_000, "again"),)
+        assert index.mailboxes() == (replace(known, error="again"),)
         bare = Epoch(UidValidity(8))
-        index.finish(INBOX, bare, {}, 1_700_000_001)
-        assert index.mailboxes() == (KnownMailbox(INBOX, bare, 0, {}, 1_700_000_001, None),)
+        index.finish([Finished(INBOX, bare, None, {}, None, "s2", compared=False)], 1_700_000_001)
+        assert index.mailboxes() == (
+            KnownMailbox(INBOX, bare, synced_at=1_700_000_001, compared_at=1_700_000_000, settings="s2"),
+        )
+        assert index.mailboxes()[0].cursor is None
+
+    def test_finishing_without_counters_and_letters_leaves_those_that_are_recorded(self, index: Index) -> None:
+        index.finish([finished(INBOX, EPOCH, messages=0, mapping={"a": "work"})], 1)
+        before = index.mailboxes()[0]
+        index.finish([Finished(INBOX, None, 9, None, "changed", "s2", compared=False)], 2)
+        assert index.mailboxes() == (replace(before, synced_at=2, local_state="changed", settings="s2"),)
+        assert index.mailboxes()[0].cursor == Cursor(EPOCH, 0)
+
+    def test_finishing_several_mailboxes_makes_unknown_ones_known_and_leaves_others(self, index: Index) -> None:
+        index.hold(WORK, frozenset({"server"}))
+        index.fail(OTHER, "no")
+        index.finish(
+            [finished(WORK, EPOCH, messages=1), Finished(LISTS, None, None, None, None, "", compared=False)], 7
+        )
+        index.finish([], 9)
+        assert index.mailboxes() == (
+            replace(known_after(finished(WORK, EPOCH, messages=1), 7), held=frozenset({"server"})),
+            KnownMailbox(LISTS, None, synced_at=7, settings=""),
+            KnownMailbox(OTHER, None, error="no"),
+        )
+
+    def test_counters_that_are_forgotten_take_the_cursor_along_and_nothing_else(self, index: Index) -> None:
+        index.finish([finished(INBOX, EPOCH, messages=5)], 7)
+        before = index.mailboxes()[0]
+        index.forget_epoch(INBOX)
+        index.forget_epoch(WORK)
+        assert index.mailboxes() == (replace(before, epoch=None, messages=None),)
+        index.begin(INBOX, Epoch(UidValidity(9)))
+        assert index.mailboxes() == (replace(before, epoch=Epoch(UidValidity(9)), messages=None),)
+        index.begin(INBOX, EPOCH)
+        assert index.mailboxes()[0].epoch == Epoch(UidValidity(9))
+
+    def test_what_is_remembered_is_recalled_and_is_nothing_else(self, index: Index) -> None:
+        index.bind("one")
+        for key in ("store_id", "account", "created", "kéy"):
+            assert index.recall(key) is None
+            index.remember(key, f"{key} \udcff")
+        index.remember("account", "")
+        assert [index.recall(key) for key in ("store_id", "account", "kéy")] == ["store_id \udcff", "", "kéy \udcff"]
+        assert index.store_id == "one"
+
+    def test_totals_are_of_the_pairs_that_are_on_both_sides(self, index: Index) -> None:
+        assert not any(index.totals().values())
+        index.record(INBOX, [pair(1), replace(pair(2), state=PairState.SERVER_ONLY), pair(3)])
+        index.record(WORK, [replace(pair(2), state=PairState.LOCAL_ONLY)])
+        index.record(LISTS, [pair(9)])
+        index.add_mailbox(OTHER)
+        assert {name: total for name, total in index.totals().items() if total} == {INBOX: 2, LISTS: 1}
+
+    def test_the_base_is_of_every_pair_whatever_its_state(self, index: Index) -> None:
+        assert index.base(INBOX) == {}
+        one, two = pair(1, None, "\\Seen", "Work"), replace(pair(2, None, "work"), state=PairState.SERVER_ONLY)
+        index.record(INBOX, [one, two, replace(pair(2**32 - 1), state=PairState.LOCAL_ONLY)])
+        index.record(WORK, [pair(7)])
+        assert index.base(INBOX) == {1: {"\\Seen", "Work"}, 2: {"Work"}, 2**32 - 1: set()}
+
+    def test_the_latest_pairs_are_those_of_the_highest_uids_descending(self, index: Index) -> None:
+        assert index.latest(INBOX, 3) == ()
+        index.record(INBOX, [pair(uid) for uid in (1, 5, 9, 2**32 - 1)])
+        index.record(WORK, [pair(7)])
+        assert index.latest(INBOX, 2) == (pair(2**32 - 1), pair(9))
+        assert index.latest(INBOX, 9) == (pair(2**32 - 1), pair(9), pair(5), pair(1))
+        assert index.latest(INBOX, 2, Uid(9)) == (pair(5), pair(1))
+        assert index.latest(INBOX, 2, Uid(1)) == index.latest(INBOX, 0) == index.latest(INBOX, -1) == ()
+
+    def test_pairs_are_found_by_uid_range_and_name_each_once_ascending(self, index: Index) -> None:
+        assert index.pairs_among(INBOX, uids=[Uid(1)], ranges=[(Uid(1), Uid(9))], names=[UniqueName("a")]) == ()
+        index.record(INBOX, kept := [pair(uid, f"{90 - uid}") for uid in range(1, 21)])
+        index.record(WORK, [pair(uid, f"{90 - uid}") for uid in range(1, 30)])
+        assert index.pairs_among(INBOX) == ()
+        assert index.pairs_among(INBOX, uids=[Uid(20), Uid(25), Uid(3), Uid(20)]) == (kept[2], kept[19])
+        assert index.pairs_among(INBOX, names=[UniqueName("89"), UniqueName("61"), UniqueName("80")]) == (
+            kept[0],
+            kept[9],
+        )
+        assert index.pairs_among(INBOX, ranges=[(Uid(19), Uid(2**32 - 1)), (Uid(1), Uid(1))]) == (
+            kept[0],
+            kept[18],
+            kept[19],
+        )
+        everything = [(Uid(1), Uid(2**32 - 1))]
+        assert index.pairs_among(INBOX, ranges=everything, uids=[Uid(7)], names=[UniqueName("89")]) == tuple(kept)
+
+    def test_thousands_of_uids_ranges_and_names_may_be_asked_for(self, index: Index) -> None:
+        index.record(INBOX, kept := [pair(uid) for uid in range(3, 3000, 3)])
+        index.record(WORK, [pair(uid) for uid in range(1, 20)])
+        ranges = [(Uid(uid), Uid(uid + 1)) for uid in range(6, 12000, 12)]
+        found = index.pairs_among(
+            INBOX,
+            uids=[Uid(uid) for uid in range(3, 20000, 12)],
+            ranges=[*ranges, *reversed(ranges), (Uid(2**31), Uid(2**32 - 1))],
+            names=[UniqueName(f"{uid}.host") for uid in range(9, 12000, 12)],
+        )
+        assert found == tuple(each for each in kept if each.uid % 12)
+
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @given(any_pairs, st.lists(st.tuples(uids, uids)), st.lists(uids), st.data())
+    def test_pairs_among_are_what_a_look_at_all_of_them_finds(
+        self, index: Index, pairs: list[Pair], ranges: list[tuple[Uid, Uid]], some: list[Uid], data: st.DataObject
+    ) -> None:
+        names = data.draw(st.lists(st.sampled_from([*(each.name for each in pairs), UniqueName("none")])))
+        index.forget_mailbox(WORK)
+        index.record(WORK, pairs)
+        assert index.pairs_among(WORK, uids=some, ranges=ranges, names=names) == tuple(
+            each
+            for each in index.pairs(WORK)
+            if each.uid in some or each.name in names or any(first <= each.uid <= last for first, last in ranges)
+        )
+
+    def test_files_are_named_by_unique_name_and_info_unless_there_should_be_none(self, index: Index) -> None:
+        assert index.file_names(INBOX, letters) == set()
+        index.record(INBOX, [replace(pair(1), state=PairState.SERVER_ONLY)])
+        assert index.file_names(INBOX, letters) == set()
+        index.record(INBOX, [pair(2, "b\udcff", "\\Seen"), replace(pair(3, "c,d=é"), state=PairState.LOCAL_ONLY)])
+        index.record(WORK, [pair(2)])
+        assert index.file_names(INBOX, letters) == {b"b\xff:2,S", "c,d=é:2,".encode()}
+
+    def test_the_info_is_asked_for_once_for_the_same_flags(self, index: Index) -> None:
+        asked: list[Flags] = []
+        index.record(INBOX, [pair(uid, None, f"k{uid % 30}", *(["\\Seen"] * (uid % 2))) for uid in range(1, 3001)])
+        names = index.file_names(INBOX, lambda flags: asked.append(flags) or f":{len(asked)}")  # type: ignore[func-returns-value]
+        assert len(asked) == len(set(asked)) == 30
+        assert names == {f"{uid}.host:{asked.index(flags) + 1}".encode() for uid, flags in index.base(INBOX).items()}
+
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @given(
+        any_pairs, st.lists(st.binary(min_size=1, max_size=20).filter(lambda name: not {0, 47} & {*name}), min_size=8)
+    )
+    def test_any_file_name_is_given_as_the_file_system_has_it(
+        self, index: Index, pairs: list[Pair], names: list[bytes]
+    ) -> None:
+        named = [
+            replace(each, name=UniqueName(os.fsdecode(name)))
+            for each, name in zip(pairs, dict.fromkeys(names), strict=False)
+        ]
+        index.forget_mailbox(WORK)
+        index.record(WORK, named)
+        assert index.file_names(WORK, letters) == {
+            os.fsencode(each.name) + letters(each.flags).encode()
+            for each in index.pairs(WORK)
+            if each.state is not PairState.SERVER_ONLY
+        }
 
     @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     @given(any_pairs)
@@ -188,12 +372,12 @@ class IndexContract(ABC):
     def test_a_forgotten_mailbox_leaves_nothing_behind_but_what_was_deleted_from_it(self, index: Index) -> None:
         index.record(WORK, [pair(1)])
         index.announce(WORK, [Intent(UniqueName("a"), None)])
-        index.finish(WORK, EPOCH, {"a": "x"}, 1)
+        index.finish([finished(WORK, EPOCH, mapping={"a": "x"})], 1)
         index.note_deleted(WORK, "local", 3, 100)
         index.record(LISTS, [pair(1)])
         index.forget_mailbox(WORK)
         index.forget_mailbox(WORK)
-        assert index.mailboxes() == (KnownMailbox(LISTS, None, 1, {}),)
+        assert index.mailboxes() == (KnownMailbox(LISTS, None),)
         assert (index.pairs(WORK), index.intents(WORK)) == ((), ())
         assert index.deleted_since(0) == {(WORK, "local"): 3}
         index.add_mailbox(WORK)
@@ -203,13 +387,13 @@ class IndexContract(ABC):
         for number, name in enumerate((WORK, LISTS, OTHER), start=1):
             index.record(name, [pair(number)])
             index.announce(name, [Intent(UniqueName("a"), Uid(number))])
-            index.finish(name, EPOCH, {}, number)
+            index.finish([finished(name, EPOCH, messages=number)], number)
             index.note_deleted(name, "server", number, 100)
         index.rename_mailbox(WORK, MailboxName("Job"))
         assert index.mailboxes() == (
-            KnownMailbox(MailboxName("Job"), EPOCH, 1, {}, 1),
-            KnownMailbox(MailboxName("Job/Lists"), EPOCH, 1, {}, 2),
-            KnownMailbox(OTHER, EPOCH, 1, {}, 3),
+            known_after(finished(MailboxName("Job"), EPOCH, messages=1), 1),
+            known_after(finished(MailboxName("Job/Lists"), EPOCH, messages=2), 2),
+            known_after(finished(OTHER, EPOCH, messages=3), 3),
         )
         assert index.pairs(WORK) == ()
         assert index.pairs(MailboxName("Job/Lists")) == (pair(2),)

@@ -18,18 +18,20 @@ import syncer
 from syncer.errors import IndexFileError
 from syncer.index import database, open_index, tables, upgrade
 from syncer.index.revision import HEAD
-from syncer.reconcile.identity import INBOX, Uid, UniqueName
-from syncer.reconcile.observations import Fingerprint, Intent, Pair
+from syncer.ports import KnownMailbox
+from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
+from syncer.reconcile.observations import Epoch, Fingerprint, Intent, Pair, PairState
 
 ROOT = Path(tables.__file__).parent.parent.parent
 PAIR = Pair(Uid(1), UniqueName("a"), frozenset({"\\Seen", "x"}), Fingerprint(1, bytes(16), bytes(16)))
 
+AFTER = f"{int(HEAD) + 1:04}"
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{after}"
+down_revision = "{head}"
 
 
 def upgrade():
@@ -77,10 +79,10 @@ def later_syncer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, more: str = ""
     """Make this the program that has a revision after the present one."""
     directory = tmp_path / "100% later"
     shutil.copytree(upgrade.migrations(), directory)
-    (directory / "versions" / "0002_colours.py").write_text(NEXT.format(more=more))
+    (directory / "versions" / f"{AFTER}_colours.py").write_text(NEXT.format(after=AFTER, head=HEAD, more=more))
     monkeypatch.setattr(upgrade, "migrations", lambda: directory)
-    monkeypatch.setattr(upgrade.upgrade, "__kwdefaults__", {"directory": None, "target": "0002"})
-    monkeypatch.setattr(database, "HEAD", "0002")
+    monkeypatch.setattr(upgrade.upgrade, "__kwdefaults__", {"directory": None, "target": AFTER})
+    monkeypatch.setattr(database, "HEAD", AFTER)
 
 
 def test_the_head_is_the_newest_revision_and_revisions_are_numbered() -> None:
@@ -140,14 +142,54 @@ def test_an_older_index_is_copied_and_brought_up_to_date_with_everything_in_it(
         assert index.pairs(INBOX) == (PAIR,)
         assert index.intents(INBOX) == (Intent(UniqueName("b"), None),)
     assert "colour" in str(schema(path)["table", "mailbox"])
-    copy = tmp_path / "work.db.before-0001"
+    copy = tmp_path / f"work.db.before-{HEAD}"
     assert content(copy) == before
     assert copy.stat().st_mode & 0o777 == 0o600
     assert sorted(file.name for file in tmp_path.iterdir() if file.is_file()) == [
         "work.db",
-        "work.db.before-0001",
+        f"work.db.before-{HEAD}",
         "work.db.lock",
     ]
+
+
+def test_an_index_of_revision_0001_keeps_its_rows_and_knows_nothing_of_what_it_did_not_record(tmp_path: Path) -> None:
+    path, work = tmp_path / "old.db", MailboxName("Work/a")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((Path(__file__).parent / "revision_0001.sql").read_text("ascii"))
+    open_index(tmp_path / "new.db", "work").close()
+    for _ in range(2):
+        with closing(open_index(path, "work")) as index:
+            assert index.store_id == "store"
+            assert index.mailboxes() == (
+                KnownMailbox(
+                    INBOX,
+                    Epoch(UidValidity(7), Uid(9), ModSeq(2**63 - 1), "F1"),
+                    mapping={"a": "work"},
+                    synced_at=1_700_000_001,
+                    held=frozenset({"server"}),
+                ),
+                KnownMailbox(work, None, error="no \udcff"),
+            )
+            first = Fingerprint(100, bytes(16), b"1" * 16)
+            assert index.pairs(INBOX) == (
+                Pair(Uid(1), UniqueName("1.host"), frozenset({"\\Seen", "work"}), first),
+                Pair(
+                    Uid(2),
+                    UniqueName("2.host\udcff"),
+                    frozenset(),
+                    Fingerprint(200, bytes(16), b"2" * 16),
+                    "M2",
+                    PairState.SERVER_ONLY,
+                ),
+            )
+            assert index.pairs(work) == (Pair(Uid(1), UniqueName("1.host"), frozenset({"work", "later"}), first),)
+            assert index.intents(work) == (
+                Intent(UniqueName("3.host"), Uid(4), 1_600_000_000),
+                Intent(UniqueName("4.host"), None, None, sent=True),
+            )
+            assert index.deleted_since(0) == {(INBOX, "local"): 3}
+    assert schema(path) == schema(tmp_path / "new.db")
+    assert (tmp_path / "old.db.before-0001").exists()
 
 
 @pytest.mark.parametrize(

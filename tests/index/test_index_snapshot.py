@@ -3,6 +3,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import syncer
 from syncer.errors import IndexFileError
 from syncer.index import IndexSnapshot, open_index, read_index
-from syncer.ports import KnownMailbox
+from syncer.ports import Finished, KnownMailbox
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Epoch, Fingerprint, Intent, Pair
 
@@ -39,7 +40,7 @@ def test_it_shows_what_the_store_shows_while_a_run_holds_the_lock_and_after(tmp_
     with closing(open_index(path, "work")) as index:
         index.bind("store \udcff")
         index.record(MailboxName("a\udcff"), [PAIR])
-        index.finish(MailboxName("a\udcff"), EPOCH, {"a": "é"}, 3)
+        index.finish([Finished(MailboxName("a\udcff"), EPOCH, 1, {"a": "é"}, "l", "s", compared=False)], 3)
         index.announce(INBOX, [Intent(UniqueName("b"), None)])
         index.fail(INBOX, "no \udcff")
         seen = read_index(path)
@@ -47,11 +48,13 @@ def test_it_shows_what_the_store_shows_while_a_run_holds_the_lock_and_after(tmp_
             store_id="store \udcff",
             mailboxes=(
                 KnownMailbox(INBOX, None, 0, {}, None, "no \udcff"),
-                KnownMailbox(MailboxName("a\udcff"), EPOCH, 1, {"a": "é"}, 3),
+                KnownMailbox(
+                    MailboxName("a\udcff"), EPOCH, 1, {"a": "é"}, 3, messages=1, local_state="l", settings="s"
+                ),
             ),
             intents=1,
         )
-        assert seen.mailboxes == index.mailboxes()
+        assert tuple(replace(mailbox, pairs=None) for mailbox in seen.mailboxes) == index.mailboxes()
         assert seen.pairs == 1
         with index._session() as session:
             session.connection.execute("DELETE FROM intent")
@@ -93,7 +96,8 @@ def test_nothing_but_a_migration_loads_sqlalchemy_and_alembic(tmp_path: Path) ->
 import sys
 from pathlib import Path
 from syncer.index import open_index, read_index
-from syncer.reconcile.observations import Fingerprint, Pair
+from syncer.ports import Finished
+from syncer.reconcile.observations import Epoch, Fingerprint, Pair
 assert read_index(Path({str(path)!r})) is not None
 for name in ("work.db", "new.db"):
     index = open_index(Path({str(tmp_path)!r}) / name, "work")
@@ -102,6 +106,9 @@ for name in ("work.db", "new.db"):
     index.rename_mailbox("Work", "Job")
     assert index.pairs("Job")
     index.fail("Job", "no")
+    index.finish([Finished("Job", Epoch(1), 2, {{}}, "l", "s", compared=True)], 5)
+    assert index.pairs_among("Job", uids=[2], names=["a"]) and index.latest("Job", 1) and index.base("Job")
+    assert index.file_names("Job", lambda flags: "") and index.totals()
     index.close()
 print([name for name in sys.modules if name.partition(".")[0] in ("sqlalchemy", "alembic")])
 """

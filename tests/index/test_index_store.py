@@ -2,18 +2,20 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import syncer
 from syncer.errors import IndexFileError, MailboxError
-from syncer.index import open_index
+from syncer.index import filenames, open_index
 from syncer.index.store import KEEP_DELETIONS, SqliteIndex
+from syncer.ports import Finished
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import Epoch, Fingerprint, Intent, Pair, PairState
+from syncer.reconcile.observations import Cursor, Epoch, Fingerprint, Intent, Pair, PairState
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(syncer.__file__).parent.parent)}
 WORK = MailboxName("Work")
@@ -45,12 +47,15 @@ def test_what_was_recorded_is_there_when_the_index_is_opened_again(tmp_path: Pat
         index.bind("store")
         index.record(INBOX, [second, first])
         index.announce(INBOX, [Intent(UniqueName("c"), Uid(3))])
-        index.finish(INBOX, epoch, {"a": "Work"}, 5)
+        index.finish([Finished(INBOX, epoch, 2, {"a": "Work"}, "l\udcff", "s", compared=True)], 5)
+        index.remember("key", "value \udcff")
         index.note_deleted(INBOX, "local", 2, 7)
         before = index.mailboxes()
     with closing(open_index(tmp_path / "work.db", "work")) as index:
         assert index.store_id == "store"
         assert index.mailboxes() == before
+        assert before[0].cursor == Cursor(epoch, 2)
+        assert index.recall("key") == "value \udcff"
         assert index.pairs(INBOX) == (first, second)
         assert index.intents(INBOX) == (Intent(UniqueName("c"), Uid(3)),)
         assert index.deleted_since(7) == {(INBOX, "local"): 2}
@@ -81,6 +86,55 @@ def test_a_rename_onto_a_mailbox_of_which_nothing_is_known_replaces_it(index: Sq
     index.rename_mailbox(WORK, MailboxName("Job"))
     assert index.pairs(MailboxName("Job")) == (kept,)
     assert [known.name for known in index.mailboxes()] == ["Job"]
+
+
+def test_a_pass_that_cannot_be_recorded_of_one_mailbox_is_recorded_of_none(index: SqliteIndex) -> None:
+    good = Finished(INBOX, Epoch(UidValidity(1)), 1, {}, None, "s", compared=True)
+    with pytest.raises(UnicodeEncodeError):
+        index.finish([good, Finished(WORK, None, None, {}, None, "\udcff", compared=True)], 5)
+    assert index.mailboxes() == ()
+    index.finish([good], 5)
+    assert [known.name for known in index.mailboxes()] == [INBOX]
+
+
+def plan(index: SqliteIndex, run: Callable[[], object]) -> set[str]:
+    """How SQLite goes about the statements that read pairs."""
+    statements: list[str] = []
+    connection = index._database._connection
+    connection.set_trace_callback(statements.append)
+    run()
+    connection.set_trace_callback(None)
+    return {
+        line[3]
+        for statement in statements
+        if "FROM pair" in statement or "pair WHERE" in statement
+        for line in connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+        if "pair" in line[3]
+    }
+
+
+def test_what_is_asked_for_is_looked_up_and_the_mailbox_is_not_searched(index: SqliteIndex) -> None:
+    index.record(INBOX, [pair(uid) for uid in range(1, 200)])
+    few = [Uid(3), Uid(9)]
+    assert plan(index, lambda: index.pairs_among(INBOX, uids=few, names=[UniqueName("3.host")])) == {
+        "SEARCH pair USING PRIMARY KEY (mailbox_id=? AND uid>? AND uid<?)",
+        "SEARCH pair USING INDEX sqlite_autoindex_pair_2 (mailbox_id=? AND name=?)",
+    }
+    assert plan(index, lambda: index.latest(INBOX, 3)) == {"SEARCH pair USING PRIMARY KEY (mailbox_id=? AND uid<?)"}
+
+
+@pytest.mark.parametrize("span", [1, 7, filenames.SPAN])
+def test_file_names_are_joined_span_by_span_and_rare_flags_are_not_left_out(
+    index: SqliteIndex, monkeypatch: pytest.MonkeyPatch, span: int
+) -> None:
+    monkeypatch.setattr(filenames, "SPAN", span)
+    monkeypatch.setattr(filenames, "COMMON", 2)
+    monkeypatch.setattr(filenames, "_SAMPLE", filenames._SAMPLE.replace(str(filenames.SAMPLE), "2"))
+    recorded = [pair(uid, f"k{uid % 7}") for uid in (*range(1, 40), 2**31, 2**32 - 1)]
+    recorded.append(replace(pair(1000, "k1"), state=PairState.SERVER_ONLY))
+    index.record(INBOX, recorded)
+    expected = {f"{uid}.host:k{uid % 7}".encode() for uid in (*range(1, 40), 2**31, 2**32 - 1)}
+    assert index.file_names(INBOX, lambda flags: ":" + "".join(flags)) == expected
 
 
 def test_deletions_are_kept_for_thirty_days(index: SqliteIndex) -> None:
@@ -152,7 +206,7 @@ def test_a_closed_index_is_not_opened_again_behind_the_back_of_who_holds_the_loc
 INTERRUPTED = """
 import random, signal, sys
 from pathlib import Path
-from syncer.index import open_index
+from syncer.index import filenames, open_index
 from syncer.reconcile.observations import Fingerprint, Pair
 
 def interrupt(number, frame):
@@ -194,7 +248,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from syncer.errors import IndexFileError
-from syncer.index import open_index
+from syncer.index import filenames, open_index
 from syncer.reconcile.observations import Fingerprint, Pair
 index = open_index(Path(sys.argv[1]), "work")
 pairs = [Pair(uid, f"{uid}.host", frozenset(), Fingerprint(1, bytes(16), bytes(16))) for uid in range(1, 3001)]
@@ -231,7 +285,7 @@ def test_a_file_that_may_not_grow_stops_between_batches(tmp_path: Path) -> None:
 KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
-from syncer.index import open_index
+from syncer.index import filenames, open_index
 from syncer.reconcile.observations import Fingerprint, Intent, Pair
 path, size, rounds = Path(sys.argv[1]), 7, int(sys.argv[2])
 open_index(path, "work").close()
