@@ -43,6 +43,10 @@ def to_json(value: Mapping[str, str] | list[str]) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
+class DamagedRowError(Exception):
+    """A row says what this program never writes."""
+
+
 class Lookup(dict[K, V]):
     """A dictionary that asks for a value once: the paths that see every message pay for looking it up only."""
 
@@ -73,7 +77,7 @@ class FlagCodec:
         self.encoded: Mapping[Flags, tuple[int, int | None]] = Lookup(self._encode)
         """System bits and keyword set id (None: no keywords) of flags; a set that is new goes to `unsaved`."""
         self.decoded: Mapping[int, Flags] = Lookup(self._decode)
-        """The flags of a `code`, the same object for the same flags. KeyError: no such keyword set."""
+        """The flags of a code, the same object for the same flags. DamagedRowError: there is no such keyword set."""
         self._next = 1
         self._spelling = Spelling()
         self._seen: dict[str, None] = {}
@@ -92,8 +96,10 @@ class FlagCodec:
         return bits, self._set_id(keywords(normal))
 
     def _decode(self, code: int) -> Flags:
-        system = frozenset(flag for flag, bit in SYSTEM_BITS.items() if code & bit)
-        return system | self._sets[code >> SET_SHIFT]
+        names = self._sets.get(code >> SET_SHIFT)
+        if names is None:
+            raise DamagedRowError(f"there is no keyword set {code >> SET_SHIFT}")
+        return names.union(flag for flag, bit in SYSTEM_BITS.items() if code & bit)
 
     def _set_id(self, names: Flags) -> int | None:
         if not names:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from syncer.index import faults
 from syncer.index.codec import to_bytes
+from syncer.index.faults import translated
 from syncer.index.files import (
     PRIVATE_FILE,
     SIDECARS,
@@ -46,22 +47,6 @@ _PRAGMAS = (
     "cache_size=-16384",  # KiB
     "journal_size_limit=4194304",
 )
-
-
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the operating system report into IndexFileError.
-
-    A violated constraint and a misused connection are mistakes of this program and stay what they are.
-    """
-    try:
-        yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-        raise
-    except sqlite3.DatabaseError as error:
-        raise faults.from_sqlite(path, error) from error
-    except OSError as error:
-        raise faults.from_os(path, error) from error
 
 
 def connect(path: Path, *, journal: str | None = None, foreign_keys: bool = True) -> sqlite3.Connection:

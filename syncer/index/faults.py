@@ -1,9 +1,13 @@
 """What SQLite and the operating system report, as an error that says what happened and what to do."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from json import JSONDecodeError
 from pathlib import Path
 
 from syncer.errors import IndexFileError
+from syncer.index.codec import DamagedRowError
 
 _PRIMARY = 0xFF
 """The low byte of an extended result code is the primary one (sqlite.org/rescode.html)."""
@@ -24,6 +28,25 @@ _WORDS = {
     sqlite3.SQLITE_CORRUPT: ("is damaged", _REBUILD),
     sqlite3.SQLITE_NOTADB: ("is damaged or not an index", _REBUILD),
 }
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the operating system report, and rows that nobody can read, into IndexFileError.
+
+    A violated constraint and a misused connection are mistakes of this program and stay what they are.
+    """
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.DatabaseError as error:
+        raise from_sqlite(path, error) from error
+    except (DamagedRowError, JSONDecodeError, UnicodeDecodeError) as error:
+        # UnicodeDecodeError: what SQLite says of a damaged schema quotes it.
+        raise damaged(path, str(error)) from error
+    except OSError as error:
+        raise from_os(path, error) from error
 
 
 def from_sqlite(path: Path, error: BaseException) -> IndexFileError:

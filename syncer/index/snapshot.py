@@ -50,7 +50,7 @@ def read_index(path: Path) -> IndexSnapshot | None:
     Raises:
         IndexFileError: it cannot be read, or has another schema.
     """
-    try:
+    with faults.translated(path):
         if not path.exists():
             return None
         with closing(connect_read_only(path)) as connection:
@@ -63,10 +63,6 @@ def read_index(path: Path) -> IndexSnapshot | None:
             if revision < HEAD:
                 raise IndexFileError(f"the index {path} is of an older syncer; sync once to bring it up to date")
             return _read(connection)
-    except sqlite3.DatabaseError as error:
-        raise faults.from_sqlite(path, error) from error
-    except OSError as error:
-        raise faults.from_os(path, error) from error
 
 
 def known_mailboxes(

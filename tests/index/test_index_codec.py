@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.index.codec import SET_SHIFT, SYSTEM_BITS, FlagCodec, to_bytes, to_json, to_text
+from syncer.index.codec import SET_SHIFT, SYSTEM_BITS, DamagedRowError, FlagCodec, to_bytes, to_json, to_text
 from syncer.reconcile.flags import SYSTEM
 
 
@@ -67,5 +67,5 @@ def test_the_same_flags_are_the_same_object() -> None:
 
 
 def test_a_set_that_is_not_stored_is_not_guessed() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(DamagedRowError, match="no keyword set 1"):
         FlagCodec([]).decoded[code(0, 1)]

@@ -15,7 +15,7 @@ import pytest
 
 import syncer
 from syncer.errors import IndexFileError, LockedError
-from syncer.index import database, files, open_index
+from syncer.index import database, files, open_index, read_index
 from syncer.index.files import AccountLock
 from syncer.index.revision import HEAD
 from syncer.reconcile.identity import INBOX, Uid, UniqueName
@@ -214,6 +214,34 @@ def test_damaged_pages_never_give_wrong_pairs_silently(path: Path) -> None:
         outcomes.append(outcome(path))
     assert [each for each in outcomes if each not in (pairs(2000), "damaged")] == []
     assert outcomes.count("damaged") > len(outcomes) / 3
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE pair SET name = x'ff'", "can't decode byte 0xff"),
+        ("UPDATE pair SET keyword_set_id = 77", "no keyword set 77"),
+        ("UPDATE mailbox SET mapping = '{'", "property name"),
+        ("UPDATE keyword_set SET names = '['", "Expecting value"),
+    ],
+)
+def test_rows_that_nobody_can_read_are_damage(path: Path, statement: str, words: str) -> None:
+    with closing(open_index(path, "work")) as index:
+        index.record(INBOX, [Pair(Uid(1), UniqueName("a"), frozenset({"x"}), Fingerprint(1, bytes(16), bytes(16)))])
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(statement)
+    with closing(open_index(path, "work")) as index:
+        for _ in range(2):
+            with pytest.raises(IndexFileError, match=rf"is damaged \(.*{words}.*nothing is deleted"):
+                index.pairs(INBOX) if "mapping" not in statement else index.mailboxes()
+
+
+def test_a_schema_that_cannot_even_be_quoted_is_damage(path: Path) -> None:
+    whole = filled(path, 1).read_bytes()
+    path.write_bytes(whole.replace(b"CREATE TABLE pair", b"CREATE TABLE \xff\xff\xff\xff"))
+    for look in (lambda: open_index(path, "work"), lambda: read_index(path)):
+        with pytest.raises(IndexFileError, match="is damaged"):
+            look()
 
 
 def test_pages_are_checked_when_the_last_run_did_not_end_cleanly(path: Path) -> None:
