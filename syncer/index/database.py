@@ -104,15 +104,17 @@ class Database:
             raise sqlite3.ProgrammingError("the index is closed")
         with translated(self._path):
             if not self._sound:
-                self._discard()
+                _discard(self._connection)
                 self._connection = connect(self._path)
             self._sound = False
+            # Not the attribute below: an interrupt may leave this suspended until another connection has taken over.
+            connection = self._connection
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.execute("COMMIT")
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                self._discard()
+                _discard(connection)
                 raise
             self._sound = True
 
@@ -120,21 +122,22 @@ class Database:
         """Close the database, then give up the lock; a second time does nothing."""
         self._closed = True
         try:
-            self._discard()
+            _discard(self._connection)
         finally:
             self._lock.release()
 
-    def _discard(self) -> None:
-        """Close the connection, in whatever state it is.
 
-        An interrupt may come between any two steps of a transaction, and of this as well: it is done again before the
-        next transaction. Rolling back comes first, because SQLite keeps a closed connection and its lock for as long
-        as anything refers to a statement of it.
-        """
-        with suppress(sqlite3.Error):  # it is closed already, or the disk is at fault, which was said
-            self._connection.rollback()
-        with suppress(sqlite3.Error):
-            self._connection.close()
+def _discard(connection: sqlite3.Connection) -> None:
+    """Close a connection, in whatever state it is.
+
+    An interrupt may come between any two steps of a transaction, and of this as well: it is done again before the next
+    transaction. Rolling back comes first, because SQLite keeps a closed connection and its lock for as long as
+    anything refers to a statement of it.
+    """
+    with suppress(sqlite3.Error):  # it is closed already, or the disk is at fault, which was said
+        connection.rollback()
+    with suppress(sqlite3.Error):
+        connection.close()
 
 
 def _prepare(path: Path, account: str, now: Callable[[], float]) -> None:

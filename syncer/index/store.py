@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from syncer.index import pairs as table
-from syncer.index.codec import to_bytes, to_json, to_text
+from syncer.index import passes
+from syncer.index.codec import to_bytes, to_text
 from syncer.index.database import Database
 from syncer.index.filenames import file_names
 from syncer.index.renaming import rename
@@ -29,22 +30,6 @@ _RECALL = "recall:"
 _REMEMBER = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 _TOTALS = """
     SELECT name, (SELECT count(*) FROM pair WHERE mailbox_id = mailbox.id AND state = 0) FROM mailbox
-"""
-_FORGET_EPOCH = """
-    UPDATE mailbox SET uidvalidity = NULL, uidnext = NULL, highestmodseq = NULL, object_id = NULL, messages = NULL
-    WHERE id = ?
-"""
-_BEGIN = """
-    UPDATE mailbox SET uidvalidity = ?, uidnext = ?, highestmodseq = ?, object_id = ?
-    WHERE id = ? AND uidvalidity IS NULL
-"""
-_CURSOR = """
-    UPDATE mailbox SET uidvalidity = ?, uidnext = ?, highestmodseq = ?, object_id = ?, messages = ? WHERE id = ?
-"""
-_FINISH = """
-    UPDATE mailbox SET mapping = ifnull(?, mapping), local_state = ?, settings = ?,
-        compared_at = ifnull(?, compared_at), synced_at = ?, error = NULL
-    WHERE id = ?
 """
 _INTENTS = "SELECT name, uidnext, internaldate, sent FROM intent WHERE mailbox_id = ? ORDER BY sent, name"
 _ANNOUNCE = "INSERT OR IGNORE INTO intent (mailbox_id, name, uidnext, internaldate) VALUES (?, ?, ?, ?)"
@@ -82,22 +67,22 @@ class SqliteIndex:
 
     def mailboxes(self) -> tuple[KnownMailbox, ...]:
         """Every mailbox of the index, ordered by name with INBOX first. Their pairs are not counted."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             return known_mailboxes(session.connection.execute(MAILBOXES))
 
     def totals(self) -> Mapping[MailboxName, int]:
         """How many pairs of state BOTH each mailbox has."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             return {MailboxName(to_text(name)): count for name, count in session.connection.execute(_TOTALS)}
 
     def keywords(self) -> tuple[str, ...]:
         """Every keyword ever recorded, in the spelling first seen."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             return session.codec.keywords()
 
     def add_mailbox(self, mailbox: MailboxName) -> None:
         """Make a mailbox known; one that is known already is no error."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             session.made(mailbox)
 
     def rename_mailbox(self, mailbox: MailboxName, new_name: MailboxName) -> None:
@@ -106,18 +91,18 @@ class SqliteIndex:
         Raises:
             MailboxError: the new name belongs to a mailbox with pairs or intents; nothing was changed.
         """
-        with self._session() as session:
+        with self._turn, self._session() as session:
             session.forget_ids()
             rename(session.connection, mailbox, new_name)
 
     def forget_epoch(self, mailbox: MailboxName) -> None:
         """Its UIDs hold, its counters do not."""
-        with self._session() as session:
-            session.connection.execute(_FORGET_EPOCH, (session.known(mailbox),))
+        with self._turn, self._session() as session:
+            passes.forget_epoch(session, mailbox)
 
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         """Remove it with its pairs and intents. What was deleted from it lately is remembered."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             id_ = session.known(mailbox)
             session.forget_ids()
             for statement in (
@@ -129,7 +114,7 @@ class SqliteIndex:
 
     def pairs(self, mailbox: MailboxName) -> tuple[Pair, ...]:
         """Every pair, ascending by UID; empty for an unknown mailbox."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             id_ = session.known(mailbox)
             return () if id_ is None else tuple(table.read(session, id_))
 
@@ -147,25 +132,25 @@ class SqliteIndex:
         """
         if not (uids or ranges or names):
             return ()
-        with self._session() as session:
+        with self._turn, self._session() as session:
             id_ = session.known(mailbox)
             return () if id_ is None else tuple(table.among(session, id_, uids=uids, ranges=ranges, names=names))
 
     def latest(self, mailbox: MailboxName, count: int, below: Uid | None = None) -> tuple[Pair, ...]:
         """The `count` pairs of the highest UIDs, or of the highest below `below`, descending by UID."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             id_ = session.known(mailbox)
             return () if id_ is None else tuple(table.latest(session, id_, count, below))
 
     def base(self, mailbox: MailboxName) -> dict[Uid, Flags]:
         """The UID of every pair, whatever its state, with the flags both sides last agreed on."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             id_ = session.known(mailbox)
             return {} if id_ is None else table.base(session, id_)
 
     def file_names(self, mailbox: MailboxName, info: Callable[[Flags], str]) -> set[bytes]:
         """For every pair whose state is not SERVER_ONLY, its unique name followed by `info` of its flags."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             id_ = session.known(mailbox)
             return set() if id_ is None else file_names(session, id_, info)
 
@@ -175,25 +160,25 @@ class SqliteIndex:
         A unique name is in one pair of a mailbox only: an older pair of the same name is replaced as well.
         """
         if pairs:
-            with self._session() as session:
+            with self._turn, self._session() as session:
                 table.write(session, session.made(mailbox), pairs)
 
     def forget(self, mailbox: MailboxName, uids: Collection[Uid]) -> None:
         """Remove pairs; unknown UIDs are no error."""
         if uids:
-            with self._session() as session:
+            with self._turn, self._session() as session:
                 table.remove(session, session.known(mailbox), uids)
 
     def move(self, mailbox: MailboxName, uids: Collection[Uid], target: MailboxName, pairs: Collection[Pair]) -> None:
         """Remove pairs here and record pairs there, in one transaction."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             table.remove(session, session.known(mailbox), uids)
             if pairs:
                 table.write(session, session.made(target), pairs)
 
     def intents(self, mailbox: MailboxName) -> tuple[Intent, ...]:
         """APPENDs that were announced and not settled, ordered by name."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             rows = session.connection.execute(_INTENTS, (session.known(mailbox),))
             return tuple(
                 Intent(UniqueName(to_text(name)), uidnext, date, sent=order is not None)
@@ -206,7 +191,7 @@ class SqliteIndex:
         The older UIDNEXT counts.
         """
         if intents:
-            with self._session() as session:
+            with self._turn, self._session() as session:
                 id_ = session.made(mailbox)
                 rows = [(id_, to_bytes(intent.name), intent.uidnext, intent.internaldate) for intent in intents]
                 session.connection.executemany(_ANNOUNCE, rows)
@@ -214,7 +199,7 @@ class SqliteIndex:
     def sent(self, mailbox: MailboxName, names: Sequence[UniqueName]) -> None:
         """The server took these APPENDs, in this order, and did not say the UIDs."""
         if names:
-            with self._session() as session:
+            with self._turn, self._session() as session:
                 id_ = session.made(mailbox)
                 (last,) = session.connection.execute(_LAST_SENT, (id_,)).fetchone()
                 rows = [(order, id_, to_bytes(name)) for order, name in enumerate(names, start=last + 1)]
@@ -223,60 +208,42 @@ class SqliteIndex:
     def settle(self, mailbox: MailboxName, names: Collection[UniqueName]) -> None:
         """Remove intents whose outcome is known."""
         if names:
-            with self._session() as session:
+            with self._turn, self._session() as session:
                 table.settle(session, session.known(mailbox), names)
 
     def begin(self, mailbox: MailboxName, epoch: Epoch) -> None:
         """Record the counters of a mailbox that has none yet, before its first pair: UIDs mean nothing without them."""
-        with self._session() as session:
-            session.connection.execute(_BEGIN, (*_counters(epoch), session.made(mailbox)))
+        with self._turn, self._session() as session:
+            passes.begin(session, mailbox, epoch)
 
     def finish(self, done: Collection[Finished], now: int) -> None:
         """A pass over these mailboxes ended without error, at `now`: record how far it came, and clear their errors."""
         if done:
-            with self._session() as session:
-                ids = [session.made(one.mailbox) for one in done]
-                counters = [
-                    (*_counters(one.epoch), one.messages, id_)
-                    for one, id_ in zip(done, ids, strict=True)
-                    if one.epoch is not None
-                ]
-                rest = [
-                    (
-                        None if one.mapping is None else to_json(one.mapping),
-                        _verbatim(one.local_state),
-                        one.settings,
-                        now if one.compared else None,
-                        now,
-                        id_,
-                    )
-                    for one, id_ in zip(done, ids, strict=True)
-                ]
-                session.connection.executemany(_CURSOR, counters)
-                session.connection.executemany(_FINISH, rest)
+            with self._turn, self._session() as session:
+                passes.finish(session, done, now)
 
     def fail(self, mailbox: MailboxName, error: str) -> None:
         """Record why a pass over the mailbox did not end well."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             row = (to_bytes(error), session.made(mailbox))
             session.connection.execute("UPDATE mailbox SET error = ? WHERE id = ?", row)
 
     def hold(self, mailbox: MailboxName, sides: frozenset[str]) -> None:
         """Remember on which sides deletions are held back."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             row = (",".join(sorted(sides)) or None, session.made(mailbox))
             session.connection.execute("UPDATE mailbox SET held = ? WHERE id = ?", row)
 
     def note_deleted(self, mailbox: MailboxName, side: str, count: int, now: int) -> None:
         """Remember that messages were deleted on `side` ("server" or "local"), for the guard's sliding day."""
         if count:
-            with self._session() as session:
+            with self._turn, self._session() as session:
                 session.connection.execute("DELETE FROM deletion WHERE at < ?", (now - KEEP_DELETIONS,))
                 session.connection.execute(_NOTE_DELETED, (to_bytes(mailbox), side, count, now))
 
     def deleted_since(self, since: int) -> Mapping[tuple[MailboxName, str], int]:
         """How many messages were deleted, by mailbox and side, at or after `since` (seconds since the epoch)."""
-        with self._session() as session:
+        with self._turn, self._session() as session:
             rows = session.connection.execute(_DELETED_SINCE, (since,))
             return {(MailboxName(to_text(mailbox)), side): count for mailbox, side, count in rows}
 
@@ -287,25 +254,21 @@ class SqliteIndex:
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        with self._turn:
-            memory, self._memory = self._memory, Memory()
-            with self._database.transaction() as connection:
-                yield Session(connection, memory)
-            self._memory = memory
+        """One transaction. The caller has taken its turn, and gives it up itself.
+
+        An interrupt between the two lines of a generator's `with` leaves the generator suspended for as long as its
+        traceback lives. If the turn was in there, whoever closes the index on the way out would wait forever.
+        """
+        memory, self._memory = self._memory, Memory()
+        with self._database.transaction() as connection:
+            yield Session(connection, memory)
+        self._memory = memory
 
     def _meta(self, key: str) -> str | None:
-        with self._session() as session:
+        with self._turn, self._session() as session:
             row = session.connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
             return None if row is None else to_text(row[0])
 
     def _set_meta(self, key: str, value: str) -> None:
-        with self._session() as session:
+        with self._turn, self._session() as session:
             session.connection.execute(_REMEMBER, (key, to_bytes(value)))
-
-
-def _counters(epoch: Epoch) -> tuple[object, ...]:
-    return epoch.uidvalidity, epoch.uidnext, epoch.highestmodseq, _verbatim(epoch.mailbox_id)
-
-
-def _verbatim(text: str | None) -> bytes | None:
-    return None if text is None else to_bytes(text)

@@ -115,7 +115,7 @@ def test_a_path_may_have_any_characters(tmp_path: Path) -> None:
 
 
 def test_the_pragmas_that_durability_rests_on_are_set(path: Path) -> None:
-    with closing(open_index(path, "work")) as index, index._session() as session:
+    with closing(open_index(path, "work")) as index, index._turn, index._session() as session:
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "mmap_size")
         found = {name: session.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000, "mmap_size": 0}
@@ -417,7 +417,7 @@ def test_an_index_on_the_network_has_no_write_ahead_log_and_is_as_durable(
     monkeypatch.setattr(database, "on_network", lambda _: True)
     with closing(open_index(path, "work")) as index:
         index.record(INBOX, pairs(2001))
-        with index._session() as session:
+        with index._turn, index._session() as session:
             found = [
                 session.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
             ]

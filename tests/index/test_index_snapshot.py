@@ -56,7 +56,7 @@ def test_it_shows_what_the_store_shows_while_a_run_holds_the_lock_and_after(tmp_
         )
         assert tuple(replace(mailbox, pairs=None) for mailbox in seen.mailboxes) == index.mailboxes()
         assert seen.pairs == 1
-        with index._session() as session:
+        with index._turn, index._session() as session:
             session.connection.execute("DELETE FROM intent")
             assert read_index(path) == seen
     after = read_index(path)
