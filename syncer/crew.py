@@ -1,23 +1,26 @@
 """The connections of one account and the threads that use them.
 
-A worker is a thread with a connection of its own, opened when it first has work. Work is handed out in order, so
-that what matters most (INBOX, the newest) comes first. The first error that concerns the whole account ends all
-work; no worker outlives the crew.
+The first connection belongs to the caller's own thread, so that a pass with little to do starts none; further ones are
+opened when there is enough to do for them, each with a thread for as long as the work lasts. Work is handed out in
+order, so that what matters most (INBOX, the newest) comes first. The first error that concerns the whole account ends
+all work; no thread outlives the call. A server that does not admit a further connection costs only that.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Generic, Self, TypeVar
 
-from syncer.errors import StoppedError
+from syncer.errors import ConnectError, LoginError, StoppedError
 from syncer.ports import Server
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
 
 
 class Crew:
@@ -27,11 +30,9 @@ class Crew:
         """Nothing is opened yet. `stop` ends the work at the next opportunity."""
         self._connect = connect
         self._stop = stop
-        self._failed = threading.Event()
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._open: list[Server] = []
-        self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="syncer")
+        self._failed = False
+        self._servers: list[Server | None] = [None] * size
+        self._admitted = size
 
     def __enter__(self) -> Self:
         return self
@@ -39,48 +40,99 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._failed.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for server in self._open:
-            server.close()
+        for server in self._servers:
+            if server is not None:
+                server.close()
 
-    def each(self, work: Callable[[Server, Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Do `work` for every item, several at a time, and return the results in the order of the items.
+    def each(
+        self, work: Callable[[Server, Item], Result], items: Iterable[Item], at_once: int | None = None
+    ) -> list[Result]:
+        """Do `work` for every item and return the results in the order of the items.
+
+        At most `at_once` items are worked on at a time, or as many as connections are open; by default as many as
+        there may be connections.
 
         Raises:
             AccountError: the first that any of the work raised; what had not begun by then is not done.
         """
-        futures = [self._pool.submit(self._do, work, item) for item in items]
+        shift = _Shift(self, work, list(items))
+        wanted = max(at_once or self._admitted, sum(server is not None for server in self._servers))
+        lanes = min(self._admitted, len(shift.items), wanted)
+        threads = [threading.Thread(target=shift.help, args=(lane,), name=f"syncer-{lane}") for lane in range(1, lanes)]
+        for thread in threads:
+            thread.start()
         try:
-            return [future.result() for future in futures]
-        except BaseException:
-            self._failed.set()
-            _cancel(futures)
-            raise
+            if lanes:
+                shift.work(0)
+        finally:
+            for thread in threads:
+                thread.join()
+        if shift.error is not None:
+            raise shift.error
+        return [shift.results[place] for place in range(len(shift.items))]
 
     def one(self, work: Callable[[Server], Result]) -> Result:
         """Do `work` on one connection."""
         return self.each(lambda server, _: work(server), (None,))[0]
 
-    def _do(self, work: Callable[[Server, Item], Result], item: Item) -> Result:
-        if self._stop.is_set() or self._failed.is_set():
+    def check(self) -> None:
+        """Raise StoppedError if nothing more is to be begun."""
+        if self._stop.is_set() or self._failed:
             raise StoppedError("stopped before everything was done; the next sync goes on from here")
-        try:
-            return work(self._server(), item)
-        except BaseException:
-            self._failed.set()
-            raise
 
-    def _server(self) -> Server:
-        server: Server | None = getattr(self._local, "server", None)
+    def fail(self) -> None:
+        """Nothing more is to be begun."""
+        self._failed = True
+
+    def server(self, lane: int) -> Server:
+        """The connection of a lane, opened when it is first asked for."""
+        server = self._servers[lane]
         if server is None:
-            server = self._connect()
-            self._local.server = server
-            with self._lock:
-                self._open.append(server)
+            server = self._servers[lane] = self._connect()
         return server
 
+    def close_lane(self, lane: int) -> None:
+        """The server does not want this connection: do with fewer, for as long as the crew lasts."""
+        self._admitted = min(self._admitted, lane)
 
-def _cancel(futures: Iterable[Future[Result]]) -> None:
-    for future in futures:
-        future.cancel()
+
+class _Shift(Generic[Item, Result]):
+    """The items of one call, and how far they are."""
+
+    def __init__(self, crew: Crew, work: Callable[[Server, Item], Result], items: Sequence[Item]) -> None:
+        self.items = items
+        self.results: dict[int, Result] = {}
+        self.error: BaseException | None = None
+        self._crew = crew
+        self._work = work
+        self._next = iter(range(len(items)))
+        self._lock = threading.Lock()
+
+    def work(self, lane: int) -> None:
+        """Work on one item after the other until none is left or something went wrong."""
+        try:
+            while (place := self._take()) is not None:
+                self._crew.check()
+                self.results[place] = self._work(self._crew.server(lane), self.items[place])
+        except BaseException as error:  # noqa: BLE001 (raised by `each`, whichever thread met it)
+            self._crew.fail()
+            with self._lock:
+                self.error = self.error or error
+
+    def help(self, lane: int) -> None:
+        """The same on a further connection, if the server admits one."""
+        try:
+            self._crew.server(lane)
+        except (ConnectError, LoginError) as error:
+            logger.info("%s; going on with fewer connections", error)
+            self._crew.close_lane(lane)
+        except BaseException as error:  # noqa: BLE001 (raised by `each`)
+            self._crew.fail()
+            with self._lock:
+                self.error = self.error or error
+        else:
+            self.work(lane)
+
+    def _take(self) -> int | None:
+        with self._lock:
+            return None if self.error is not None else next(self._next, None)

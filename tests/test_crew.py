@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from syncer.crew import Crew
-from syncer.errors import ConnectError, MailboxError, StoppedError
+from syncer.errors import ConnectError, LoginError, MailboxError, StoppedError
 
 
 @dataclass(eq=False)
@@ -25,7 +25,7 @@ class Office:
     """Opens connections, and may refuse to."""
 
     opened: list[Connection] = field(default_factory=list)
-    refusal: ConnectError | None = None
+    refusal: ConnectError | LoginError | None = None
 
     def connect(self) -> Connection:
         if self.refusal:
@@ -96,10 +96,30 @@ def test_one_item_needs_one_connection(crew_of: Callable[[int], Crew], office: O
     assert [crew.one(lambda server: server), crew.one(lambda server: server)] == office.opened * 2
 
 
-def test_a_connection_belongs_to_one_thread(crew_of: Callable[[int], Crew]) -> None:
+def test_a_connection_belongs_to_one_thread_at_a_time(crew_of: Callable[[int], Crew]) -> None:
     seen: dict[object, set[int]] = {}
     crew_of(3).each(lambda server, item: seen.setdefault(server, set()).add(threading.get_ident()), range(50))
     assert all(len(idents) == 1 for idents in seen.values())
+
+
+def test_little_work_is_done_on_the_first_connection_by_the_caller_itself(
+    crew_of: Callable[[int], Crew], office: Office
+) -> None:
+    crew = crew_of(3)
+    idents = crew.each(lambda server, item: threading.get_ident(), range(5), at_once=1)
+    assert (set(idents), len(office.opened)) == ({threading.get_ident()}, 1)
+
+
+@pytest.mark.parametrize("error", [ConnectError("too many connections"), LoginError("maximum reached")])
+def test_a_server_that_admits_no_further_connection_costs_only_that(
+    crew_of: Callable[[int], Crew], office: Office, error: ConnectError | LoginError
+) -> None:
+    crew = crew_of(3)
+    crew.one(lambda server: None)
+    office.refusal = error
+    assert crew.each(lambda server, item: item, range(20)) == list(range(20))
+    assert crew.each(lambda server, item: item, range(20)) == list(range(20))
+    assert len(office.opened) == 1
 
 
 def test_every_connection_is_closed_once_and_no_thread_is_left(office: Office, stop: threading.Event) -> None:

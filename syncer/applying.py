@@ -1,0 +1,211 @@
+"""What a pass does when something differs: arrange mailboxes, decide about messages, carry it out, tell of it.
+
+The order is that of `executor`: moves first, alone, since they touch two mailboxes; then every mailbox, side by side.
+A mailbox that fails is a line in the report; only an AccountError ends the pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from syncer.errors import MailboxError, MessageError, StoppedError
+from syncer.executor import Bench, Executor
+from syncer.executor.portions import connections_for, portions
+from syncer.observer import Look, Observer
+from syncer.observer.evidence import evidence, names_elsewhere
+from syncer.ports import Server
+from syncer.reconcile.actions import Action, Agree, Append, Download, MoveLocal, MoveOnServer, Plan, RemoveLocal
+from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.mailboxes import arrange
+from syncer.reconcile.matching import file_left
+from syncer.reconcile.observations import Observation
+from syncer.reconcile.places import Places
+from syncer.reconcile.planner import NO_NAMES, plan, refuse
+from syncer.reconcile.policy import Policy
+from syncer.report import HeldDeletions
+
+if TYPE_CHECKING:
+    from syncer.engine import Pass
+
+
+class Applying:
+    """Decides and carries out, round by round, for one pass."""
+
+    def __init__(self, one: Pass, observer: Observer, policy: Policy) -> None:
+        self._pass = one
+        self._order, self._index, self._report = one.order, one.index, one.report
+        self._observer = observer
+        self._policy = policy
+        bench = Bench(
+            one.order.account,
+            one.store,
+            one.index,
+            one.report,
+            one.progress,
+            observer.spelling,
+            one.now,
+            self._checkpoint,
+        )
+        self._executor = Executor(bench)
+        self._look = Look(Places({}, frozenset(), frozenset()), {}, {})
+        self._accepted: tuple[Observation, ...] = ()
+        self._decision = Plan()
+
+    @property
+    def look_again(self) -> bool:
+        """Something cannot be recorded before both sides are looked at once more."""
+        return self._executor.look_again
+
+    def arrange(self, places: Places) -> Places:
+        """Create and rename mailboxes, so that messages have both places to be in."""
+        actions = [a for a in arrange(places, self._policy) if self._order.mailbox in {None, a.mailbox}]
+        self._report.plan += [str(action) for action in actions]
+        if self._order.dry_run:
+            return places
+        for action in actions:
+            self._contained(action.mailbox, lambda server, action=action: self._executor.arrange(server, action))  # type: ignore[misc]
+        if actions:
+            places = self._observer.places()
+        for mailbox in (places.server & places.local) - places.known.keys():
+            self._index.add_mailbox(mailbox)
+        return places
+
+    def decide(self, look: Look) -> None:
+        """Plan what is to be done about what was seen."""
+        self._executor.bench.look_again = False
+        observations = look.observations
+        if self._order.dry_run:
+            observations = [_as_if_created(o, look.places) for o in observations]
+        accepted, refusals = refuse(observations)
+        elsewhere, complete = NO_NAMES, True
+        store = self._pass.store
+        if any(file_left(observation) for observation in accepted):
+            planned = {observation.mailbox for observation in accepted}
+            others = [mailbox for mailbox in store.mailboxes() if mailbox not in planned]
+            elsewhere, complete = names_elsewhere(store, others)
+        decision = plan(
+            accepted,
+            evidence(self._pass.crew, store, accepted),
+            self._policy,
+            elsewhere,
+            everything_seen=complete and look.everything_seen,
+            whole=self._order.mailbox is None,
+        )
+        self._report.plan += [str(action) for action in decision.actions]
+        self._look, self._accepted = look, accepted
+        self._decision = replace(decision, refusals=refusals, notes=(*look.notes, *decision.notes))
+
+    def apply(self) -> None:
+        """Carry out what was decided."""
+        accepted, decision = self._accepted, self._decision
+        self._announce(decision.actions)
+        for here in accepted:
+            if here.known is None and not (here.server.missing or here.local.missing):
+                self._index.begin(here.mailbox, here.server.epoch)
+        epochs = {here.mailbox: here.server.epoch for here in accepted if not here.server.missing}
+        mine: dict[MailboxName, list[Action]] = {observation.mailbox: [] for observation in accepted}
+        moves: dict[MailboxName, list[Action]] = {}
+        for action in decision.actions:
+            place = moves if isinstance(action, MoveOnServer | MoveLocal) else mine
+            place.setdefault(action.mailbox, []).append(action)
+        for mailbox, group in moves.items():
+            self._contained(mailbox, lambda server, group=group: self._executor.move(server, group, epochs))  # type: ignore[misc]
+        busy = [(observation, portions(mine[observation.mailbox])) for observation in accepted]
+        self._carry_out([(here, part) for here, cut in busy for part in cut.side_by_side if part])
+        self._carry_out([(here, cut.afterwards) for here, cut in busy if cut.afterwards])
+
+    def tell(self) -> None:
+        """Put into the report what was decided and not carried out, and why."""
+        look, decision, report = self._look, self._decision, self._report
+        for mailbox, error in look.errors.items():
+            self._note_failure(mailbox, error)
+        for refusal in decision.refusals:
+            self._pass.failed.add(refusal.mailbox)
+            refused = f"{refusal.reason}: nothing was changed. {self._order.way_on}"
+            report.mailbox(refusal.mailbox).refused = refused
+        for hold in decision.holds:
+            count = sum(action.messages if hasattr(action, "messages") else 1 for action in hold.actions)
+            report.mailbox(hold.mailbox).held.append(HeldDeletions(hold.side, count, hold.reason))
+        for mailbox, note in dict.fromkeys((*decision.notes, *_hidden(look, decision))):
+            report.mailbox(mailbox).notes.append(note)
+
+    def note_holds(self) -> None:
+        """Record on which sides deletions are held back until a person decides."""
+        known = {mailbox.name for mailbox in self._index.mailboxes()}
+        for here in self._accepted:
+            holds = (hold for hold in self._decision.holds if hold.stays and hold.mailbox == here.mailbox)
+            held = frozenset(hold.side for hold in holds)
+            if here.mailbox in known and held != here.held:
+                self._index.hold(here.mailbox, held)
+
+    def _checkpoint(self) -> None:
+        if self._pass.stop.is_set():
+            raise StoppedError("stopped before everything was done; the next sync goes on from here")
+
+    def _carry_out(self, jobs: Sequence[tuple[Observation, Sequence[Action]]]) -> None:
+        """Each job on whichever connection is free; a mailbox in which something failed is left alone."""
+
+        def work(server: Server, job: tuple[Observation, Sequence[Action]]) -> str | None:
+            here, actions = job
+            if here.mailbox in self._pass.failed:
+                return None
+            return _failure(lambda: self._executor.mailbox(server, here, actions))
+
+        at_once = connections_for(action for _, actions in jobs for action in actions)
+        for (here, _), error in zip(jobs, self._pass.crew.each(work, jobs, at_once), strict=True):
+            self._note_failure(here.mailbox, error)
+
+    def _announce(self, actions: Iterable[Action]) -> None:
+        sizes = [action.message.size for action in actions if isinstance(action, Download)]
+        uploads = sum(isinstance(action, Append) for action in actions)
+        self._pass.progress.planned(self._order.account, len(sizes) + uploads, sum(sizes))
+
+    def _contained(self, mailbox: MailboxName, work: Callable[[Server], None]) -> None:
+        """Do something about one mailbox; if it fails, that is the mailbox's trouble alone."""
+        self._note_failure(mailbox, self._pass.crew.one(lambda server: _failure(lambda: work(server))))
+
+    def _note_failure(self, mailbox: MailboxName, error: str | None) -> None:
+        if error is not None:
+            self._pass.failed.add(mailbox)
+            self._report.mailbox(mailbox).error = error
+
+
+def _failure(work: Callable[[], None]) -> str | None:
+    """What went wrong, if it concerns no more than a mailbox."""
+    try:
+        work()
+    except (MailboxError, MessageError) as error:
+        return str(error)
+    return None
+
+
+def _as_if_created(here: Observation, places: Places) -> Observation:
+    """In a dry run nothing is created: a mailbox that the index does not know is not missing, only empty."""
+    if here.mailbox in places.known:
+        return here
+    return replace(
+        here, server=replace(here.server, missing=False), local=replace(here.local, missing=False, unproven=0)
+    )
+
+
+def _hidden(look: Look, decision: Plan) -> Iterator[tuple[MailboxName, str]]:
+    """Mailboxes in which comparing everything has found what the server's counters had denied."""
+    for mailbox, sight in look.sights.items():
+        if not sight.denied:
+            continue
+        server = sight.observation.server
+        uids = {*(message.uid for message in server.new), *server.flags, *server.gone}
+        found = sum(_uid_of(action) in uids for action in decision.actions if action.mailbox == mailbox)
+        if found:
+            yield mailbox, f"{found} changes that the server had not told of were found by comparing everything"
+
+
+def _uid_of(action: Action) -> int | None:
+    match action:
+        case Download(message=message):
+            return message.uid
+        case Agree(pair=pair) | RemoveLocal(pair=pair) | MoveLocal(pair=pair):
+            return pair.uid
+    return None

@@ -1,0 +1,100 @@
+"""Of a mailbox's directories only what is not as the index expects, at the speed of two sets.
+
+The index says which file names there should be; what the directories have beyond those is looked at, and what they
+lack is named. A hundred thousand messages as expected cost one listing and no look at any of them.
+
+What is expected of a pair is its unique name with the letters of its flags in `cur/`. One without flags may as well be
+in `new/` under its unique name alone.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Collection
+
+from syncer.maildir import scan
+from syncer.maildir.filename import split, with_delta
+from syncer.maildir.keywords import Table
+from syncer.maildir.scan import CUR, DOT, NEW, Reading
+from syncer.reconcile.flags import FlagDelta, Flags
+from syncer.reconcile.observations import Letters
+
+NO_FLAGS = ":2,"
+NOWHERE = ":2,/"
+"""Behind a name that no file can have."""
+
+_ESCAPED = re.compile(rb"\xed[\xa0-\xbf]")
+"""A surrogate in the index's form of a name (see `index.codec`): the file's own name has other octets there."""
+
+
+def take_names(path: bytes, sub: bytes, reading: Reading) -> None:
+    """For `scan.read`: what is in a directory is looked at later, by `sift`."""
+    reading.names[sub] = os.listdir(path)
+
+
+def sift(directory: bytes, reading: Reading, expected: set[bytes], infos: set[str]) -> None:
+    """Put what is not as `expected` into the reading, and what is lacking into its `absent`.
+
+    `expected` is used up; `infos` is what its names may end in.
+    """
+    doubtful = {name for name in expected if b"\xed" in name and _ESCAPED.search(name)}
+    expected -= doubtful
+    in_cur = set(reading.names.get(CUR, ()))
+    odd = in_cur - expected
+    expected -= in_cur
+    odd_new = []
+    for raw in reading.names.get(NEW, ()):
+        as_if_in_cur = raw + NO_FLAGS.encode()
+        if as_if_in_cur in expected:
+            expected.remove(as_if_in_cur)
+        else:
+            odd_new.append(raw)
+    reading.absent = {split(raw.decode("utf-8", "surrogatepass"))[0] for raw in expected | doubtful}
+    for sub, names in ((NEW, odd_new), (CUR, odd)):
+        _look_at(os.path.join(directory, sub), sub, names, reading)
+    _add_doubles(in_cur - odd, infos, reading)
+    reading.absent -= reading.files.keys()
+
+
+def _add_doubles(as_expected: set[bytes], infos: set[str], reading: Reading) -> None:
+    """A file that is as expected, if another one has the same unique name."""
+    for unique in list(reading.files):
+        for info in infos:
+            raw = (unique + info).encode("utf-8", "surrogateescape")
+            if raw in as_expected:
+                reading.add(CUR, raw)
+
+
+def _look_at(path: bytes, sub: bytes, names: Collection[bytes], reading: Reading) -> None:
+    odd = []
+    for raw in names:
+        if raw[0] == DOT:
+            continue
+        if _is_message(os.path.join(path, raw)):
+            reading.add(sub, raw)
+        else:
+            odd.append(raw)
+    scan.note_odd(path, odd, reading)
+
+
+def _is_message(path: bytes) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return True  # renamed meanwhile: it was a name in the listing
+
+
+def speller(table: Table, letters: Letters, infos: set[str]) -> Callable[[Flags], str]:
+    """What stands behind the unique name of a file that has these flags; collected in `infos`.
+
+    Where a letter changed its meaning, what a name with it says has to be found out one by one.
+    """
+
+    def spell(flags: Flags) -> str:
+        if flags & letters.doubted:
+            return NOWHERE
+        info = with_delta("", FlagDelta(add=flags), table.mapping) or NO_FLAGS
+        infos.add(info)
+        return info
+
+    return spell

@@ -1,0 +1,54 @@
+"""What matching and deciding want to know beyond what a look shows: contents of candidates, names in other places."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from syncer.crew import Crew
+from syncer.errors import MailboxError, MessageError
+from syncer.ports import LocalStore, Server
+from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.matching import Evidence, wanted_files, wanted_headers
+from syncer.reconcile.observations import Fingerprint, Observation
+
+
+def names_elsewhere(store: LocalStore, mailboxes: Iterable[MailboxName]) -> tuple[frozenset[UniqueName], bool]:
+    """The unique names in mailboxes that are not planned for, and whether all of them could be listed."""
+    names: set[UniqueName] = set()
+    complete = True
+    for mailbox in mailboxes:
+        try:
+            listing = store.scan(mailbox, {})
+        except MailboxError:
+            complete = False
+        else:
+            names.update(listing.messages)
+            complete &= listing.complete or listing.missing
+    return frozenset(names), complete
+
+
+def evidence(crew: Crew, store: LocalStore, observations: Sequence[Observation]) -> Evidence:
+    """Read what matching wants to know. A file or message that vanishes meanwhile is left out."""
+    files: dict[tuple[MailboxName, UniqueName], Fingerprint] = {}
+    for mailbox, name in sorted(wanted_files(observations)):
+        try:
+            files[mailbox, name] = store.fingerprint(mailbox, name)
+        except MessageError:  # not read, not matched
+            continue
+    wanted: dict[MailboxName, list[Uid]] = defaultdict(list)
+    for mailbox, uid in sorted(wanted_headers(observations, files)):
+        wanted[mailbox].append(uid)
+    validities = {observation.mailbox: observation.server.epoch.uidvalidity for observation in observations}
+
+    def headers_of(server: Server, item: tuple[MailboxName, list[Uid]]) -> Mapping[Uid, bytes]:
+        mailbox, uids = item
+        server.expect(mailbox, validities[mailbox])
+        try:
+            return server.headers(mailbox, uids)
+        except MailboxError:  # not read, not matched
+            return {}
+
+    read = crew.each(headers_of, wanted.items())
+    headers = {
+        (mailbox, uid): header for mailbox, found in zip(wanted, read, strict=True) for uid, header in found.items()
+    }
+    return Evidence(files, headers)

@@ -1,0 +1,298 @@
+"""Where the mailboxes are, which of them need a look, and looking at those."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+
+from syncer.crew import Crew
+from syncer.errors import MailboxError, MessageError
+from syncer.observer.here import Here, look_here
+from syncer.observer.there import MISSING, There, look_there
+from syncer.ports import Index, KnownMailbox, LocalStore, Progress, Server
+from syncer.reconcile.comparing import observe
+from syncer.reconcile.flags import Spelling
+from syncer.reconcile.identity import INBOX, MailboxName, Uid
+from syncer.reconcile.observations import Cursor, Epoch, LocalChanges, Observation, Pair, ServerChanges
+from syncer.reconcile.places import Places, same_mailbox
+
+SAMPLE = 3
+"""How many known UIDs are compared with what they were."""
+
+
+LOOKS_EACH = 8
+"""A further connection costs as much as asking for the changes of so many mailboxes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcuts:
+    """When what earlier passes recorded may be relied on instead of comparing everything."""
+
+    settings: str
+    """A fingerprint of the settings: what was left alone under others may have to be done under these."""
+    now: int
+    interval: int
+    """After so many seconds everything is compared, whatever anybody tells."""
+    never: bool = False
+
+    def hold(self, known: KnownMailbox | None) -> bool:
+        """Whether they may be taken in this mailbox."""
+        if self.never or known is None or known.compared_at is None or known.settings != self.settings:
+            return False
+        return 0 <= self.now - known.compared_at < self.interval
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen of one mailbox."""
+
+    observation: Observation
+    there: There
+    here: Here
+    shortcut: bool = True
+    """Only what changed was asked for."""
+    untouched: bool = False
+    """Nothing was asked for, since nothing changed."""
+    denied: bool = False
+    """Everything was compared although the server's counters say that nothing changed."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Look:
+    """What was seen of the account in one round."""
+
+    places: Places
+    known: Mapping[MailboxName, KnownMailbox]
+    lately: Mapping[tuple[MailboxName, str], int]
+    """How many messages syncs deleted in the last day, by mailbox and side."""
+    sights: dict[MailboxName, Sight] = field(default_factory=dict)
+    errors: dict[MailboxName, str] = field(default_factory=dict)
+    """Mailboxes that could not be looked at, and why."""
+
+    @property
+    def observations(self) -> list[Observation]:
+        """Of every mailbox, those that nothing happened to included."""
+        return [sight.observation for sight in self.sights.values()]
+
+    @property
+    def notes(self) -> list[tuple[MailboxName, str]]:
+        """What a person should know, by mailbox."""
+        return [(name, note) for name, sight in self.sights.items() for note in sight.notes]
+
+    @property
+    def untouched(self) -> bool:
+        """Nothing is to be done, since nothing changed anywhere."""
+        return not self.errors and all(sight.untouched for sight in self.sights.values())
+
+    @property
+    def everything_seen(self) -> bool:
+        """Every directory of the Maildir was listed completely, or is known to be unchanged."""
+        return all(sight.here.seen for sight in self.sights.values())
+
+
+def _exists(server: Server, mailbox: MailboxName) -> bool | str:
+    try:
+        return server.exists(mailbox)
+    except MailboxError as error:
+        return str(error)
+
+
+@dataclass(slots=True)
+class Observer:
+    """Eyes on one account. `wants` says which mailboxes the settings include."""
+
+    account: str
+    crew: Crew
+    store: LocalStore
+    index: Index
+    wants: Callable[[str], bool]
+    progress: Progress
+    shortcuts: Shortcuts
+    spelling: Spelling = field(default_factory=Spelling)
+    told: Mapping[MailboxName, Cursor | None] = field(default_factory=dict)
+    """The counters of each mailbox, as the server told them with the last `places`."""
+    trash: MailboxName | None = None
+    r"""The mailbox with the `\Trash` attribute (RFC 6154 section 2), told likewise."""
+
+    def places(self) -> Places:
+        """Where the mailboxes are. One that LIST leaves out is asked for by name before it counts as missing."""
+        known = {mailbox.name: mailbox.epoch for mailbox in self.index.mailboxes() if self.wants(mailbox.name)}
+        listed = self.crew.one(lambda server: server.mailboxes(counters=True))
+        self.told = {mailbox.name: mailbox.cursor for mailbox in listed}
+        self.trash = next((mailbox.name for mailbox in listed if mailbox.special_use == "\\trash"), None)
+        on_server = {mailbox.name for mailbox in listed if self.wants(mailbox.name)}
+        unlisted = sorted(known.keys() - on_server)
+        there = dict(zip(unlisted, self.crew.each(_exists, unlisted), strict=True))
+        unknown = {mailbox: found for mailbox, found in there.items() if isinstance(found, str)}
+        on_server |= {mailbox for mailbox, found in there.items() if found is True}
+        local = {mailbox for mailbox in self.store.mailboxes() if self.wants(mailbox)}
+        local |= {mailbox for mailbox in known.keys() - local if not self.store.scan(mailbox, {}).missing}
+        return Places(
+            {mailbox: epoch for mailbox, epoch in known.items() if mailbox not in unknown},
+            frozenset(on_server),
+            frozenset(local - unknown.keys()),
+            unknown,
+        )
+
+    def for_renames(self, places: Places) -> Places:
+        """The same with what tells a rename from a deletion: counters of new mailboxes, names in new directories."""
+        only_server = sorted(places.server - places.local - places.known.keys())
+        only_local = sorted(places.local - places.server - places.known.keys())
+        lost_there = (places.known.keys() & places.local) - places.server
+        lost_here = sorted((places.known.keys() & places.server) - places.local)
+        seen = self.crew.each(partial(self._renamed_from, lost_there), only_server) if lost_there else []
+        return replace(
+            places,
+            server_epochs={name: epoch for name, epoch in zip(only_server, seen, strict=False) if epoch is not None},
+            known_names={m: frozenset(pair.name for pair in self.index.pairs(m)) for m in lost_here},
+            local_names={m: frozenset(self.store.scan(m, {}).messages) for m in only_local} if lost_here else {},
+        )
+
+    def _renamed_from(self, lost: Iterable[MailboxName], server: Server, name: MailboxName) -> Epoch | None:
+        """The counters of a mailbox that holds the messages of a lost one; UIDVALIDITY alone is no proof of that."""
+        known = {mailbox.name: mailbox.epoch for mailbox in self.index.mailboxes()}
+        try:
+            epoch = server.epoch(name)
+            for old in lost:
+                if same_mailbox(known.get(old), epoch):
+                    sample = {pair.uid: pair.fingerprint.header for pair in self.index.latest(old, SAMPLE)}
+                    headers = server.headers(name, tuple(sample))
+                    if sample and any(sample[uid] == header for uid, header in headers.items()):
+                        return epoch
+        except MailboxError:  # not recognised, so it is a new mailbox; looking at it says what is wrong
+            return None
+        return None
+
+    def look(self, places: Places, names: Iterable[MailboxName], lately: Mapping[tuple[MailboxName, str], int]) -> Look:
+        """Observe these mailboxes, INBOX first."""
+        ordered = sorted(names, key=lambda name: (name != INBOX, name))
+        result = Look(places, {mailbox.name: mailbox for mailbox in self.index.mailboxes()}, lately)
+        result.errors.update(places.unknown)
+        untouched = {name: idle for name in ordered if (idle := self._untouched(name, result)) is not None}
+        due = [name for name in ordered if name not in untouched]
+        self.progress.mailboxes(self.account, len(due))
+
+        def look_at(server: Server, name: MailboxName) -> Sight | str:
+            try:
+                return self._look_at(server, name, result)
+            except (MailboxError, MessageError) as error:
+                return str(error)
+            finally:
+                self.progress.looked(self.account, name)
+
+        lengthy = sum(not self.shortcuts.hold(result.known.get(name)) for name in due)
+        seen = self.crew.each(look_at, due, at_once=1 + lengthy + (len(due) - lengthy) // LOOKS_EACH)
+        found = dict(zip(due, seen, strict=True))
+        for name in ordered:
+            sight = untouched[name] if name in untouched else found[name]
+            if isinstance(sight, str):
+                result.errors[name] = sight
+            else:
+                result.sights[name] = sight
+        self._count(result)
+        return result
+
+    def _untouched(self, name: MailboxName, look: Look) -> Sight | None:
+        """What there is to say of a mailbox that is on both sides as the last pass left it; None for any other."""
+        known = look.known.get(name)
+        if known is None or not self.shortcuts.hold(known) or known.cursor is None or known.local_state is None:
+            return None
+        if name not in look.places.server & look.places.local or not known.cursor.still(self.told.get(name)):
+            return None
+        try:
+            if self.store.state(name) != known.local_state:
+                return None
+        except MailboxError:  # looking at it says what is wrong
+            return None
+        there, here = There(ServerChanges(known.cursor.epoch), messages=known.messages), Here(LocalChanges())
+        here = replace(here, state=known.local_state)
+        return Sight(self._observation(look, name, there, here), there, here, untouched=True)
+
+    def _count(self, look: Look) -> None:
+        """How many messages there are: asked for only where the guards will want to know."""
+        gone = any(o.server.gone or o.local.gone or o.server.missing or o.local.missing for o in look.observations)
+        totals = self.index.totals() if gone else {}
+        for name, seen in look.sights.items() if gone else ():
+            look.sights[name] = replace(seen, observation=replace(seen.observation, total=totals.get(name, 0)))
+
+    def _look_at(self, server: Server, name: MailboxName, look: Look) -> Sight:
+        known = look.known.get(name)
+        shortcut = self.shortcuts.hold(known)
+        there = MISSING
+        if name in look.places.server:
+            since = known.cursor if known is not None and shortcut else None
+            there = look_there(server, self.index, name, self.spelling, since=since, now=self.told.get(name))
+        here = Here(LocalChanges(missing=True, complete=False))
+        if name in look.places.local:
+            mapping = known.mapping if known is not None else {}
+            state = known.local_state if known is not None and shortcut else None
+            here = look_here(self.store, self.index, name, self.spelling, mapping=mapping, state=state)
+        observation = self._observation(look, name, there, here)
+        if not there.changes.missing and not _idle(observation):
+            observation = replace(observation, impostor=self._impostor(server, name, observation))
+        notes = here.notes
+        if there.untold:
+            untold = "new messages not downloaded: the server lists them but does not tell their size"
+            notes += (f"{there.untold} {untold}",)
+        return Sight(observation, there, here, shortcut, denied=self._denied(known, there), notes=notes)
+
+    def _denied(self, known: KnownMailbox | None, there: There) -> bool:
+        """Whether the counters say that nothing can have changed, and everything was compared all the same."""
+        if known is None or known.cursor is None or known.settings != self.shortcuts.settings:
+            return False
+        return there.compared and known.cursor.still(self.told.get(known.name))
+
+    def _observation(self, look: Look, name: MailboxName, there: There, here: Here) -> Observation:
+        known = look.known.get(name)
+        pairs: Iterable[Pair] = {pair.uid: pair for pair in (*there.pairs, *here.pairs)}.values()
+        if there.changes.missing or here.changes.missing:
+            pairs = self.index.pairs(name)
+        new = here.changes.new
+        own = {message.name: self.store.own_uid(name, there.changes.epoch, message.name) for message in new}
+        return observe(
+            name,
+            there.changes,
+            here.changes,
+            sorted(pairs, key=lambda pair: pair.uid),
+            known=self._not_before(name, known.epoch if known else None),
+            held=known.held if known else frozenset(),
+            intents=self.index.intents(name) if new or there.changes.new else (),
+            own={unique: uid for unique, uid in own.items() if uid is not None},
+            deleted_lately={side: look.lately.get((name, side), 0) for side in ("server", "local")},
+        )
+
+    def _not_before(self, name: MailboxName, known: Epoch | None) -> Epoch | None:
+        """The counters as last recorded, which was before the last APPENDs: UIDNEXT is above every UID of a pair."""
+        if known is None:
+            return None
+        highest = max((pair.uid for pair in self.index.latest(name, 1)), default=0)
+        return replace(known, uidnext=Uid(max(known.uidnext or 0, highest + 1))) if highest else known
+
+    def _impostor(self, server: Server, name: MailboxName, here: Observation) -> Uid | None:
+        """A known UID that is another message now: a server restored from a backup uses UIDs again.
+
+        The highest known UIDs are the ones used again first. Only messages that were downloaded are a proof, since a
+        server may change what is appended.
+        """
+        downloaded = (
+            pair
+            for pair in self._latest(name)
+            if pair.uid not in here.server.gone and self.store.own_uid(name, here.server.epoch, pair.name) == pair.uid
+        )
+        sample = {pair.uid: pair.fingerprint.header for pair in islice(downloaded, SAMPLE)}
+        headers = server.headers(name, tuple(sample))
+        return next((uid for uid, header in headers.items() if header != sample[uid]), None)
+
+    def _latest(self, name: MailboxName) -> Iterator[Pair]:
+        """Every pair, the highest UID first."""
+        pairs = self.index.latest(name, SAMPLE)
+        while pairs:
+            yield from pairs
+            pairs = self.index.latest(name, min(1000, len(pairs) * 4), below=pairs[-1].uid)
+
+
+def _idle(here: Observation) -> bool:
+    """Whether nothing differs."""
+    there = here.server.new or here.server.flags or here.server.gone
+    return not (there or here.local.new or here.local.flags or here.local.gone)

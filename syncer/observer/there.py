@@ -1,0 +1,121 @@
+"""How the server's side of one mailbox differs from the index: the ladder of what a server can tell.
+
+QRESYNC and CONDSTORE tell what changed since a cursor; what QRESYNC does not prove to be gone, or CONDSTORE does not
+tell, the list of all UIDs does. Otherwise everything is listed. Each rung that fails leads to the next one below it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from syncer.ports import Index, Server
+from syncer.reconcile.comparing import covered, differing, listed_changes, told_changes
+from syncer.reconcile.flags import Flags, Spelling
+from syncer.reconcile.identity import MailboxName, Uid, UidValidity
+from syncer.reconcile.observations import (
+    Cursor,
+    Epoch,
+    Pair,
+    PairState,
+    ServerChanges,
+    ServerDelta,
+    ServerListing,
+    ServerMessage,
+)
+
+NOWHERE = Epoch(UidValidity(0))
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What was found of a mailbox on the server."""
+
+    changes: ServerChanges
+    pairs: tuple[Pair, ...] = ()
+    """Those that `changes` is about, or more."""
+    messages: int | None = None
+    """How many messages it had at `changes.epoch`; None where that is not known for sure."""
+    untold: int = 0
+    """New messages of which the server does not tell the size."""
+    compared: bool = False
+    """Everything was listed, completely."""
+
+
+MISSING = There(ServerChanges(NOWHERE, missing=True))
+
+
+def look_there(
+    server: Server,
+    index: Index,
+    mailbox: MailboxName,
+    spelling: Spelling,
+    *,
+    since: Cursor | None,
+    now: Cursor | None,
+) -> There:
+    """How the mailbox differs from the index on the server.
+
+    `since` is up to where the index knows of every change, None to compare everything; `now` is what the server lately
+    told in passing.
+
+    Raises:
+        MailboxError: it cannot be looked at.
+    """
+    if since is not None:
+        if since.still(now):
+            return There(ServerChanges(since.epoch), messages=since.messages)
+        delta = server.changes(mailbox, since)
+        found = _from_delta(server, index, mailbox, spelling, delta) if delta is not None else None
+        if found is not None:
+            return found
+    return _from_listing(server, index, mailbox, spelling)
+
+
+def _from_delta(
+    server: Server, index: Index, mailbox: MailboxName, spelling: Spelling, told: ServerDelta
+) -> There | None:
+    """None where it takes a listing to know what is gone."""
+    normal = spelling.normal
+    delta = replace(
+        told, flags={uid: normal(flags) for uid, flags in told.flags.items()}, storable=normal(told.storable)
+    )
+    absent: set[Uid] = set()
+    if delta.vanished is None:
+        present = server.present(mailbox)
+        if present is None:
+            return None
+        known = index.base(mailbox).keys()
+        absent = known - covered(known, present)
+    pairs = index.pairs_among(mailbox, uids={*delta.flags, *absent}, ranges=delta.vanished or ())
+    absent |= covered((pair.uid for pair in pairs), delta.vanished or ())
+    gone = {pair.uid for pair in pairs if pair.uid in absent and pair.state is not PairState.LOCAL_ONLY}
+    unknown = delta.flags.keys() - {pair.uid for pair in pairs}
+    new = _described(server, mailbox, unknown, spelling)
+    changes = told_changes(delta, gone, pairs, new)
+    return There(changes, pairs, delta.cursor.messages, len(unknown) - len(new))
+
+
+def _from_listing(server: Server, index: Index, mailbox: MailboxName, spelling: Spelling) -> There:
+    told = server.listing(mailbox)
+    flags = _normal(told, spelling)
+    listing = replace(told, flags=flags, storable=spelling.normal(told.storable))
+    base = index.base(mailbox)
+    differ = differing(listing, base)
+    unknown = differ - base.keys()
+    pairs = index.pairs_among(mailbox, uids=differ & base.keys())
+    new = _described(server, mailbox, unknown, spelling)
+    changes = listed_changes(listing, pairs, new)
+    messages = listing.messages if listing.complete else None
+    return There(changes, pairs, messages, len(unknown) - len(new), compared=listing.complete)
+
+
+def _normal(listing: ServerListing, spelling: Spelling) -> dict[Uid, Flags]:
+    """The flags in the account's spelling. Listings share their sets, so that each is spelled once."""
+    spelled = {flags: spelling.normal(flags) for flags in set(listing.flags.values())}
+    return {uid: spelled[flags] for uid, flags in listing.flags.items()}
+
+
+def _described(
+    server: Server, mailbox: MailboxName, uids: Collection[Uid], spelling: Spelling
+) -> tuple[ServerMessage, ...]:
+    described = server.describe(mailbox, sorted(uids))
+    return tuple(replace(message, flags=spelling.normal(message.flags)) for message in described)
