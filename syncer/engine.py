@@ -1,36 +1,29 @@
-"""One pass over one account.
+"""One pass over one account: look at both sides, and if something differs, decide, apply, and look again if need be.
 
-Arrange the mailboxes, observe both sides, plan, apply, and look again where that is needed.
-
-The engine decides nothing about messages (that is `reconcile/`), looks at nothing (`observer.py`) and changes
-nothing (`executor.py`); it asks, hands over and reports. A mailbox that fails is a line in the report; only an
-AccountError ends the pass.
+The engine decides nothing about messages (that is `reconcile/`), looks at nothing (`observer/`) and changes nothing
+(`executor/`); it asks, hands over and records how far it came. What only a pass with something to do needs
+(`applying`) is loaded when there is something to do.
 """
 
+from __future__ import annotations
+
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from syncer.crew import Crew
-from syncer.errors import AccountError, MailboxError, MessageError, StoppedError
-from syncer.executor import Bench, Executor
-from syncer.observer import Look, Observer
-from syncer.ports import Finished, Index, LocalStore, Progress, Server
-from syncer.reconcile.actions import (
-    Action,
-    Append,
-    Download,
-    MoveLocal,
-    MoveOnServer,
-    Plan,
-)
+from syncer.errors import AccountError
+from syncer.observer import Look, Observer, Shortcuts
+from syncer.ports import Index, LocalStore, Progress
 from syncer.reconcile.identity import MailboxName
-from syncer.reconcile.mailboxes import Places, arrange
-from syncer.reconcile.matching import file_left
-from syncer.reconcile.observations import Observation
-from syncer.reconcile.planner import NO_NAMES, plan, refuse
+from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Policy
-from syncer.report import AccountReport, HeldDeletions
+from syncer.recording import finished
+from syncer.report import AccountReport
+
+if TYPE_CHECKING:
+    from syncer.applying import Applying
 
 ROUNDS = 3
 """How often one pass looks at the account: once, again for what could not be recorded at first, and once to spare."""
@@ -51,6 +44,12 @@ class Order:
     mailbox: MailboxName | None = None
     """Only this one."""
     dry_run: bool = False
+    full: bool = False
+    """Compare everything, whatever earlier passes recorded."""
+    full_interval: int = 7 * DAY
+    """Seconds after which this is done anyway."""
+    settings: str = ""
+    """A fingerprint of the settings that decide what is done."""
 
 
 @dataclass(slots=True)
@@ -74,65 +73,43 @@ class Pass:
         Raises:
             AccountError: the account cannot be worked on any further; what was done is recorded.
         """
-        observer = Observer(self.order.account, self.crew, self.store, self.index, self.order.wants, self.progress)
-        observer.spelling.normal(self.index.keywords())
-        policy = self._with_trash(self.order.policy)
-        executor = self._executor(observer)
-        for _ in range(ROUNDS):
-            executor.bench.look_again = False
-            places = self._arrange(observer, executor, policy)
-            look = observer.look(places, self._chosen(places), self.index.deleted_since(self.now() - DAY))
-            accepted, decision = self._decide(observer, places, look, policy)
-            if self.order.dry_run:
-                break
-            self._apply(executor, accepted, decision)
-            if not executor.look_again:
-                break
-        self._report(look, decision)
-        if not self.order.dry_run:
-            self._finish(accepted, decision)
-
-    def _executor(self, observer: Observer) -> Executor:
         order = self.order
-        bench = Bench(
-            order.account,
-            self.store,
-            self.index,
-            self.report,
-            self.progress,
-            observer.spelling,
-            self.now,
-            self._checkpoint,
-        )
-        return Executor(bench)
+        shortcuts = Shortcuts(order.settings, self.now(), order.full_interval, never=order.full)
+        observer = Observer(order.account, self.crew, self.store, self.index, order.wants, self.progress, shortcuts)
+        observer.spelling.normal(self.index.keywords())
+        applying: Applying | None = None
+        for _ in range(ROUNDS):
+            places = self._places(observer)
+            if not places.settled:
+                applying = applying or self._applying(observer)
+                places = applying.arrange(places)
+            look = observer.look(places, self._chosen(places), self.index.deleted_since(self.now() - DAY))
+            if look.untouched and applying is None:
+                break
+            applying = applying or self._applying(observer)
+            applying.decide(look)
+            if order.dry_run:
+                break
+            applying.apply()
+            if not applying.look_again:
+                break
+        if applying is not None:
+            applying.tell()
+        if not order.dry_run:
+            self._finish(look, applying)
 
-    def _checkpoint(self) -> None:
-        if self.stop.is_set():
-            raise StoppedError("stopped before everything was done; the next sync goes on from here")
+    def _applying(self, observer: Observer) -> Applying:
+        from syncer.applying import Applying  # noqa: PLC0415 (a pass that finds nothing to do needs none of it)
 
-    def _with_trash(self, policy: Policy) -> Policy:
-        if policy.on_local_delete != "trash":
-            return policy
-        listed = self.crew.one(lambda server: server.mailboxes())
-        trash = next((mailbox.name for mailbox in listed if mailbox.special_use == "\\trash"), None)
-        return replace(policy, trash=trash)
+        policy = self.order.policy
+        if policy.on_local_delete == "trash":
+            policy = replace(policy, trash=observer.trash)
+        return Applying(self, observer, policy)
 
-    def _arrange(self, observer: Observer, executor: Executor, policy: Policy) -> Places:
-        """Create and rename mailboxes, so that messages have both places to be in."""
+    def _places(self, observer: Observer) -> Places:
         places = observer.places()
-        if policy.mailbox_changes == "all":
+        if self.order.policy.mailbox_changes == "all" and not places.settled:
             places = observer.for_renames(places)
-        actions = [a for a in arrange(places, policy) if self.order.mailbox in {None, a.mailbox}]
-        if self.order.dry_run:
-            self.report.plan += [str(action) for action in actions]
-            return places
-        for action in actions:
-            self._contained(action.mailbox, lambda server, action=action: executor.arrange(server, action))  # type: ignore[misc]
-            self.report.plan.append(str(action))
-        if actions:
-            places = observer.places()
-        for mailbox in (places.server & places.local) - places.known.keys():
-            self.index.add_mailbox(mailbox)
         return places
 
     def _chosen(self, places: Places) -> set[MailboxName]:
@@ -147,106 +124,13 @@ class Pass:
             raise AccountError(f"there is no mailbox {self.order.mailbox} on either side; there are: {some}")
         return {self.order.mailbox} & every - self.failed
 
-    def _decide(
-        self, observer: Observer, places: Places, look: Look, policy: Policy
-    ) -> tuple[tuple[Observation, ...], Plan]:
-        observations = look.observations
-        if self.order.dry_run:
-            observations = [_as_if_created(o, places) for o in observations]
-        accepted, refusals = refuse(observations)
-        elsewhere, complete = NO_NAMES, True
-        if any(file_left(observation) for observation in accepted):
-            planned = {observation.mailbox for observation in accepted}
-            others = [mailbox for mailbox in self.store.mailboxes() if mailbox not in planned]
-            elsewhere, complete = observer.names_elsewhere(others)
-        decision = plan(
-            accepted,
-            observer.evidence(accepted),
-            policy,
-            elsewhere,
-            everything_seen=complete and look.everything_seen,
-            whole=self.order.mailbox is None,
-        )
-        self.report.plan += [str(action) for action in decision.actions]
-        return accepted, replace(decision, refusals=refusals, notes=(*look.notes, *decision.notes))
-
-    def _apply(self, executor: Executor, accepted: Sequence[Observation], decision: Plan) -> None:
-        self._announce(decision.actions)
-        for here in accepted:
-            if here.known is None and not (here.server.missing or here.local.missing):
-                self.index.begin(here.mailbox, here.server.epoch)
-        epochs = {here.mailbox: here.server.epoch for here in accepted if not here.server.missing}
-        mine: dict[MailboxName, list[Action]] = {observation.mailbox: [] for observation in accepted}
-        moves: dict[MailboxName, list[Action]] = {}
-        for action in decision.actions:
-            place = moves if isinstance(action, MoveOnServer | MoveLocal) else mine
-            place.setdefault(action.mailbox, []).append(action)
-        for mailbox, group in moves.items():
-            self._contained(mailbox, lambda server, group=group: executor.move(server, group, epochs))  # type: ignore[misc]
-        busy = [observation for observation in accepted if mine[observation.mailbox]]
-
-        def work(server: Server, here: Observation) -> str | None:
-            return _failure(lambda: executor.mailbox(server, here, mine[here.mailbox]))
-
-        for here, error in zip(busy, self.crew.each(work, busy), strict=True):
-            self._note_failure(here.mailbox, error)
-
-    def _announce(self, actions: Iterable[Action]) -> None:
-        sizes = [action.message.size for action in actions if isinstance(action, Download)]
-        uploads = sum(isinstance(action, Append) for action in actions)
-        self.progress.planned(self.order.account, len(sizes) + uploads, sum(sizes))
-
-    def _contained(self, mailbox: MailboxName, work: Callable[[Server], None]) -> None:
-        """Do something about one mailbox; if it fails, that is the mailbox's trouble alone."""
-        self._note_failure(mailbox, self.crew.one(lambda server: _failure(lambda: work(server))))
-
-    def _note_failure(self, mailbox: MailboxName, error: str | None) -> None:
-        if error is not None:
-            self.failed.add(mailbox)
-            self.report.mailbox(mailbox).error = error
-
-    def _report(self, look: Look, decision: Plan) -> None:
-        for mailbox, error in look.errors.items():
-            self._note_failure(mailbox, error)
-        for refusal in decision.refusals:
-            self.failed.add(refusal.mailbox)
-            self.report.mailbox(refusal.mailbox).refused = f"{refusal.reason}: nothing was changed. {self.order.way_on}"
-        for hold in decision.holds:
-            count = sum(action.messages if hasattr(action, "messages") else 1 for action in hold.actions)
-            self.report.mailbox(hold.mailbox).held.append(HeldDeletions(hold.side, count, hold.reason))
-        for mailbox, note in dict.fromkeys(decision.notes):
-            self.report.mailbox(mailbox).notes.append(note)
-
-    def _finish(self, accepted: Iterable[Observation], decision: Plan) -> None:
+    def _finish(self, look: Look, applying: Applying | None) -> None:
         """Record how far each mailbox came, for the next pass and for `status`."""
-        known = {mailbox.name for mailbox in self.index.mailboxes()}
-        for here in accepted:
-            held = frozenset(hold.side for hold in decision.holds if hold.stays and hold.mailbox == here.mailbox)
-            if here.mailbox in known and held != here.held:
-                self.index.hold(here.mailbox, held)
-            there = not (here.server.missing or here.local.missing)
-            if there and here.mailbox in known - self.failed:
-                mapping = self.store.mapping(here.mailbox)
-                done = Finished(here.mailbox, here.server.epoch, None, mapping, None, "", compared=True)
-                self.index.finish([done], self.now())
+        if applying is not None:
+            applying.note_holds()
+        again = applying is not None and applying.look_again
+        self.index.finish(tuple(finished(self, look, settled=not again)), self.now())
+        known = {mailbox.name for mailbox in self.index.mailboxes()} if self.report.mailboxes else ()
         for name, mailbox in self.report.mailboxes.items():
             if name in known and mailbox.trouble:
                 self.index.fail(name, mailbox.trouble)
-
-
-def _failure(work: Callable[[], None]) -> str | None:
-    """What went wrong, if it concerns no more than a mailbox."""
-    try:
-        work()
-    except (MailboxError, MessageError) as error:
-        return str(error)
-    return None
-
-
-def _as_if_created(here: Observation, places: Places) -> Observation:
-    """In a dry run nothing is created: a mailbox that the index does not know is not missing, only empty."""
-    if here.mailbox in places.known:
-        return here
-    return replace(
-        here, server=replace(here.server, missing=False), local=replace(here.local, missing=False, unproven=0)
-    )

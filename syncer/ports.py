@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from syncer.reconcile.flags import FlagDelta, Flags
+from syncer.reconcile.flags import NONE, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import (
     Cursor,
@@ -201,6 +201,16 @@ class Server(Protocol):
         """LOGOUT if the connection still stands, then close it. Never raises."""
 
 
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the index expects to find in a mailbox's directories."""
+
+    names: Callable[[Callable[[Flags], str]], set[bytes]]
+    """Every file name in octets, given what to put behind a unique name for its flags (`Index.file_names`)."""
+    state: str | None = None
+    """A `LocalStore.state` in which the directories held just that."""
+
+
 class Delivery(Protocol):
     """A batch of files on their way into one mailbox. Files that were added and not committed are removed on exit."""
 
@@ -230,11 +240,22 @@ class LocalStore(Protocol):
         One that is missing here is not proved to be gone: `scan` tells.
         """
 
-    def scan(self, mailbox: MailboxName, mapping: Mapping[str, str]) -> LocalListing:
+    def state(self, mailbox: MailboxName) -> str | None:
+        """By what the mailbox's directories and its `dovecot-keywords` are recognised as unchanged; reads neither.
+
+        None where one of the directories does not exist.
+        """
+
+    def scan(
+        self, mailbox: MailboxName, mapping: Mapping[str, str], expected: Expectation | None = None
+    ) -> LocalListing:
         """List `new/` and `cur/`. `mapping` is the one of `dovecot-keywords` as last recorded: letter to keyword.
 
         A `dovecot-keywords` file that lacks entries of `mapping` is completed from it. `trusted` are the keywords
         whose letter is the same in both.
+
+        With `expected`, only files that are not as the index expects are in `messages`, and those that were not
+        found so in `absent`; directories whose state is the expected one are not read.
         """
 
     def mapping(self, mailbox: MailboxName) -> Mapping[str, str]:
@@ -255,8 +276,10 @@ class LocalStore(Protocol):
     def own_uid(self, mailbox: MailboxName, epoch: Epoch, name: UniqueName) -> Uid | None:
         """The UID in a name that `unique_name` made for this mailbox and UIDVALIDITY; None for any other name."""
 
-    def change_flags(self, mailbox: MailboxName, name: UniqueName, change: FlagDelta) -> None:
+    def change_flags(self, mailbox: MailboxName, name: UniqueName, change: FlagDelta, said: Flags = NONE) -> None:
         """Rename from the current name with the delta applied; looks again if the file was renamed meanwhile.
+
+        `said` is what its name said when it was last seen: where to look for it first, here and below.
 
         Keywords get a letter, a new one if letters are free; one without a letter is passed over. Letters and info
         that are not understood stay.
@@ -267,7 +290,14 @@ class LocalStore(Protocol):
         """
 
     def move(
-        self, mailbox: MailboxName, name: UniqueName, target: MailboxName, new_name: UniqueName, change: FlagDelta
+        self,
+        mailbox: MailboxName,
+        name: UniqueName,
+        target: MailboxName,
+        new_name: UniqueName,
+        change: FlagDelta,
+        *,
+        said: Flags = NONE,
     ) -> None:
         """Rename into another mailbox under another unique name, with the delta applied, durably.
 
@@ -284,7 +314,7 @@ class LocalStore(Protocol):
         That is every change made here so far, and files that other programs wrote shortly before the last scan.
         """
 
-    def remove(self, mailbox: MailboxName, name: UniqueName) -> None:
+    def remove(self, mailbox: MailboxName, name: UniqueName, said: Flags = NONE) -> None:
         """Take the file out of the Maildir, into the attic. One that is gone already is no error.
 
         Raises:

@@ -10,8 +10,7 @@ from typing import Any, Final, Literal
 
 from syncer.errors import ConnectError, ConnectionLostError, LoginError, RefusedError, TlsError
 from syncer.ports import KnownMailbox
-from syncer.reconcile.actions import Side
-from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.identity import MailboxName, Side
 
 JSON_VERSION: Final = 1
 

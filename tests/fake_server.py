@@ -178,8 +178,9 @@ class FakeServer:
         box = self._any(mailbox)
         self.expected[mailbox] = box.uidvalidity
         flags = {uid: message.flags for uid, message in box.messages.items()}
+        now = self._cursor(mailbox)
         return ServerListing(
-            self.epoch(mailbox), flags, box.complete, box.writable, storable=box.storable, any_keyword=box.any_keyword
+            now.epoch, flags, box.complete, box.writable, box.storable, box.any_keyword, messages=now.messages
         )
 
     def changes(self, mailbox: MailboxName, since: Cursor) -> ServerDelta | None:

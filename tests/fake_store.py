@@ -4,6 +4,7 @@ It keeps the preconditions of the real one and passes the same contract suite. W
 in `FakeStore.hears`.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,10 +13,12 @@ from fake_server import by_name, chunks, fingerprint, rename_below
 from mortality import Mortality
 
 from syncer.errors import NoSuchMailboxError, VanishedError
-from syncer.reconcile.flags import FORWARDED, SYSTEM, FlagDelta, Flags, apply
+from syncer.ports import Expectation
+from syncer.reconcile.flags import FORWARDED, NONE, SYSTEM, FlagDelta, Flags, apply
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Epoch, Fingerprint, Letters, LocalListing, LocalMessage, ServerMessage
 
+VERSIONS = itertools.count()
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -31,6 +34,21 @@ class FakeDirectory:
     files: dict[UniqueName, StoredFile] = field(default_factory=dict)
     mapping: dict[str, str] = field(default_factory=dict)
     complete: bool = True
+    version: int = field(default_factory=VERSIONS.__next__, compare=False)
+    """Another one after each change: a directory's mtime never comes back."""
+    known: str = field(default="", compare=False)
+
+    def changed(self) -> None:
+        self.version = next(VERSIONS)
+
+    def state(self) -> str:
+        """What tests have put in or taken out by hand is a change as well."""
+        files = sorted((name, sorted(self.said(file)), file.octets) for name, file in self.files.items())
+        now = repr((files, sorted(self.mapping.items())))
+        if now != self.known:
+            self.known = now
+            self.changed()
+        return str(self.version)
 
     def sayable(self, flags: Flags) -> Flags:
         """What a file's name can say of `flags`; keywords get a letter while there are any."""
@@ -88,8 +106,17 @@ class FakeStore:
     def mailboxes(self) -> tuple[MailboxName, ...]:
         return by_name(self.directories.keys() - self.unlisted)
 
-    def scan(self, mailbox: MailboxName, mapping: Mapping[str, str]) -> LocalListing:
-        self.hears(f"scan {mailbox}")
+    def state(self, mailbox: MailboxName) -> str | None:
+        directory = self.directories.get(mailbox)
+        return directory.state() if directory is not None else None
+
+    def scan(
+        self, mailbox: MailboxName, mapping: Mapping[str, str], expected: Expectation | None = None
+    ) -> LocalListing:
+        state = self.state(mailbox)
+        unchanged = expected is not None and state is not None and state == expected.state
+        if not unchanged:
+            self.hears(f"scan {mailbox}")
         directory = self.directories.get(mailbox)
         if directory is None:
             return LocalListing({}, complete=False, missing=True)
@@ -100,8 +127,33 @@ class FakeStore:
         letters = Letters(
             frozenset({FORWARDED, *trusted}), frozenset({FORWARDED, *now.values()}), room=len(now) < len(ALPHABET)
         )
+        if unchanged:
+            return LocalListing({}, complete=True, letters=letters, mapping=dict(now), state=state)
         messages = {name: LocalMessage(name, directory.said(file)) for name, file in directory.files.items()}
-        return LocalListing(messages, directory.complete, letters, dict(now))
+        listing = LocalListing(messages, directory.complete, letters, dict(now))
+        listing = replace(listing, state=self.state(mailbox) if directory.complete else None)
+        return listing if expected is None else self._sifted(listing, expected)
+
+    @staticmethod
+    def _sifted(listing: LocalListing, expected: Expectation) -> LocalListing:
+        """Names are spelled `name:flag,flag`, keywords without a letter left out."""
+        spoken = SYSTEM | listing.letters.mapped
+        doubted = {
+            word for letter, word in listing.mapping.items() if word in listing.letters.mapped - listing.letters.trusted
+        }
+
+        def spell(flags: Flags) -> str:
+            return "/" if flags & doubted else ":" + ",".join(sorted(flags & spoken))
+
+        names = {raw.decode("utf-8", "surrogateescape").rpartition(":") for raw in expected.names(spell)}
+        wanted = {UniqueName(name): flags for name, _, flags in names}
+        odd = {
+            name: message
+            for name, message in listing.messages.items()
+            if wanted.get(name) != ",".join(sorted(message.flags))
+        }
+        absent = frozenset(wanted.keys() - listing.messages.keys())
+        return replace(listing, messages=odd, absent=absent)
 
     def mapping(self, mailbox: MailboxName) -> Mapping[str, str]:
         return dict(self._directory(mailbox).mapping)
@@ -128,15 +180,22 @@ class FakeStore:
         rest = name.removeprefix(start)
         return Uid(int(rest)) if name.startswith(start) and rest.isdecimal() else None
 
-    def change_flags(self, mailbox: MailboxName, name: UniqueName, change: FlagDelta) -> None:
+    def change_flags(self, mailbox: MailboxName, name: UniqueName, change: FlagDelta, said: Flags = NONE) -> None:
         self.hears(f"flags {mailbox} {name}")
         file, directory = self._file(mailbox, name), self._directory(mailbox)
         after = directory.sayable(apply(file.flags, change))
         if after != file.flags:
-            self.mortality.effect(lambda: setattr(file, "flags", after))
+            self._effect(lambda: setattr(file, "flags", after), directory)
 
     def move(
-        self, mailbox: MailboxName, name: UniqueName, target: MailboxName, new_name: UniqueName, change: FlagDelta
+        self,
+        mailbox: MailboxName,
+        name: UniqueName,
+        target: MailboxName,
+        new_name: UniqueName,
+        change: FlagDelta,
+        *,
+        said: Flags = NONE,
     ) -> None:
         self.hears(f"move {mailbox} {name} {target}")
         file, there = self._file(mailbox, name), self._directory(target)
@@ -146,16 +205,17 @@ class FakeStore:
             there.files[new_name] = replace(file, flags=flags)
             del self.directories[mailbox].files[name]
 
-        self.mortality.effect(do)
+        self._effect(do, there, self.directories[mailbox])
 
     def flush(self, mailbox: MailboxName) -> None:
         """Memory is as durable as this fake gets."""
 
-    def remove(self, mailbox: MailboxName, name: UniqueName) -> None:
+    def remove(self, mailbox: MailboxName, name: UniqueName, said: Flags = NONE) -> None:
         self.hears(f"remove {mailbox} {name}")
-        files = self._directory(mailbox).files
+        directory = self._directory(mailbox)
+        files = directory.files
         if name in files:
-            self.mortality.effect(lambda: self.attic.append((mailbox, name, files.pop(name).octets)))
+            self._effect(lambda: self.attic.append((mailbox, name, files.pop(name).octets)), directory)
 
     def create(self, mailbox: MailboxName) -> None:
         self.hears(f"create {mailbox}")
@@ -170,6 +230,11 @@ class FakeStore:
                 self.attic.append((mailbox, name, file.octets))
 
         self.mortality.effect(do)
+
+    def _effect(self, do: Callable[[], object], *directories: FakeDirectory) -> None:
+        self.mortality.effect(do)
+        for directory in directories:
+            directory.changed()
 
     def _directory(self, mailbox: MailboxName) -> FakeDirectory:
         if mailbox not in self.directories:
@@ -201,6 +266,6 @@ class FakeDelivery:
         for name, file in self.waiting.items():
             if name not in directory.files:
                 file.flags = directory.sayable(file.flags)
-                self.store.mortality.effect(lambda name=name, file=file: directory.files.update({name: file}))  # type: ignore[misc]
+                self.store._effect(lambda name=name, file=file: directory.files.update({name: file}), directory)  # type: ignore[misc]
         self.waiting.clear()
         return taken

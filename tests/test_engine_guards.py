@@ -4,10 +4,9 @@ import pytest
 from ears import server_hears, well
 from worlds import World, octets
 
-from syncer.reconcile.guards import Limits
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Epoch
-from syncer.reconcile.policy import Policy
+from syncer.reconcile.policy import Limits, Policy
 from syncer.report import HeldDeletions, MailboxReport
 
 WORK, JOB = MailboxName("Work"), MailboxName("Job")

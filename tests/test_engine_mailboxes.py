@@ -6,9 +6,8 @@ from worlds import World, octets
 
 from syncer.errors import AccountError, MailboxError, NoSuchMailboxError
 from syncer.reconcile.actions import Action
-from syncer.reconcile.guards import Limits
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity
-from syncer.reconcile.policy import Policy
+from syncer.reconcile.policy import Limits, Policy
 from syncer.report import MailboxReport
 
 WORK, JOB = MailboxName("Work"), MailboxName("Job")

@@ -17,10 +17,9 @@ from syncer.errors import (
     ServerRefusedError,
 )
 from syncer.reconcile.flags import FLAGGED, NONE, SEEN
-from syncer.reconcile.guards import Limits
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Intent, PairState
-from syncer.reconcile.policy import Policy
+from syncer.reconcile.policy import Limits, Policy
 
 WORK = MailboxName("Work")
 

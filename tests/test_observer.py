@@ -11,22 +11,27 @@ from worlds import Quiet, World, octets
 
 from syncer.crew import Crew
 from syncer.errors import MailboxError, VanishedError
-from syncer.observer import SAMPLE, Observer
+from syncer.observer import SAMPLE, Observer, Shortcuts
+from syncer.observer.evidence import evidence, names_elsewhere
 from syncer.reconcile.flags import FLAGGED, NONE, SEEN
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
-from syncer.reconcile.mailboxes import Places
 from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Epoch, Intent, LocalMessage, Observation, PairState
+from syncer.reconcile.places import Places
 
+FULL = Shortcuts("", 0, 0, never=True)
 WORK, JOB, PLAY = MailboxName("Work"), MailboxName("Job"), MailboxName("Play")
 
 
 @contextmanager
 def observer(
-    world: World, wants: Callable[[str], bool] = lambda name: True, connections: int = 1
+    world: World,
+    wants: Callable[[str], bool] = lambda name: True,
+    connections: int = 1,
+    shortcuts: Shortcuts | None = None,
 ) -> Iterator[Observer]:
     with Crew(lambda: FakeServer(world.server), connections, threading.Event()) as crew:
-        yield Observer("test", crew, world.store, world.index, wants, Quiet())
+        yield Observer("test", crew, world.store, world.index, wants, Quiet(), shortcuts or FULL)
 
 
 def seen(world: World, mailbox: MailboxName = INBOX) -> Observation:
@@ -135,7 +140,7 @@ class TestLooking:
                 return describe(self, mailbox, uids)
 
         with Crew(lambda: Listening(world.server), 1, threading.Event()) as crew:
-            eyes = Observer("test", crew, world.store, world.index, lambda name: True, Quiet())
+            eyes = Observer("test", crew, world.store, world.index, lambda name: True, Quiet(), FULL)
             eyes.look(eyes.places(), [INBOX], {})
         assert described == [(Uid(2),)]
 
@@ -147,7 +152,7 @@ class TestLooking:
         assert found.own == {UniqueName("INBOX!1000!1"): Uid(1)}
 
     def test_kept_copies_are_not_counted(self) -> None:
-        world = World.of("a: b:", "a: b:@server c:@local", "a: c:")
+        world = World.of("a: b:", "a: b:@server c:@local", "c:")
         assert seen(world).total == 1
         assert {pair.state for pair in world.index.pairs(INBOX)} == set(PairState)
 
@@ -278,22 +283,19 @@ class TestImpostors:
 class TestNamesElsewhere:
     def test_names_of_all_of_them(self) -> None:
         world = World.of("", "", "a: Work/b: Work/c: Job/d:")
-        with observer(world) as eyes:
-            assert eyes.names_elsewhere([WORK, JOB]) == ({"b", "c", "d"}, True)
-            assert eyes.names_elsewhere([]) == (frozenset(), True)
+        assert names_elsewhere(world.store, [WORK, JOB]) == ({"b", "c", "d"}, True)
+        assert names_elsewhere(world.store, []) == (frozenset(), True)
 
     def test_one_that_changed_or_failed_makes_it_incomplete(self) -> None:
         world = World.of("", "", "Work/b: Job/d:")
         world.store.directories[WORK].complete = False
-        with observer(world) as eyes:
-            assert eyes.names_elsewhere([WORK, JOB]) == ({"b", "d"}, False)
-            store_hears(world, scan_Job=MailboxError("Job: cannot be read"))
-            world.store.directories[WORK].complete = True
-            assert eyes.names_elsewhere([WORK, JOB]) == ({"b"}, False)
+        assert names_elsewhere(world.store, [WORK, JOB]) == ({"b", "d"}, False)
+        store_hears(world, scan_Job=MailboxError("Job: cannot be read"))
+        world.store.directories[WORK].complete = True
+        assert names_elsewhere(world.store, [WORK, JOB]) == ({"b"}, False)
 
     def test_one_that_does_not_exist_is_complete(self) -> None:
-        with observer(World()) as eyes:
-            assert eyes.names_elsewhere([PLAY]) == (frozenset(), True)
+        assert names_elsewhere(World().store, [PLAY]) == (frozenset(), True)
 
 
 class TestEvidence:
@@ -301,7 +303,7 @@ class TestEvidence:
         world = World.of("a: Work/b:", "", "a: Work/b:")
         with observer(world, connections=2) as eyes:
             look = eyes.look(eyes.places(), [INBOX, WORK], {})
-            found = eyes.evidence(look.observations)
+            found = evidence(eyes.crew, world.store, look.observations)
         print_of = {word: fingerprint(octets(word)) for word in "ab"}
         assert found == Evidence(
             {(INBOX, UniqueName("a")): print_of["a"], (WORK, UniqueName("b")): print_of["b"]},
@@ -313,7 +315,7 @@ class TestEvidence:
         store_hears(world, read_INBOX_a=lambda: world.store.directories[INBOX].files.pop(UniqueName("a")))
         server_hears(world, HEADERS=lambda: world.server.mailboxes[INBOX].messages.pop(Uid(2)))
         with observer(world) as eyes:
-            found = eyes.evidence(eyes.look(eyes.places(), [INBOX], {}).observations)
+            found = evidence(eyes.crew, world.store, eyes.look(eyes.places(), [INBOX], {}).observations)
         assert found == Evidence(
             {(INBOX, UniqueName("b")): fingerprint(octets("b"))}, {(INBOX, Uid(1)): fingerprint(octets("a")).header}
         )
@@ -322,6 +324,6 @@ class TestEvidence:
         world = World.of("a: b: c:", "a:", "a:")
         commands, deeds = server_hears(world), store_hears(world)
         with observer(world) as eyes:
-            assert eyes.evidence(eyes.look(eyes.places(), [INBOX], {}).observations) == Evidence()
+            assert evidence(eyes.crew, world.store, eyes.look(eyes.places(), [INBOX], {}).observations) == Evidence()
         assert not any(what.startswith("HEADERS") for what in commands.heard)
         assert not any(what.startswith("read") for what in deeds.heard)

@@ -17,16 +17,16 @@ from fake_server import FakeAccount, FakeServer, fingerprint
 from fake_store import FakeDirectory, FakeStore
 from mortality import Mortality
 
+from syncer.applying import Applying
 from syncer.crew import Crew
 from syncer.engine import Order, Pass
-from syncer.executor import Executor
+from syncer.observer import Observer
 from syncer.ports import Progress
 from syncer.reconcile import actions as act
 from syncer.reconcile.flags import ANSWERED, DELETED, DRAFT, FLAGGED, FORWARDED, SEEN, FlagDelta, Flags
-from syncer.reconcile.guards import Limits
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Epoch, Observation, Pair, PairState
-from syncer.reconcile.policy import Policy
+from syncer.reconcile.observations import Epoch, Pair, PairState
+from syncer.reconcile.policy import Limits, Policy
 from syncer.report import AccountReport
 
 LETTERS = {"D": DRAFT, "F": FLAGGED, "P": FORWARDED, "R": ANSWERED, "S": SEEN, "T": DELETED}
@@ -241,11 +241,18 @@ class _Recorded(Pass):
 
     world: World | None = None
 
-    def _apply(self, executor: Executor, accepted: "list[Observation]", decision: act.Plan) -> None:  # type: ignore[override]
+    def _applying(self, observer: Observer) -> Applying:
         assert self.world is not None
-        self.world.remember_names()
-        self.world.plans.append(decision)
-        Pass._apply(self, executor, accepted, decision)
+        applying = Pass._applying(self, observer)
+        world, apply = self.world, applying.apply
+
+        def recorded() -> None:
+            world.remember_names()
+            world.plans.append(applying._decision)
+            apply()
+
+        applying.apply = recorded  # type: ignore[method-assign]
+        return applying
 
 
 class Quiet:

@@ -3,6 +3,7 @@
 The ports, the report, and what is done in more than one place.
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,9 @@ from typing import TypeVar
 
 from syncer.errors import MessageError, ServerRefusedError, VanishedError
 from syncer.ports import Index, LocalStore, Progress, Server
-from syncer.reconcile.actions import Expunge, RemoveLocal, Side
+from syncer.reconcile.actions import Expunge, RemoveLocal
 from syncer.reconcile.flags import FlagDelta, Spelling
-from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.identity import MailboxName, Side, Uid, UniqueName
 from syncer.report import AccountReport, MailboxReport
 
 BATCH_MESSAGES = 500
@@ -41,6 +42,14 @@ class Bench:
     """Other names for messages whose own name another file has."""
     look_again: bool = False
     """Something cannot be recorded before both sides are looked at once more."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def downloaded(self, mailbox: MailboxName, messages: int, octets: int) -> None:
+        """Put it into the report; several connections may download from one mailbox."""
+        report = self.report.mailbox(mailbox)
+        with self._lock:
+            report.downloaded += messages
+            report.bytes_down += octets
 
     def store_flags(self, server: Server, mailbox: MailboxName, deltas: Iterable[tuple[Uid, FlagDelta]]) -> set[Uid]:
         """One STORE for each distinct delta; returns the UIDs whose flags the server refused to change."""

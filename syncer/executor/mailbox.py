@@ -22,7 +22,7 @@ from syncer.reconcile.actions import (
     RemoveLocal,
     RenameMailbox,
 )
-from syncer.reconcile.flags import DELETED
+from syncer.reconcile.flags import DELETED, before
 from syncer.reconcile.identity import MailboxName, Uid
 from syncer.reconcile.observations import Epoch, Observation, Pair, PairState
 
@@ -116,8 +116,9 @@ class Executor:
             if action.pair.uid in refused:
                 continue
             if action.to_local:
+                said = before(action.pair.flags, action.to_local)
                 if not self.bench.contained(
-                    report, partial(self.bench.store.change_flags, mailbox, action.pair.name, action.to_local)
+                    report, partial(self.bench.store.change_flags, mailbox, action.pair.name, action.to_local, said)
                 ):
                     continue
                 report.flags_local += 1
@@ -129,7 +130,11 @@ class Executor:
         self.bench.checkpoint()
         report = self.bench.report.mailbox(mailbox)
         removed = [
-            a for a in batch if self.bench.contained(report, partial(self.bench.store.remove, mailbox, a.pair.name))
+            action
+            for action in batch
+            if self.bench.contained(
+                report, partial(self.bench.store.remove, mailbox, action.pair.name, action.pair.flags)
+            )
         ]
         self.bench.store.flush(mailbox)
         self.bench.deleted(mailbox, "local", removed)

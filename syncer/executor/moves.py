@@ -72,9 +72,10 @@ def _in_maildir(bench: Bench, server: Server, route: Route, epoch: Epoch, batch:
     refused = bench.store_flags(server, target, ((a.landed.uid, a.to_server) for a in batch))
     for action in batch:
         name = bench.store.unique_name(target, epoch, action.landed)
-        if not bench.contained(
-            report, partial(bench.store.move, source, action.pair.name, target, name, action.to_local)
-        ):
+        step = partial(
+            bench.store.move, source, action.pair.name, target, name, action.to_local, said=action.pair.flags
+        )
+        if not bench.contained(report, step):
             continue
         moved.append(action.pair.uid)
         if action.landed.uid in refused:

@@ -61,8 +61,7 @@ def _deliver(bench: Bench, here: Observation, wanted: dict[Uid, ServerMessage], 
             for taken in delivery.commit():
                 _make_sure(bench, here.mailbox, taken, pairs)
             bench.index.record(here.mailbox, tuple(pairs.values()))
-            report.downloaded += len(pairs)
-            report.bytes_down += octets
+            bench.downloaded(here.mailbox, len(pairs), octets)
     return received > 0
 
 

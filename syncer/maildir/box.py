@@ -5,25 +5,29 @@ looks, and reads the directories again if the file is not there.
 """
 
 import os
+import threading
 from collections.abc import Collection, Mapping
 
 from syncer.errors import VanishedError
 from syncer.maildir import fsops, keywords, scan
-from syncer.maildir.filename import letters_of
+from syncer.maildir.filename import letters_of, with_delta
 from syncer.maildir.keywords import Table
 from syncer.maildir.scan import CUR, NEW, TMP, Reading, Where
-from syncer.reconcile.flags import Flags
+from syncer.reconcile.flags import NONE, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, UniqueName
 
-__all__ = ["CUR", "NEW", "TMP", "Box"]
+__all__ = ["CUR", "NEW", "TMP", "Box", "state_of"]
+
+KeywordsState = tuple[int, int, int, int] | None
 
 
 class Box:
-    """A mailbox's directory. Used by one thread at a time."""
+    """A mailbox's directory. Threads that deliver to it or change flags in it take turns with `turn`."""
 
     def __init__(self, name: MailboxName, path: bytes) -> None:
         self.name = name
         self.path = path
+        self.turn = threading.RLock()
         self.remembered: Mapping[str, str] = {}
         """The letters of the index: not given to other keywords."""
         self._files: dict[UniqueName, Where] = {}
@@ -45,13 +49,29 @@ class Box:
         self._proof = self._known = reading.stamps if reading.complete else None
         return reading
 
-    def find(self, name: UniqueName) -> Where:
-        """Where the file is now.
+    def sifted(self, reading: Reading) -> None:
+        """Remember where the files are that are not as the index expects; the others are where it expects them."""
+        self._files = dict(reading.files)
+        self._proof = None
+        self._known = reading.stamps if reading.complete else None
+
+    def unchanged(self) -> None:
+        """Everything is where the index expects it."""
+        self._files = {}
+        self._proof = None
+        self._known = scan.stamps(self.path)
+
+    def state(self) -> str | None:
+        """See `LocalStore.state`."""
+        return state_of(scan.stamps(self.path), self._keywords_state())
+
+    def find(self, name: UniqueName, said: Flags = NONE) -> Where:
+        """Where the file is now; `said` is what its name said when it was last seen.
 
         Raises:
             VanishedError: it was not found.
         """
-        where = self._seen(name)
+        where = self._seen(name) or self._guessed(name, said)
         if where is None and not self.is_current():
             self.read()
             where = self._seen(name)
@@ -61,14 +81,14 @@ class Box:
             )
         return where
 
-    def find_or_prove_gone(self, name: UniqueName) -> Where | None:
+    def find_or_prove_gone(self, name: UniqueName, said: Flags = NONE) -> Where | None:
         """Where the file is now; None only if it is proved to be gone.
 
         Raises:
             VanishedError: it was not found, but may be there.
         """
         try:
-            return self.find(name)
+            return self.find(name, said)
         except VanishedError:
             if self.is_current() or scan.stamps(self.path) == (None, None):
                 return None
@@ -92,29 +112,29 @@ class Box:
         return self._proof is not None and self._proof == scan.stamps(self.path)
 
     def moved(self, name: UniqueName, where: Where | None) -> None:
-        """A file got a new place, or (None) none. A new reading is due before anything is proved."""
-        self._proof = self._known = None
+        """We gave a file another place, or (None) took it away. A new reading is due before anything is proved."""
+        self._proof = None
         if where is None:
             self._files.pop(name, None)
         else:
             self._files[name] = where
+        self._nothing_came_in()
+
+    def lost(self, name: UniqueName) -> None:
+        """Another program gave a file another place."""
+        self._proof = self._known = None
+        self._files.pop(name, None)
 
     def delivered(self, places: Mapping[UniqueName, Where]) -> None:
-        """We added files, just after `present` looked for their names.
-
-        Should another program have changed something in this instant, then no name of a message that we may deliver.
-        """
+        """We added files, just after `present` looked for their names."""
         self._files.update(places)
         self._proof = None
-        if self._known is not None:
-            self._known = scan.stamps(self.path)
+        self._nothing_came_in()
 
     def table(self) -> Table:
         """What `dovecot-keywords` says at the moment."""
-        try:
-            found = os.lstat(os.path.join(self.path, keywords.FILE))
-            state = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-        except FileNotFoundError:
+        state = self._keywords_state()
+        if state is None:
             return Table()
         if self._table is None or self._table[0] != state:
             self._table = state, keywords.parse(keywords.read(self.path))
@@ -140,3 +160,34 @@ class Box:
     def _seen(self, name: UniqueName) -> Where | None:
         where = self._files.get(name)
         return where if where is not None and os.path.lexists(self.path_of(where)) else None
+
+    def _nothing_came_in(self) -> None:
+        """Should another program have changed something in this instant, then no name that we may deliver."""
+        if self._known is not None:
+            self._known = scan.stamps(self.path)
+
+    def _guessed(self, name: UniqueName, said: Flags) -> Where | None:
+        """Where the index expects the file, if it is there."""
+        info = with_delta("", FlagDelta(add=said), self.table().mapping)
+        places: list[Where] = [(CUR, f"{name}{info or ':2,'}")]
+        if not info:
+            places.append((NEW, name))
+        for where in places:
+            if os.path.lexists(self.path_of(where)):
+                self._files[name] = where
+                return where
+        return None
+
+    def _keywords_state(self) -> KeywordsState:
+        try:
+            found = os.lstat(os.path.join(self.path, keywords.FILE))
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def state_of(stamps: scan.Stamps, keywords_state: KeywordsState) -> str | None:
+    """As text what tells whether the directories, or the meaning of the letters in them, changed."""
+    if None in stamps:
+        return None
+    return " ".join(map(str, (*stamps[0], *stamps[1], *(keywords_state or ()))))  # type: ignore[misc]  # not None

@@ -76,24 +76,30 @@ class Batch:
         self._check()
         with fsops.explained(f"deliver to {self._box.name}:"):
             fsops.flush_files(self._directory, [path for path, _ in self._waiting.values()])
-            mapping = self._box.mapping_for(frozenset().union(*(flags for _, flags in self._waiting.values())))
-            present = self._box.present(self._waiting)
-            infos = {flags: with_delta("", FlagDelta(add=flags), mapping) for _, flags in self._waiting.values()}
-            places: dict[UniqueName, Where] = {}
-            for name, (path, flags) in list(self._waiting.items()):
-                where = (NEW if not infos[flags] else CUR, name + infos[flags])
-                if name in present:
-                    fsops.unlink(path)
-                elif self._publish(path, where):
-                    places[name] = where
-                else:
-                    present[name] = where
-                del self._waiting[name]
-            self._box.delivered(places)
+            with self._box.turn:
+                places, present = self._make_visible()
             for sub in sorted({sub for sub, _ in places.values()} | {sub for sub, _ in present.values()}):
                 fsops.fsync_directory(os.path.join(self._box.path, sub))
         self._check()
         return frozenset(present)
+
+    def _make_visible(self) -> tuple[dict[UniqueName, Where], dict[UniqueName, Where]]:
+        """Give every file its name; returns where ours are now, and where others had the name already."""
+        mapping = self._box.mapping_for(frozenset().union(*(flags for _, flags in self._waiting.values())))
+        present = self._box.present(self._waiting)
+        infos = {flags: with_delta("", FlagDelta(add=flags), mapping) for _, flags in self._waiting.values()}
+        places: dict[UniqueName, Where] = {}
+        for name, (path, flags) in list(self._waiting.items()):
+            where = (NEW if not infos[flags] else CUR, name + infos[flags])
+            if name in present:
+                fsops.unlink(path)
+            elif self._publish(path, where):
+                places[name] = where
+            else:
+                present[name] = where
+            del self._waiting[name]
+        self._box.delivered(places)
+        return places, present
 
     def _publish(self, path: bytes, where: Where) -> bool:
         """Make it visible; False if the very file is there already."""

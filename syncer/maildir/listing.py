@@ -1,4 +1,4 @@
-"""From a reading of the directories to a LocalListing: names get their flags, doubled names are told apart."""
+"""From the directories to a LocalListing: names get their flags, doubled names are told apart."""
 
 import os
 import secrets
@@ -6,18 +6,58 @@ import time
 from collections.abc import Iterator, Mapping
 
 from syncer.errors import MailboxError, StoreError
-from syncer.maildir import fsops, keywords
+from syncer.maildir import fsops, keywords, scan
 from syncer.maildir.box import Box
 from syncer.maildir.filename import flags_of_info, letters_of
 from syncer.maildir.keywords import Table
 from syncer.maildir.reading import is_same_message
 from syncer.maildir.scan import Reading
+from syncer.maildir.sifting import sift, speller, take_names
+from syncer.maildir.unflushed import Unflushed
+from syncer.ports import Expectation
 from syncer.reconcile.flags import Flags
 from syncer.reconcile.identity import UniqueName
 from syncer.reconcile.observations import LocalListing, LocalMessage
 
 
-def listed(reading: Reading, table: Table, remembered: Mapping[str, str]) -> LocalListing:
+def look(
+    box: Box, mapping: Mapping[str, str], expected: Expectation | None, unflushed: Unflushed, *, read_only: bool
+) -> LocalListing:
+    """See `LocalStore.scan`.
+
+    Raises:
+        MailboxError: the mailbox cannot be read.
+    """
+    before = box.state()
+    if expected is not None and before is not None and before == expected.state:
+        return _unchanged(box, mapping, before, read_only=read_only)
+    reading = scan.read(box.path, take=take_names) if expected is not None else box.read()
+    if reading.missing and not os.path.isdir(os.path.join(box.path, b"tmp")):
+        return LocalListing({}, complete=False, missing=True)
+    unflushed.seen(box.name, reading)
+    with fsops.explained(f"read the keywords of {box.name}:", MailboxError):
+        table = completed_table(box, mapping, reading.notes, read_only=read_only)
+        after = box.state()
+    if expected is not None:
+        infos: set[str] = set()
+        spell = speller(table, keywords.letters(table, mapping, ()), infos)
+        sift(box.path, reading, expected.names(spell), infos)
+        box.sifted(reading)
+    unflushed.changed(box.name, *separate(box, reading, read_only=read_only))
+    return listed(reading, table, mapping, before if before == after and reading.complete else None)
+
+
+def _unchanged(box: Box, mapping: Mapping[str, str], state: str, *, read_only: bool) -> LocalListing:
+    """Nothing but what the index expects, in the directories as they were when it was told what is in them."""
+    notes: list[str] = []
+    with fsops.explained(f"read the keywords of {box.name}:", MailboxError):
+        table = completed_table(box, mapping, notes, read_only=read_only)
+    box.unchanged()
+    letters = keywords.letters(table, mapping, ())
+    return LocalListing({}, True, letters, dict(table.mapping), tuple(notes), state=state)  # noqa: FBT003 (complete)
+
+
+def listed(reading: Reading, table: Table, remembered: Mapping[str, str], state: str | None = None) -> LocalListing:
     """What the reading says, by the letters of `table`."""
     said: dict[str, Flags] = {}
     messages = {}
@@ -28,8 +68,15 @@ def listed(reading: Reading, table: Table, remembered: Mapping[str, str]) -> Loc
             flags = said[info] = flags_of_info(info, table.mapping)
         messages[name] = LocalMessage(name, flags)
     used = {letter for info in said for letter in letters_of(info)}
-    letters = keywords.letters(table, remembered, used)
-    return LocalListing(messages, reading.complete, letters, dict(table.mapping), tuple(reading.notes))
+    return LocalListing(
+        messages,
+        reading.complete,
+        keywords.letters(table, remembered, used),
+        dict(table.mapping),
+        tuple(reading.notes),
+        absent=frozenset(reading.absent),
+        state=state,
+    )
 
 
 def completed_table(box: Box, remembered: Mapping[str, str], notes: list[str], *, read_only: bool) -> Table:

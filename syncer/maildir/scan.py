@@ -49,6 +49,7 @@ Where = tuple[bytes, str]
 """The subdirectory, `cur` or `new`, and the file name."""
 
 CUR, NEW, TMP = b"cur", b"new", b"tmp"
+DOT = 46
 ATTEMPTS = 5
 
 TICK_NS = 20_000_000
@@ -70,10 +71,26 @@ class Reading:
     doubles: list[tuple[UniqueName, Where]] = field(default_factory=list)
     """Further files of a unique name that is in `files`."""
     notes: list[str] = field(default_factory=list)
+    names: dict[bytes, list[bytes]] = field(default_factory=dict)
+    """What was listed, by subdirectory, where it is sifted later (see `sifting`)."""
+    absent: set[UniqueName] = field(default_factory=set)
+    """Names that were expected and not found in the form expected."""
     readable: bool = True
     """Everything could be read and nothing stands in a message's place."""
     stable: bool = False
     stamps: Stamps = (None, None)
+
+    def add(self, sub: bytes, raw: bytes) -> None:
+        """Put in a message file. Of two with one unique name always the same one counts: in `cur/`, then by name."""
+        name = raw.decode("utf-8", "surrogateescape")
+        unique, _ = split(name)
+        first = self.files.get(unique)
+        if first is None:
+            self.files[unique] = (sub, name)
+            return
+        kept, other = sorted((first, (sub, name)), key=lambda where: (where[0] != CUR, where[1]))
+        self.files[unique] = kept
+        self.doubles.append((unique, other))
 
     @property
     def missing(self) -> bool:
@@ -90,8 +107,14 @@ class Reading:
         return self.stable and self.readable and None not in self.stamps
 
 
-def read(directory: bytes, sleep: Callable[[float], None] = time.sleep) -> Reading:
+def read(
+    directory: bytes,
+    sleep: Callable[[float], None] = time.sleep,
+    take: Callable[[bytes, bytes, Reading], None] | None = None,
+) -> Reading:
     """Read a mailbox, again if it changes meanwhile.
+
+    `take` puts what is in one of the two directories into the reading; by default every message file.
 
     Raises:
         MailboxError: nothing can be listed at all.
@@ -99,7 +122,7 @@ def read(directory: bytes, sleep: Callable[[float], None] = time.sleep) -> Readi
     for _ in range(ATTEMPTS):
         before = stamps(directory)
         settled = _settle(directory, before, sleep)
-        reading = _read_once(directory)
+        reading = _read_once(directory, take or take_files)
         reading.stamps = stamps(directory)
         reading.stable = settled and before == reading.stamps
         if reading.stable or not reading.readable:
@@ -143,9 +166,9 @@ def _unsettled(stamp: tuple[int, int, int, int], now: int) -> int:
     return tick - max(age, 0)
 
 
-def _read_once(directory: bytes) -> Reading:
+def _read_once(directory: bytes, take: Callable[[bytes, bytes, Reading], None]) -> Reading:
     reading = Reading()
-    failed = [error for sub in (NEW, CUR) if (error := _read_directory(directory, sub, reading)) is not None]
+    failed = [error for sub in (NEW, CUR) if (error := _read_directory(directory, sub, reading, take)) is not None]
     if len(failed) == len((NEW, CUR)):
         raise MailboxError(f"cannot list {fsops.printable(directory)}: {failed[0].strerror}") from failed[0]
     for error in failed:
@@ -154,44 +177,39 @@ def _read_once(directory: bytes) -> Reading:
     return reading
 
 
-def _read_directory(directory: bytes, sub: bytes, reading: Reading) -> OSError | None:
-    files, odd = reading.files, []
+def _read_directory(
+    directory: bytes, sub: bytes, reading: Reading, take: Callable[[bytes, bytes, Reading], None]
+) -> OSError | None:
     path = os.path.join(directory, sub)
     try:
         if not stat.S_ISDIR(os.lstat(path).st_mode):
             raise NotADirectoryError(20, "not a directory", path)
-        with os.scandir(path) as entries:
-            for entry in entries:
-                raw = entry.name
-                if raw[0] == 46:  # a dot
-                    continue
-                if not entry.is_file(follow_symlinks=False):
-                    odd.append(raw)
-                    continue
-                name = raw.decode("utf-8", "surrogateescape")
-                unique, _ = split(name)
-                if unique in files:
-                    _keep_one(reading, unique, (sub, name))
-                else:
-                    files[unique] = (sub, name)
+        take(path, sub, reading)
     except FileNotFoundError:
         return None
     except OSError as error:
         error.filename = path
         return error
-    _note_odd(path, odd, reading)
     return None
 
 
-def _keep_one(reading: Reading, unique: UniqueName, second: Where) -> None:
-    """The same one of two every time: in `cur/` rather than `new/`, then by name."""
-    first = reading.files[unique]
-    kept, other = sorted((first, second), key=lambda where: (where[0] != CUR, where[1]))
-    reading.files[unique] = kept
-    reading.doubles.append((unique, other))
+def take_files(path: bytes, sub: bytes, reading: Reading) -> None:
+    """Put every message file of a directory into the reading."""
+    odd = []
+    with os.scandir(path) as entries:
+        for entry in entries:
+            raw = entry.name
+            if raw[0] == DOT:
+                continue
+            if entry.is_file(follow_symlinks=False):
+                reading.add(sub, raw)
+            else:
+                odd.append(raw)
+    note_odd(path, odd, reading)
 
 
-def _note_odd(path: bytes, odd: list[bytes], reading: Reading) -> None:
+def note_odd(path: bytes, odd: list[bytes], reading: Reading) -> None:
+    """Say of entries that are no message files what they are, and what follows from it."""
     notes = []
     for raw in odd:
         what = _kind(os.path.join(path, raw))

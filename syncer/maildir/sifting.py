@@ -8,7 +8,6 @@ in `new/` under its unique name alone.
 """
 
 import os
-import re
 import stat
 from collections.abc import Callable, Collection
 
@@ -23,9 +22,6 @@ NO_FLAGS = ":2,"
 NOWHERE = ":2,/"
 """Behind a name that no file can have."""
 
-_ESCAPED = re.compile(rb"\xed[\xa0-\xbf]")
-"""A surrogate in the index's form of a name (see `index.codec`): the file's own name has other octets there."""
-
 
 def take_names(path: bytes, sub: bytes, reading: Reading) -> None:
     """For `scan.read`: what is in a directory is looked at later, by `sift`."""
@@ -37,8 +33,6 @@ def sift(directory: bytes, reading: Reading, expected: set[bytes], infos: set[st
 
     `expected` is used up; `infos` is what its names may end in.
     """
-    doubtful = {name for name in expected if b"\xed" in name and _ESCAPED.search(name)}
-    expected -= doubtful
     in_cur = set(reading.names.get(CUR, ()))
     odd = in_cur - expected
     expected -= in_cur
@@ -49,7 +43,7 @@ def sift(directory: bytes, reading: Reading, expected: set[bytes], infos: set[st
             expected.remove(as_if_in_cur)
         else:
             odd_new.append(raw)
-    reading.absent = {split(raw.decode("utf-8", "surrogatepass"))[0] for raw in expected | doubtful}
+    reading.absent = {split(raw.decode("utf-8", "surrogateescape"))[0] for raw in expected}
     for sub, names in ((NEW, odd_new), (CUR, odd)):
         _look_at(os.path.join(directory, sub), sub, names, reading)
     _add_doubles(in_cur - odd, infos, reading)

@@ -22,19 +22,20 @@ from syncer.maildir.attic import Attic
 from syncer.maildir.box import CUR, NEW, Box
 from syncer.maildir.delivery import Batch
 from syncer.maildir.layout import Layout
-from syncer.maildir.listing import completed_table, listed, separate
+from syncer.maildir.listing import look
 from syncer.maildir.places import Places
 from syncer.maildir.reading import MessageFile, is_same_message
 from syncer.maildir.root import Root
 from syncer.maildir.scan import ATTEMPTS, Where
 from syncer.maildir.transfer import transfer
 from syncer.maildir.unflushed import Unflushed
-from syncer.reconcile.flags import FlagDelta
+from syncer.ports import Expectation
+from syncer.reconcile.flags import NONE, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Epoch, Fingerprint, LocalListing, ServerMessage
 
-BOXES = 8
-"""Of so many mailboxes we remember where their files are."""
+BOXES = 24
+"""Of so many mailboxes we remember where their files are: of more than there may be connections."""
 
 
 class MaildirStore:
@@ -104,19 +105,19 @@ class MaildirStore:
         self._root.check()
         return found
 
-    def scan(self, mailbox: MailboxName, mapping: Mapping[str, str]) -> LocalListing:
+    def state(self, mailbox: MailboxName) -> str | None:
+        """By what the mailbox's directories are recognised as unchanged."""
+        return self._box(mailbox).state()
+
+    def scan(
+        self, mailbox: MailboxName, mapping: Mapping[str, str], expected: Expectation | None = None
+    ) -> LocalListing:
         """List `new/` and `cur/`."""
         box = self._box(mailbox)
         box.remembered = mapping or box.remembered
-        reading = box.read()
+        listing = look(box, mapping, expected, self._unflushed, read_only=self._read_only)
         self._root.check()
-        if reading.missing and not os.path.isdir(os.path.join(box.path, b"tmp")):
-            return LocalListing({}, complete=False, missing=True)
-        self._unflushed.seen(mailbox, reading)
-        with fsops.explained(f"read the keywords of {mailbox}:", MailboxError):
-            table = completed_table(box, mapping, reading.notes, read_only=self._read_only)
-        self._unflushed.changed(mailbox, *separate(box, reading, read_only=self._read_only))
-        return listed(reading, table, mapping)
+        return listing
 
     def mapping(self, mailbox: MailboxName) -> Mapping[str, str]:
         """The letters of `dovecot-keywords` as the file says now."""
@@ -146,21 +147,21 @@ class MaildirStore:
         """The UID in a name that `unique_name` made."""
         return filename.own_uid(name, mailbox, epoch.uidvalidity)
 
-    def change_flags(self, mailbox: MailboxName, name: UniqueName, change: FlagDelta) -> None:
+    def change_flags(self, mailbox: MailboxName, name: UniqueName, change: FlagDelta, said: Flags = NONE) -> None:
         """Rename from the current name with the delta applied. Durable after `flush`."""
         if not change:
             return
         box = self._box(mailbox)
-        with fsops.explained(f"change the flags of a message of {mailbox}:", MessageError):
+        with fsops.explained(f"change the flags of a message of {mailbox}:", MessageError), box.turn:
             for _ in range(ATTEMPTS):
-                where = box.find(name)
+                where = box.find(name, said)
                 new_name = filename.with_delta(where[1], change, box.mapping_for(change.add))
                 if new_name == where[1]:
                     return
                 try:
                     self._rename(box, name, where, (CUR, new_name))
                 except FileNotFoundError:
-                    box.moved(name, None)
+                    box.lost(name)
                 else:
                     return
         raise VanishedError(
@@ -168,7 +169,14 @@ class MaildirStore:
         )
 
     def move(
-        self, mailbox: MailboxName, name: UniqueName, target: MailboxName, new_name: UniqueName, change: FlagDelta
+        self,
+        mailbox: MailboxName,
+        name: UniqueName,
+        target: MailboxName,
+        new_name: UniqueName,
+        change: FlagDelta,
+        *,
+        said: Flags = NONE,
     ) -> None:
         """Move into another mailbox, durably."""
         self._root.check()
@@ -176,16 +184,16 @@ class MaildirStore:
         if not os.path.isdir(os.path.join(destination.path, CUR)):
             raise NoSuchMailboxError(f"{target}: there is no such mailbox in the Maildir; {name} stays in {mailbox}")
         with fsops.explained(f"move a message of {mailbox} to {target}:", MessageError):
-            later = transfer(source, name, destination, new_name, change)
+            later = transfer(source, name, destination, new_name, change, said=said)
         self.change_flags(target, new_name, later)
         self.flush(target)
 
-    def remove(self, mailbox: MailboxName, name: UniqueName) -> None:
+    def remove(self, mailbox: MailboxName, name: UniqueName, said: Flags = NONE) -> None:
         """Take the file into the attic. Durable after `flush`."""
         box = self._box(mailbox)
         with fsops.explained(f"take a message of {mailbox} into the attic:", MessageError):
             for _ in range(ATTEMPTS):
-                where = box.find_or_prove_gone(name)
+                where = box.find_or_prove_gone(name, said)
                 if where is None:
                     self._root.check()
                     return

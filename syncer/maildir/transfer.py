@@ -14,16 +14,19 @@ from syncer.maildir.filename import flags_of, translated, with_delta
 from syncer.maildir.reading import is_same_message
 from syncer.maildir.scan import ATTEMPTS, Where
 from syncer.maildir.temporary import temporary_name
-from syncer.reconcile.flags import FlagDelta, apply, delta
+from syncer.reconcile.flags import NONE, FlagDelta, Flags, apply, delta
 from syncer.reconcile.identity import UniqueName
 
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 
 
-def transfer(source: Box, name: UniqueName, target: Box, new_name: UniqueName, change: FlagDelta) -> FlagDelta:
+def transfer(
+    source: Box, name: UniqueName, target: Box, new_name: UniqueName, change: FlagDelta, *, said: Flags = NONE
+) -> FlagDelta:
     """Move the file; returns what another program did to its flags here while it was already there.
 
-    If the target has `new_name` already, from an interrupted run, only the source is taken away.
+    `said` is what its name said when it was last seen. If the target has `new_name` already, from an interrupted run,
+    only the source is taken away.
 
     Raises:
         VanishedError: no file has this unique name any more.
@@ -31,7 +34,7 @@ def transfer(source: Box, name: UniqueName, target: Box, new_name: UniqueName, c
         OSError: it could not be done.
     """
     for _ in range(ATTEMPTS):
-        where = source.find(name)
+        where = source.find(name, said)
         old = source.path_of(where)
         try:
             landed = target.present((new_name,)).get(new_name)

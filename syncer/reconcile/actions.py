@@ -6,13 +6,10 @@ The executor states in which order effect and record follow each other; nothing 
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from syncer.reconcile.flags import FlagDelta, Flags
-from syncer.reconcile.identity import MailboxName, Uid
+from syncer.reconcile.identity import MailboxName, Side, Uid
 from syncer.reconcile.observations import LocalMessage, Pair, ServerMessage
-
-Side = Literal["server", "local"]
 
 NO_DELTA = FlagDelta()
 

@@ -8,8 +8,9 @@ only an inability.
 
 from dataclasses import dataclass, replace
 
+from syncer.reconcile.comparing import meant, sayable
 from syncer.reconcile.flags import FORWARDED, SYSTEM, FlagDelta, Flags, apply, delta, merge
-from syncer.reconcile.observations import Letters, ServerChanges, meant, sayable
+from syncer.reconcile.observations import Letters, ServerChanges
 from syncer.reconcile.policy import Policy
 
 NOTHING = FlagDelta()

@@ -43,6 +43,11 @@ def apply(flags: Flags, change: FlagDelta) -> Flags:
     return (flags - change.remove) | change.add
 
 
+def before(flags: Flags, change: FlagDelta) -> Flags:
+    """What `change` was applied to, if all of it changed something."""
+    return (flags - change.add) | change.remove
+
+
 def merge(base: Flags, server: Flags, local: Flags) -> Flags:
     """The flags both sides should have, given what they last agreed on.
 

@@ -5,17 +5,15 @@ about, says why in words that name the mailbox, and leaves the way on to the per
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
-from syncer.reconcile.actions import Action, DeleteMailbox, Expunge, Hold, RemoveLocal, Side
-from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.actions import Action, DeleteMailbox, Expunge, Hold, RemoveLocal
+from syncer.reconcile.identity import MailboxName, Side
 from syncer.reconcile.observations import Epoch, Observation
+from syncer.reconcile.policy import LARGE, Limits
 
 SMALL = 5
 """From this many messages on, losing all of a mailbox at once is held (CONTRACT: max_delete)."""
-LARGE = 20
-"""From this many messages on, losing more than `max_delete` of a mailbox is held."""
 
 Deletion = Expunge | RemoveLocal | DeleteMailbox
 N = TypeVar("N", int, int | None)
@@ -46,16 +44,6 @@ def not_the_same(here: Observation) -> str | None:
     if regression is None and here.impostor is not None:
         return f"UID {here.impostor} is another message than it was"
     return regression
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much a pass may delete."""
-
-    max_delete: float = 0.5
-    """The share of a mailbox of `LARGE` or more messages; 1.0 lifts every limit."""
-    allowed: bool = False
-    """`--allow-delete` was given for these mailboxes."""
 
 
 def hold_deletions(

@@ -8,7 +8,7 @@ follow it. The mapping is reversible, so any name of any server has exactly one 
 printed.
 """
 
-from typing import NewType
+from typing import Literal, NewType
 
 Uid = NewType("Uid", int)
 """A message's number in one mailbox and one UIDVALIDITY (RFC 9051 section 2.3.1.1): 1 to 2**32 - 1."""
@@ -25,3 +25,6 @@ UniqueName = NewType("UniqueName", str)
 MailboxName = NewType("MailboxName", str)
 
 INBOX = MailboxName("INBOX")
+
+Side = Literal["server", "local"]
+"""Where something is or is done."""

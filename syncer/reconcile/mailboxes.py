@@ -6,7 +6,6 @@ deletions and unambiguous renames are propagated; the guards count the messages 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from syncer.reconcile.actions import (
     Action,
@@ -18,29 +17,11 @@ from syncer.reconcile.actions import (
     MailboxAction,
     RemoveLocal,
     RenameMailbox,
-    Side,
 )
-from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
-from syncer.reconcile.observations import Epoch, Observation, PairState
+from syncer.reconcile.identity import INBOX, MailboxName, Side, UniqueName
+from syncer.reconcile.observations import Observation, PairState
+from syncer.reconcile.places import Places, same_mailbox
 from syncer.reconcile.policy import Policy
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where the mailboxes of an account are. Mailboxes that the settings leave out are not here."""
-
-    known: Mapping[MailboxName, Epoch | None]
-    """In the index, with the counters last recorded."""
-    server: frozenset[MailboxName]
-    local: frozenset[MailboxName]
-    unknown: Mapping[MailboxName, str] = field(default_factory=dict)
-    """Mailboxes of which the server would not say whether they exist, and what it said instead; nowhere else here."""
-    server_epochs: Mapping[MailboxName, Epoch] = field(default_factory=dict)
-    """For renames on the server: the counters of mailboxes that only the server has and that hold known messages."""
-    known_names: Mapping[MailboxName, frozenset[UniqueName]] = field(default_factory=dict)
-    """For renames in the Maildir: the names that the index holds for mailboxes missing from the Maildir."""
-    local_names: Mapping[MailboxName, frozenset[UniqueName]] = field(default_factory=dict)
-    """For renames in the Maildir: the names in mailboxes that only the Maildir has."""
 
 
 def arrange(places: Places, policy: Policy) -> tuple[MailboxAction, ...]:
@@ -156,15 +137,6 @@ def _carried(old: MailboxName, new: MailboxName, renames: Mapping[MailboxName, M
     return any(
         old.startswith(f"{above}/") and new == f"{target}/{old[len(above) + 1 :]}" for above, target in renames.items()
     )
-
-
-def same_mailbox(known: Epoch | None, seen: Epoch) -> bool:
-    """MAILBOXID decides where there is one (RFC 8474 section 4); else UIDVALIDITY and a UIDNEXT that did not fall."""
-    if known is None or known.uidvalidity != seen.uidvalidity:
-        return False
-    if known.mailbox_id and seen.mailbox_id:
-        return known.mailbox_id == seen.mailbox_id
-    return (seen.uidnext or 0) >= (known.uidnext or 0) > 1
 
 
 def _same_files(known: frozenset[UniqueName] | None, seen: frozenset[UniqueName]) -> bool:

@@ -1,19 +1,15 @@
-"""What was seen.
+"""What was seen: immutable values about one mailbox.
 
-Immutable values about one mailbox, and how a full comparison becomes "what differs from the index".
-
-The planner is given changes, never listings: `server_changes` and `local_changes` turn a complete listing and the
-index's pairs into the same values that an incremental observation would yield. Absence needs proof: `gone` is
-filled only from a listing that is `complete`; what is missing from one that is not is left out and counted in
+The planner is given changes, never listings; `comparing` makes the ones from the others. Absence needs proof: `gone`
+is filled only from what is `complete`; what is missing from something that is not is left out and counted in
 `unproven`.
 """
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from syncer.reconcile.flags import FORWARDED, SYSTEM, FlagDelta, Flags
+from syncer.reconcile.flags import FORWARDED, SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, ModSeq, Uid, UidValidity, UniqueName
 
 
@@ -105,6 +101,8 @@ class ServerListing:
     """Flags that PERMANENTFLAGS names (RFC 9051 section 7.1)."""
     any_keyword: bool = True
     r"""PERMANENTFLAGS has `\*`: new keywords may be made."""
+    messages: int | None = None
+    """EXISTS as SELECT told it, the moment to which `epoch` belongs; None where it was not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +112,23 @@ class Cursor:
     epoch: Epoch
     messages: int
     """MESSAGES of STATUS, or EXISTS."""
+
+    def still(self, now: "Cursor | None") -> bool:
+        """Whether nothing happened in the mailbox until `now`, as far as its counters tell.
+
+        Every change raises HIGHESTMODSEQ (RFC 7162 section 3.1.2); without modseqs nobody knows. A MAILBOXID that one
+        of the two does not have is not compared.
+        """
+        if now is None or self.epoch.highestmodseq is None:
+            return False
+        known, seen = self.epoch, now.epoch
+        same = known.mailbox_id is None or seen.mailbox_id is None or known.mailbox_id == seen.mailbox_id
+        return same and (known.uidvalidity, known.uidnext, known.highestmodseq, self.messages) == (
+            seen.uidvalidity,
+            seen.uidnext,
+            seen.highestmodseq,
+            now.messages,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +173,7 @@ class Letters:
 
 @dataclass(frozen=True, slots=True)
 class LocalListing:
-    """Every message file of one mailbox, at one moment."""
+    """The message files of one mailbox, at one moment: every one, or those that are not as the index expects."""
 
     messages: Mapping[UniqueName, LocalMessage]
     complete: bool
@@ -170,6 +185,10 @@ class LocalListing:
     """For the report: what was passed over and why (a directory named like a message, the same message twice)."""
     missing: bool = False
     """The mailbox's directory does not exist. `messages` is empty and says nothing."""
+    absent: frozenset[UniqueName] = frozenset()
+    """Names that the index expects and that were not found as it expects them."""
+    state: str | None = None
+    """By what the directories are recognised as unchanged (`LocalStore.state`); None where that is not sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,104 +254,3 @@ class Observation:
     """The sides on which a guard held deletions in the last pass; they stay held until a person decides."""
     deleted_lately: Mapping[str, int] = field(default_factory=dict)
     """How many messages syncs deleted in the last day, by side."""
-
-
-def observe(
-    mailbox: MailboxName,
-    server: ServerChanges,
-    local: LocalChanges,
-    pairs: Iterable[Pair],
-    **known: Any,
-) -> Observation:
-    """Put an observation together; of `pairs`, the ones that nothing happened to are left out and only counted.
-
-    `known` are the fields of Observation that come from the index.
-    """
-    every = server.missing or local.missing
-    touched: list[Pair] = []
-    total = 0
-    for pair in pairs:
-        total += pair.state is PairState.BOTH
-        if (
-            every
-            or pair.uid in server.gone
-            or pair.uid in server.flags
-            or pair.name in local.gone
-            or pair.name in local.flags
-        ):
-            touched.append(pair)
-    return Observation(mailbox, server, local, tuple(touched), total, **known)
-
-
-def server_unknown(listing: ServerListing, pairs: Iterable[Pair]) -> tuple[Uid, ...]:
-    """The UIDs of `listing` that the index does not know, ascending."""
-    return tuple(sorted(listing.flags.keys() - {pair.uid for pair in pairs}))
-
-
-def server_changes(
-    listing: ServerListing, pairs: Iterable[Pair], described: Iterable[ServerMessage] = ()
-) -> ServerChanges:
-    """The difference between a full listing and the index; `described` are the messages of `server_unknown`."""
-    changed: dict[Uid, Flags] = {}
-    absent: set[Uid] = set()
-    for pair in pairs:
-        flags = listing.flags.get(pair.uid)
-        if flags is None:
-            if pair.state is not PairState.LOCAL_ONLY:
-                absent.add(pair.uid)
-        elif flags != pair.flags:
-            changed[pair.uid] = flags
-    return ServerChanges(
-        epoch=listing.epoch,
-        new=tuple(described),
-        flags=changed,
-        gone=frozenset(absent) if listing.complete else frozenset(),
-        unproven=0 if listing.complete else len(absent),
-        complete=listing.complete,
-        writable=listing.writable,
-        storable=listing.storable,
-        any_keyword=listing.any_keyword,
-    )
-
-
-def local_changes(listing: LocalListing, pairs: Iterable[Pair]) -> LocalChanges:
-    """The difference between a full listing and the index."""
-    known: set[UniqueName] = set()
-    changed: dict[UniqueName, Flags] = {}
-    absent: set[UniqueName] = set()
-    for pair in pairs:
-        known.add(pair.name)
-        message = listing.messages.get(pair.name)
-        if message is None:
-            if pair.state is not PairState.SERVER_ONLY:
-                absent.add(pair.name)
-        elif pair.state is PairState.SERVER_ONLY or _differs(message.flags, pair.flags, listing.letters):
-            changed[pair.name] = message.flags
-    new = tuple(message for name, message in listing.messages.items() if name not in known)
-    proved = listing.complete and not listing.missing
-    return LocalChanges(
-        new=new,
-        flags=changed,
-        gone=frozenset(absent) if proved else frozenset(),
-        unproven=0 if proved else len(absent),
-        complete=proved,
-        letters=listing.letters,
-        missing=listing.missing,
-    )
-
-
-def meant(said: Flags, base: Flags, letters: Letters) -> Flags:
-    """The flags a file's name means: what it says, and from the base the keywords that it has no trusted letter for."""
-    return (said - letters.doubted) | (base - SYSTEM - letters.trusted)
-
-
-def sayable(change: FlagDelta, letters: Letters) -> FlagDelta:
-    """The part of `change` that a file's name can say."""
-    unsayable = frozenset() if letters.room else change.add - SYSTEM - letters.mapped
-    return FlagDelta(change.add - unsayable, change.remove)
-
-
-def _differs(said: Flags, base: Flags, letters: Letters) -> bool:
-    if said == base:
-        return False
-    return meant(said, base, letters) != base or bool((base - said) & letters.mapped or said & letters.doubted)

@@ -3,8 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from syncer.reconcile.guards import Limits
 from syncer.reconcile.identity import MailboxName
+
+LARGE = 20
+"""From this many messages on, losing more than `max_delete` of a mailbox is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a pass may delete."""
+
+    max_delete: float = 0.5
+    """The share of a mailbox of `LARGE` or more messages; 1.0 lifts every limit."""
+    allowed: bool = False
+    """`--allow-delete` was given for these mailboxes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A pass over every account, side by side. An account that fails, for whatever reason, is a line in the report."""
 
+import hashlib
 import logging
 import threading
 import time
@@ -14,8 +15,7 @@ from syncer.engine import Order, Pass
 from syncer.errors import SyncerError
 from syncer.imap.retry import sessions
 from syncer.ports import Progress
-from syncer.reconcile.guards import Limits
-from syncer.reconcile.policy import Policy
+from syncer.reconcile.policy import Limits, Policy
 from syncer.report import AccountReport, Report, SyncOptions, Target
 from syncer.wiring.parts import Workshop, connector_for, opened
 from syncer.wiring.status import Files
@@ -23,6 +23,8 @@ from syncer.wiring.status import Files
 logger = logging.getLogger(__name__)
 
 ACCOUNTS_AT_ONCE = 8
+RULES = 1
+"""Raise it when the same settings lead to other decisions than before: everything is then compared once."""
 
 
 def sync_accounts(
@@ -77,6 +79,9 @@ class _Run:
                     _way_on(Files.of(self.config, account).index),
                     mailbox,
                     options.dry_run,
+                    options.full,
+                    account.full_interval,
+                    _fingerprint(account),
                 )
                 self._pass(order, account, workshop, report)
             if not options.dry_run:
@@ -102,6 +107,12 @@ def _policy(account: Account, options: SyncOptions) -> Policy:
         limits=Limits(account.max_delete, options.allow_delete),
         restore=options.restore,
     )
+
+
+def _fingerprint(account: Account) -> str:
+    """The settings under which something may have been left alone that others would have done."""
+    decisive = (account.host, account.port, account.user, account.direction, account.on_local_delete)
+    return hashlib.sha256(repr((RULES, decisive)).encode()).hexdigest()[:16]
 
 
 def _way_on(index: Path) -> str:

@@ -1,9 +1,9 @@
 """What every `LocalStore` does, whatever it keeps its messages in."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,8 +15,8 @@ from syncer.maildir.fingerprint import of_octets
 from syncer.maildir.keywords import extend
 from syncer.maildir.layout import Layout, to_path
 from syncer.maildir.store import MaildirStore
-from syncer.ports import LocalStore
-from syncer.reconcile.flags import ANSWERED, FLAGGED, FORWARDED, NONE, SEEN, FlagDelta, Flags
+from syncer.ports import Expectation, LocalStore
+from syncer.reconcile.flags import ANSWERED, DRAFT, FLAGGED, FORWARDED, NONE, SEEN, FlagDelta, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Epoch, LocalMessage, ServerMessage
 
@@ -34,6 +34,11 @@ def octets(word: str) -> bytes:
 
 def described(uid: int, date: int = DATE) -> ServerMessage:
     return ServerMessage(Uid(uid), NONE, 100, date)
+
+
+def expecting(base: Mapping[UniqueName, Flags]) -> Callable[[Callable[[Flags], str]], set[bytes]]:
+    """What an index with this base does."""
+    return lambda spell: {(name + spell(flags)).encode("utf-8", "surrogateescape") for name, flags in base.items()}
 
 
 class Foreign(Protocol):
@@ -253,6 +258,84 @@ class LocalStoreContract(ABC):
         store.change_flags(INBOX, ONE, FlagDelta(add=frozenset({"one-more", "keyword-q"})))
         assert self.said(store) == {ONE: {"keyword-q"}}
         assert store.mapping(INBOX) == letters
+
+    def test_only_what_is_not_as_expected_is_listed(self, store: LocalStore, foreign: Foreign) -> None:
+        three, four = UniqueName("3.three"), UniqueName("4.four")
+        for name, flags in {ONE: SEEN_ONLY, TWO: frozenset({"todo"}), three: NONE}.items():
+            foreign.put(INBOX, name, octets("any"), flags)
+        mapping = store.mapping(INBOX)
+        base = {ONE: SEEN_ONLY, TWO: frozenset({FLAGGED, "todo"}), four: SEEN_ONLY}
+        listing = store.scan(INBOX, mapping, Expectation(expecting(base)))
+        assert {name: message.flags for name, message in listing.messages.items()} == {TWO: {"todo"}, three: NONE}
+        assert listing.absent == {four}
+        assert (listing.complete, listing.missing, listing.mapping) == (True, False, mapping)
+
+    def test_nothing_is_listed_where_everything_is_as_expected(self, store: LocalStore, foreign: Foreign) -> None:
+        base = {ONE: SEEN_ONLY, TWO: frozenset({FLAGGED, "todo"})}
+        for name, flags in base.items():
+            foreign.put(INBOX, name, octets("any"), flags)
+        listing = store.scan(INBOX, store.mapping(INBOX), Expectation(expecting(base)))
+        assert (dict(listing.messages), listing.absent, listing.complete) == ({}, frozenset(), True)
+
+    def test_a_mailbox_in_the_state_expected_is_not_read(self, store: LocalStore, foreign: Foreign) -> None:
+        foreign.put(INBOX, ONE, octets("one"), frozenset({SEEN, "todo"}))
+        mapping = store.mapping(INBOX)
+        first = store.scan(INBOX, mapping, Expectation(expecting({})))
+        assert first.state is not None
+        assert first.state == store.state(INBOX)
+
+        def never(spell: object) -> set[bytes]:
+            raise AssertionError
+
+        again = store.scan(INBOX, mapping, Expectation(never, first.state))
+        assert again == replace(first, messages={})
+
+    @pytest.mark.parametrize("deed", ["a new file", "a removed file", "another flag", "another letter"])
+    def test_whatever_another_program_changes_changes_the_state(
+        self, store: LocalStore, foreign: Foreign, deed: str
+    ) -> None:
+        foreign.put(INBOX, ONE, octets("one"), SEEN_ONLY)
+        known = store.scan(INBOX, {}, Expectation(expecting({}))).state
+        match deed:
+            case "a new file":
+                foreign.put(INBOX, TWO, octets("two"))
+            case "a removed file":
+                foreign.drop(INBOX, ONE)
+            case "another flag":
+                foreign.set_flags(INBOX, ONE, NONE)
+            case "another letter":
+                foreign.set_letters(INBOX, {"a": "work"})
+        assert store.state(INBOX) != known
+        listing = store.scan(INBOX, {}, Expectation(expecting({ONE: SEEN_ONLY}), known))
+        assert listing.state not in {None, known}
+        assert (set(listing.messages), listing.absent) == {
+            "a new file": ({TWO}, frozenset()),
+            "a removed file": (set(), frozenset({ONE})),
+            "another flag": ({ONE}, frozenset()),
+            "another letter": (set(), frozenset()),
+        }[deed]
+
+    def test_a_mailbox_that_does_not_exist_has_no_state(self, store: LocalStore) -> None:
+        assert store.state(OTHER) is None
+        assert store.scan(OTHER, {}, Expectation(expecting({ONE: NONE}), None)).missing
+
+    def test_a_name_whose_letter_changed_its_meaning_is_listed(self, store: LocalStore, foreign: Foreign) -> None:
+        foreign.set_letters(INBOX, {"a": "work"})
+        foreign.put(INBOX, ONE, octets("one"), frozenset({"work"}))
+        listing = store.scan(INBOX, {"a": "old"}, Expectation(expecting({ONE: frozenset({"work"})})))
+        assert set(listing.messages) == {ONE}
+
+    def test_what_a_name_said_is_only_a_hint(self, store: LocalStore, foreign: Foreign) -> None:
+        foreign.put(INBOX, ONE, octets("one"), SEEN_ONLY)
+        foreign.put(INBOX, TWO, octets("two"), frozenset({FLAGGED, "todo"}))
+        state = store.scan(INBOX, store.mapping(INBOX)).state
+        store.scan(INBOX, store.mapping(INBOX), Expectation(expecting({}), state))
+        store.change_flags(INBOX, ONE, FlagDelta(add=frozenset({ANSWERED})), SEEN_ONLY)
+        store.change_flags(INBOX, TWO, FlagDelta(add=frozenset({ANSWERED})), frozenset({SEEN, "never"}))
+        assert self.said(store) == {ONE: {SEEN, ANSWERED}, TWO: {FLAGGED, ANSWERED, "todo"}}
+        store.remove(INBOX, ONE, frozenset({DRAFT}))
+        store.move(INBOX, TWO, WORK, TWO, FlagDelta(), said=NONE)
+        assert (self.said(store), set(self.said(store, WORK))) == ({}, {TWO})
 
     def test_a_message_moves_with_its_flags(self, store: LocalStore, foreign: Foreign) -> None:
         foreign.set_letters(WORK, {"a": "other"})

@@ -114,10 +114,10 @@ def test_a_change_with_the_old_mtime_put_back_is_noticed(box: Path, monkeypatch:
     listing = scan._read_once
     readings = 0
 
-    def disturbed(directory: bytes) -> scan.Reading:
+    def disturbed(directory: bytes, take: object) -> scan.Reading:
         nonlocal readings
         readings += 1
-        result = listing(directory)
+        result = listing(directory, take)  # type: ignore[arg-type]
         if readings == 1:
             (box / "cur" / "1.x:2,").rename(box / "cur" / "1.x:2,S")
             os.utime(box / "cur", ns=(before, before))

@@ -38,7 +38,7 @@ def index_of(base: Mapping[UniqueName, tuple[Flags, PairState]]) -> list[Pair]:
 def expecting(pairs: list[Pair]) -> Expectation:
     here = [pair for pair in pairs if pair.state is not PairState.SERVER_ONLY]
     return Expectation(
-        lambda spell: {(pair.name + spell(pair.flags)).encode("utf-8", "surrogatepass") for pair in here}
+        lambda spell: {(pair.name + spell(pair.flags)).encode("utf-8", "surrogateescape") for pair in here}
     )
 
 

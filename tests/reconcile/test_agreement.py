@@ -17,8 +17,9 @@ from syncer.reconcile.agreement import (
     agree_after_server_move,
     storable,
 )
+from syncer.reconcile.comparing import local_changes, meant
 from syncer.reconcile.flags import DELETED, FLAGGED, FORWARDED, NONE, SEEN, SYSTEM, FlagDelta, Flags, apply, merge
-from syncer.reconcile.observations import Letters, LocalListing, ServerChanges, local_changes, meant
+from syncer.reconcile.observations import Letters, LocalListing, ServerChanges
 from syncer.reconcile.policy import Policy
 
 WORDS = ["todo", "later", "work"]

@@ -20,8 +20,9 @@ from syncer.reconcile.actions import (
     RenameMailbox,
 )
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
-from syncer.reconcile.mailboxes import Places, arrange, vanished
+from syncer.reconcile.mailboxes import arrange, vanished
 from syncer.reconcile.observations import Epoch, PairState
+from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Policy
 
 CREATE, ALL = Policy(), Policy(mailbox_changes="all")

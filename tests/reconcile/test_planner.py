@@ -24,12 +24,11 @@ from syncer.reconcile.actions import (
     RemoveLocal,
 )
 from syncer.reconcile.flags import FLAGGED, NONE, SEEN, FlagDelta
-from syncer.reconcile.guards import Limits
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Epoch, Observation, PairState
 from syncer.reconcile.planner import plan, refuse
-from syncer.reconcile.policy import Policy
+from syncer.reconcile.policy import Limits, Policy
 
 FREE = Limits(max_delete=1.0)
 EXPUNGE = Policy(limits=FREE)

@@ -18,12 +18,11 @@ from syncer.reconcile.actions import (
     RemoveLocal,
 )
 from syncer.reconcile.flags import FLAGGED, SEEN, FlagDelta
-from syncer.reconcile.guards import Limits
 from syncer.reconcile.identity import INBOX, Uid, UniqueName
 from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Intent, Letters, Observation, Pair, PairState
 from syncer.reconcile.planner import plan
-from syncer.reconcile.policy import Policy
+from syncer.reconcile.policy import Limits, Policy
 
 A, B = pair(1, "a"), pair(2, "b")
 IS_SEEN, IS_FLAGGED = frozenset({SEEN}), frozenset({FLAGGED})

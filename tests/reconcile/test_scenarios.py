@@ -13,9 +13,8 @@ import pytest
 from mortality import Killed, Mortality
 from worlds import World
 
-from syncer.reconcile.guards import Limits
 from syncer.reconcile.identity import MailboxName
-from syncer.reconcile.policy import Policy
+from syncer.reconcile.policy import Limits, Policy
 
 
 @dataclass(frozen=True)
