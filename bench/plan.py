@@ -4,18 +4,17 @@ from bench.bars import Bar
 from bench.workloads import LocalFlags, Moves, Pull, Quiet, ServerChanges, Upload, Workload
 
 KB, MB = 1_000, 1_000_000
-OFTEN = {0: 5, 40: 3}
-SOME = {0: 3, 40: 3}
+OFTEN, SOME = (5, 3), (3, 3)
 
 ALL: tuple[Workload, ...] = (
     Pull(
         "W1",
         "first pull, 20,000 messages, 535 MB, 30 mailboxes",
         "tree",
-        {0: 2, 40: 1},
+        (2, 1),
         (Bar("ratio", 0.35, 0), Bar("ratio", 0.25)),
     ),
-    Pull("W2", "first pull, 100,000 messages of 2 kB, one mailbox", "small100k", {0: 1}, (Bar("ratio", 0.2, 0),)),
+    Pull("W2", "first pull, 100,000 messages of 2 kB, one mailbox", "small100k", (1, 0), (Bar("ratio", 0.2, 0),)),
     Quiet(
         "W3a",
         "nothing changed, W1's account",
@@ -50,10 +49,10 @@ ALL: tuple[Workload, ...] = (
         "W6",
         "upload of 5,000 messages, 134 MB",
         "upload",
-        {0: 2, 40: 1},
+        (2, 1),
         (Bar("ratio", 0.6, 0), Bar("ratio", 0.3)),
     ),
-    Pull("W7", "20 messages of 50 MB down", "huge", {0: 2}, (Bar("ratio", 0.8, 0), Bar("rss", 48 * MB, 0))),
+    Pull("W7", "20 messages of 50 MB down", "huge", (2, 0), (Bar("ratio", 0.8, 0), Bar("rss", 48 * MB, 0))),
     Moves(
         "W8",
         "1,000 messages moved in the Maildir, W1's account",

@@ -11,6 +11,9 @@ from bench.results import Row, Run
 from bench.stage import NotReadyError, Stage
 from bench.workloads import Pull, Start, Workload
 
+LONG = 60.0
+"""Seconds. What takes longer is not repeated."""
+
 
 def rows(
     stage: Stage,
@@ -23,17 +26,18 @@ def rows(
     """Measure; a row is given as soon as it is complete. `repeats` takes the place of the workloads' own numbers."""
     for workload in workloads:
         late: set[str] = set()
-        for rtt in (rtt for rtt in rtts if rtt in workload.repeats):
+        for rtt in (rtt for rtt in rtts if workload.times(rtt)):
             row = Row(workload.key, workload.title, rtt, stage.server.account(workload.account).count)
             row.limits = {contender.name: stage.limits[contender.name] for contender in contenders}
             row.runs = {contender.name: [] for contender in contenders}
-            for number in range(repeats or workload.repeats[rtt]):
+            for number in range(repeats or workload.times(rtt)):
                 # Nobody is always the first.
                 turn = number % len(contenders)
                 for contender in [*contenders[turn:], *contenders[:turn]]:
-                    if contender.name not in late:
+                    done = row.runs[contender.name]
+                    if contender.name not in late and not any(run.wall > LONG for run in done):
                         run = one_run(stage, workload, contender, rtt, seed=1_000 * rtt + number)
-                        row.runs[contender.name].append(run)
+                        done.append(run)
                         say(f"{workload.key} at {rtt} ms, {contender.name}: {told(run)}")
                         if run.outcome == "late":
                             late.add(contender.name)

@@ -39,14 +39,14 @@ class Workload:
     Args:
         key, title: its name, and what it is.
         account: a key of `accounts.ACCOUNTS`.
-        repeats: how often each contender runs, by round-trip time in milliseconds.
+        repeats: how often each contender runs straight to the server, and through a proxy; 0 for not at all.
         bars: what syncer is meant to reach.
     """
 
     key: str
     title: str
     account: str
-    repeats: dict[int, int]
+    repeats: tuple[int, int]
     bars: tuple[Bar, ...] = ()
     keeps: ClassVar[bool] = True
     """The directory stays in use after the run."""
@@ -58,6 +58,10 @@ class Workload:
     def floor(self, stage: Stage, rtt: int, seed: int) -> Floor:
         """The floor at this distance."""
         raise NotImplementedError
+
+    def times(self, rtt: int) -> int:
+        """How often each contender runs at this round-trip time."""
+        return self.repeats[1 if rtt else 0]
 
     def many(self, stage: Stage, count: int) -> int:
         """A number of changes at this run's scale, 5 at least."""
