@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Sequence
 
@@ -68,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made.error(f"no such contender: {', '.join(sorted(unknown)) if chosen else 'none named'}")
     if lacking := Dovecot.missing():
         made.error(f"Dovecot is needed: {lacking}; bench/install.sh installs it on Debian")
-    compileall.compile_dir(TOP / "syncer", quiet=1)
+    for installed in (TOP / "syncer", sysconfig.get_path("purelib")):
+        compileall.compile_dir(installed, quiet=2)
 
     base = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=options.work))
     if len(os.fspath(base)) > LONGEST_WORK:
@@ -86,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stage = Stage(server, base, limits)
     try:
         if options.profile:
-            return profile(stage, options.profile, options.out)
+            return max(profile(stage, workload, options.out) for workload in workloads)
         facts = about(chosen, base, options.scale, {contender.name: limits[contender.name] for contender in chosen})
         return measure(stage, workloads, chosen, rtts, options.repeat, options.out, facts)
     finally:
@@ -107,6 +109,7 @@ def measure(
 ) -> int:
     """Everything; what is complete is written after each row, so that a run that is broken off was not in vain."""
     bars = {workload.key: workload.bars for workload in workloads}
+    runner.warm_up(stage, chosen)
     rows: list[Row] = []
     text = ""
     for row in runner.rows(stage, workloads, chosen, rtts, repeats=repeats):
@@ -121,18 +124,17 @@ def measure(
     return 1 if any(run.outcome == "failed" for run in runs) else 0
 
 
-def profile(stage: Stage, key: str, out: pathlib.Path) -> int:
+def profile(stage: Stage, workload: Workload, out: pathlib.Path) -> int:
     """Run syncer in one workload under cProfile, straight to the server."""
     syncer = contenders.ALL["syncer"]
-    workload = next(workload for workload in plan.ALL if workload.key == key)
     try:
         start = workload.start(stage, syncer, seed=0)
     except NotReadyError as error:
         runner.say(str(error))
         return 1
-    target = out.absolute() / f"profile-{key}.txt"
+    target = out.absolute() / f"profile-{workload.key}.txt"
     usage, _ = stage.timed_pass(syncer, start.site, 0, command=under_profile(syncer, start.site, target))
-    runner.say(f"{key} under cProfile: {usage.wall:.2f} s, exit status {usage.status}; see {target}")
+    runner.say(f"{workload.key} under cProfile: {usage.wall:.2f} s, exit status {usage.status}; see {target}")
     return usage.status
 
 

@@ -1,5 +1,6 @@
 """Runs the workloads: contenders take turns, each run is checked, and what went wrong is part of the result."""
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -47,6 +48,15 @@ def rows(
             row.floor = workload.floor(stage, rtt, seed=1_000 * rtt)
             say(f"{workload.key} at {rtt} ms, floor: {row.floor.network:.3f} s network, {row.floor.disk:.3f} s disk")
             yield row
+
+
+def warm_up(stage: Stage, contenders: Sequence[Contender]) -> None:
+    """One pass of each contender on an empty account, so that none is measured while its program is read from disk."""
+    for contender in contenders:
+        if not contender.missing():
+            lane = stage.lane("upload", contender.program)
+            with contextlib.suppress(NotReadyError):
+                stage.pass_untimed(contender, stage.fresh(lane))
 
 
 def one_run(stage: Stage, workload: Workload, contender: Contender, rtt: int, *, seed: int) -> Run:

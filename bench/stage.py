@@ -80,13 +80,14 @@ class Stage:
             self.lanes[key] = Lane(account, user, self.work / "lanes" / f"{account}-{program}")
         return self.lanes[key]
 
-    def fresh(self, lane: Lane, *, user: str | None = None) -> Site:
-        """An empty directory for this lane, which is not yet the lane's own."""
+    def fresh(self, lane: Lane) -> Site:
+        """An empty directory for this lane, which is not yet the lane's own; on "upload" an empty account, too."""
         lane.used += 1
         directory = lane.directory / str(lane.used)
         directory.mkdir(parents=True)
         dovecot = self.server.dovecot
-        return Site(dovecot.port, user or lane.user, dovecot.password, directory)
+        user = f"{lane.user}-{lane.used}" if lane.account == "upload" else lane.user
+        return Site(dovecot.port, user, dovecot.password, directory)
 
     def configured(self, contender: Contender, site: Site, rtt: int) -> Site:
         """The same site, at this distance, with the contender's configuration."""

@@ -188,7 +188,7 @@ class Upload(Workload):
     def start(self, stage: Stage, contender: Contender, seed: int) -> Start:
         """After a pass that found nothing, mail was delivered into INBOX."""
         lane = stage.lane(self.account, contender.program)
-        site = stage.fresh(lane, user=f"{lane.user}-{lane.used}")
+        site = stage.fresh(lane)
         stage.pass_untimed(contender, site)
         maildirs.deliver(site.mail / "INBOX", self._letters(stage, seed), seed)
         return Start(lane, site, maildirs.state(site.mail))
