@@ -1,16 +1,19 @@
 """Logging in. The password is in one object that does not show it, and in no log, message or exception."""
 
-import base64
+import binascii
 import re
-from typing import NoReturn
+from typing import Literal, NoReturn
 
-from imapclient import IMAPClient
-from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
-
-from syncer.errors import ConnectError, LoginError, ProtocolError
+from syncer.errors import ConnectError, ConnectionLostError, LoginError, ProtocolError
+from syncer.imap.arguments import string
+from syncer.imap.greeting import Capabilities, Told
+from syncer.imap.wire import Wire
 
 _LATER = ("UNAVAILABLE", "INUSE", "LIMIT")
 """RFC 5530 section 3: the credentials may be right, the server cannot check or admit them now."""
+
+Method = Literal["LOGIN", "AUTHENTICATE", "exchange"]
+"""`exchange` is AUTHENTICATE PLAIN where the server has to ask for the response."""
 
 
 class Password:
@@ -30,69 +33,99 @@ class Password:
         return "Password(...)"
 
 
-def log_in(client: IMAPClient, where: str, user: str, password: Password) -> None:
-    """Log in with LOGIN, or with AUTHENTICATE PLAIN where LOGIN is disabled or cannot say the password.
+class LogIn:
+    """One log-in: choose how, send it, hear the outcome."""
 
-    Nothing is sent behind it before the reply is there: Courier's log-in program takes such octets with it when it
-    hands over.
+    def __init__(self, wire: Wire, user: str, password: Password) -> None:
+        """Nothing is sent yet."""
+        self._wire = wire
+        self._where = wire.where
+        self._user = user
+        self._password = password
+        self._told = Told(wire)
 
-    Raises:
-        LoginError: refused, or the server offers neither.
-        ConnectError: the server cannot take log-ins at the moment.
-    """
-    secret = password.reveal()
-    if any(char in "\0\r\n" for char in user + secret):
-        raise LoginError(f"{where}: the user name or the password holds a line end; remove it")
-    offered = {name.upper() for name in client.capabilities()}
-    plain_text = (user + secret).isascii()
-    try:
-        if plain_text and b"LOGINDISABLED" not in offered:
-            client.login(_astring(user), secret)
-        elif {b"AUTH=PLAIN", b"SASL-IR"} <= offered:
-            _authenticate_at_once(client, user, secret)
-        elif b"AUTH=PLAIN" in offered:
-            client.plain_login(user, secret)
-        elif plain_text:
-            raise LoginError(f"{where}: the server allows no log-in with a password here (LOGINDISABLED)")
-        else:
-            raise LoginError(f"{where}: the server has no AUTH=PLAIN, which a password beyond ASCII needs")
-    except (IMAPClientAbortError, OSError, ProtocolError) as error:
-        raise ConnectError(f"{where}: the connection broke while logging in ({_clean(error, user, secret)})") from None
-    except IMAPClientError as error:
-        _refused(where, user, _clean(error, user, secret))
+    def method(self, offered: Capabilities) -> Method:
+        """LOGIN, or AUTHENTICATE PLAIN where LOGIN is disabled or cannot say the password.
+
+        Raises:
+            LoginError: the server offers neither, or nothing can say the password.
+        """
+        text = self._user + self._password.reveal()
+        if any(char in "\0\r\n" for char in text):
+            raise LoginError(f"{self._where}: the user name or the password holds a line end; remove it")
+        if text.isascii() and "LOGINDISABLED" not in offered:
+            return "LOGIN"
+        if "AUTH=PLAIN" in offered:
+            return "AUTHENTICATE" if "SASL-IR" in offered else "exchange"
+        if text.isascii():
+            raise LoginError(f"{self._where}: the server allows no log-in with a password here (LOGINDISABLED)")
+        raise LoginError(f"{self._where}: the server has no AUTH=PLAIN, which a password beyond ASCII needs")
+
+    def send(self, method: Literal["LOGIN", "AUTHENTICATE"]) -> bytes:
+        """Send the command; returns its tag for `outcome`."""
+        secret = self._password.reveal()
+        try:
+            if method == "LOGIN":
+                return self._wire.send(b"LOGIN", _astring(self._user), string(secret.encode("ascii")))
+            # RFC 4959: the one response of PLAIN in the command.
+            return self._wire.send(b"AUTHENTICATE PLAIN", _initial_response(self._user, secret))
+        except (ConnectionLostError, ProtocolError):
+            self._broke()
+
+    def outcome(self, tag: bytes) -> Capabilities | None:
+        """Wait for the reply; returns the capabilities that came with it.
+
+        Raises:
+            LoginError: refused.
+            ConnectError: the server cannot take log-ins at the moment, or the connection broke.
+        """
+        try:
+            status = self._told.wait(tag)
+        except (ConnectionLostError, ProtocolError):
+            self._broke()
+        if status.kind != "OK":
+            self._refused(status.words)
+        return self._told.capabilities
+
+    def exchange(self, greeting: bytes, offered: Capabilities) -> Capabilities | None:
+        """Log in by question and answer; returns and raises what `outcome` does."""
+        from syncer.imap.sasl import BrokenError, UnacceptedError, plain  # noqa: PLC0415 - loads IMAPClient
+
+        try:
+            return plain(self._wire, greeting, offered, self._user, self._password.reveal())
+        except BrokenError as error:
+            self._broke(str(error))
+        except UnacceptedError as error:
+            self._refused(str(error))
+
+    def _broke(self, why: str | None = None) -> NoReturn:
+        words = self._clean(why or self._wire.closed or "")
+        raise ConnectError(f"{self._where}: the connection broke while logging in ({words})") from None
+
+    def _refused(self, words: str) -> NoReturn:
+        words, who = self._clean(words), f"{self._user!r}"
+        if any(f"[{code}]" in words for code in _LATER):
+            raise ConnectError(f"{self._where}: the server cannot log in {who} now: {words}") from None
+        raise LoginError(
+            f"{self._where}: the server refused to log in {who}: {words}; check user and password"
+        ) from None
+
+    def _clean(self, words: str) -> str:
+        """A server may repeat what it was sent."""
+        secret = self._password.reveal()
+        quoted = secret.replace("\\", "\\\\").replace('"', '\\"')
+        for spoken in (quoted, secret, _initial_response(self._user, secret).decode()):
+            words = words.replace(spoken, "...") if spoken else words
+        return words
 
 
-def _authenticate_at_once(client: IMAPClient, user: str, secret: str) -> None:
-    """AUTHENTICATE PLAIN with its one response in the command (RFC 4959), which IMAPClient does not do."""
-    response = _initial_response(user, secret)
-    kind, words = client._imap._simple_command("AUTHENTICATE", "PLAIN", response)  # noqa: SLF001  # it has no other way
-    if kind != "OK":
-        raise IMAPClientError(str(words[-1]))
-
-
-def _initial_response(user: str, secret: str) -> str:
+def _initial_response(user: str, secret: str) -> bytes:
     """RFC 4616 section 2, in the form in which it travels."""
-    return base64.b64encode(f"\0{user}\0{secret}".encode()).decode()
+    return binascii.b2a_base64(f"\0{user}\0{secret}".encode(), newline=False)
 
 
-def _astring(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9@._+=-]+", text):
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _refused(where: str, user: str, words: str) -> NoReturn:
-    if any(f"[{code}]" in words for code in _LATER):
-        raise ConnectError(f"{where}: the server cannot log in {user!r} now: {words}") from None
-    raise LoginError(f"{where}: the server refused to log in {user!r}: {words}; check user and password") from None
-
-
-def _clean(error: Exception, user: str, secret: str) -> str:
-    """The error's words. A server may repeat what it was sent."""
-    words = str(error)
-    if words.startswith(("b'", 'b"')):
-        words = words[2:-1]
-    for spoken in (secret, _initial_response(user, secret)):
-        words = words.replace(spoken, "...") if spoken else words
-    return words
+def _astring(text: str) -> bytes:
+    octets = text.encode("ascii")
+    if re.fullmatch(rb"[A-Za-z0-9@._+=-]+", octets):
+        return octets
+    return b'"' + octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'

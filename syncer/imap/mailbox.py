@@ -34,8 +34,10 @@ _LISTINGS = 2
 class ImapServer:
     """One logged-in connection; see `Server`."""
 
-    def __init__(self, session: Session, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, session: Session, *, now: Callable[[], float] = time.time, memory: str | None = None) -> None:
         """`now` is for messages whose INTERNALDATE the server does not tell."""
+        self.memory = memory
+        """What `connect` makes use of the next time; None where there is nothing to keep."""
         self._session = session
         self._wire = session.wire
         self._line = session.quirks.line_octets

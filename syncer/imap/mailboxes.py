@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from syncer.errors import MailboxError, NoSuchMailboxError
 from syncer.imap.arguments import FORBIDDEN, Argument, Literal, string
-from syncer.imap.names import Namespace
+from syncer.imap.early import Early
+from syncer.imap.names import Namespace, separator_of, space_of
 from syncer.imap.responses import Data, Response, Status, Value, names, pairs
 from syncer.imap.selected import cursor_of
 from syncer.imap.wire import Reply, Wire
@@ -32,6 +33,27 @@ class Directory:
         self._elsewhere: tuple[bytes, ...] = ()
         self._spaces: tuple[Value, ...] = ()
         self._asked = wire.send(b"NAMESPACE") if capabilities & {"NAMESPACE", "IMAP4REV2"} else None
+        self._spaces_told = False
+        self._early: Early | None = None
+
+    def ask(self) -> None:
+        """Ask for every mailbox with its counters.
+
+        The answer serves the next `mailboxes(counters=True)`, unless anything else is asked before it: it may be out
+        of date then, and is thrown away.
+        """
+        self._early = Early(self._wire, *_list_command(b'"*"', self._options(self._counters)))
+
+    def confirm(self) -> None:
+        """What was sent since `ask` makes no difference to the answer."""
+        if self._early is not None:
+            self._early.confirm()
+
+    def begun(self) -> bool:
+        """Wait for the reply to NAMESPACE, or to `ask` if that is all there is; False if it was refused."""
+        if self._asked is not None:
+            return self._namespace_answered()
+        return self._early is None or self._early.reply().ok
 
     def argument(self, mailbox: MailboxName) -> Argument:
         """The mailbox's name as an argument of a command. Raises MailboxError for one that cannot be."""
@@ -50,7 +72,7 @@ class Directory:
     def mailboxes(self, *, counters: bool = False) -> tuple[ServerMailbox, ...]:
         """See `Server.mailboxes`."""
         items = self._counters if counters else None
-        listed, told = self._list(b'"*"', items)
+        listed, told = self._list(b'"*"', items, self._take_early() if counters else None)
         space = self.namespace()
         if _key(space.prefix[:5]) not in (b"", b"INBOX") and not any(raw.startswith(space.prefix) for raw, _ in listed):
             # A namespace of a form like "#mh/" may be listed by its name only (RFC 2342 section 4).
@@ -73,6 +95,7 @@ class Directory:
             MailboxError: the server refused for another reason.
         """
         name = self.wire_name(mailbox)
+        self._take_early()
         reply = self._wire.run(b"STATUS", string(name), items)
         if not reply.ok:
             raise self.refusal(mailbox, reply.status, "STATUS")
@@ -142,24 +165,42 @@ class Directory:
         values = told.get(_key(raw))
         return cursor_of(values, modseqs=b"HIGHESTMODSEQ" in self._counters) if values is not None else None
 
-    def _list(self, pattern: Argument, items: bytes | None = None) -> tuple[list[tuple[bytes, frozenset[str]]], Told]:
-        """Names with attributes in lower case; with `items`, what STATUS tells of each, where it tells."""
-        able = self._capabilities
-        options = [b"SPECIAL-USE"] if {"SPECIAL-USE", "LIST-EXTENDED"} <= able else []
-        with_status = items is not None and "LIST-STATUS" in able
-        options += [b"STATUS " + items] if items is not None and with_status else []
-        reply = None
-        if options:
-            reply = self._wire.run(b'LIST ""', pattern, b"RETURN (" + b" ".join(options) + b")")
+    def _list(
+        self, pattern: Argument, items: bytes | None = None, reply: Reply | None = None
+    ) -> tuple[list[tuple[bytes, frozenset[str]]], Told]:
+        """Names with attributes in lower case; with `items`, what STATUS tells of each, where it tells.
+
+        `reply` is the answer, if it is there already.
+        """
+        self._take_early()
+        options = self._options(items)
+        with_status = items is not None and "LIST-STATUS" in self._capabilities
+        if reply is None and options:
+            reply = self._wire.run(*_list_command(pattern, options))
         if reply is None or not reply.ok:
             with_status = False
-            reply = self._wire.run(b'LIST ""', pattern)
+            reply = self._wire.run(*_list_command(pattern, []))
         if not reply.ok:
             raise MailboxError(f"{self._wire.where}: the server refused to list mailboxes: {reply.status.words}")
         found = _listed(reply, "LIST")
         if items is None:
             return found, {}
         return found, _told(reply.untagged) if with_status else self._statuses((name for name, _ in found), items)
+
+    def _options(self, items: bytes | None) -> list[bytes]:
+        """What LIST is asked to RETURN (RFC 5258, RFC 5819, RFC 6154)."""
+        able = self._capabilities
+        options = [b"SPECIAL-USE"] if {"SPECIAL-USE", "LIST-EXTENDED"} <= able else []
+        return options + ([b"STATUS " + items] if items is not None and "LIST-STATUS" in able else [])
+
+    def _take_early(self) -> Reply | None:
+        """The answer to `ask`, if nothing was asked since; it is not taken for another either way."""
+        early = self._early
+        if early is None:
+            return None
+        holds, reply = early.holds, early.reply()
+        self._early = None
+        return reply if holds else None
 
     def _statuses(self, mailboxes: Iterable[bytes], items: bytes) -> Told:
         """STATUS of every mailbox, all under way at once."""
@@ -190,14 +231,24 @@ class Directory:
         return found
 
     def hear(self, response: Response) -> None:
-        """Take in the answer to NAMESPACE, whenever it comes."""
-        if isinstance(response, Data) and response.kind == "NAMESPACE":
+        """Take in the answers to NAMESPACE and `ask`, whenever they come."""
+        if not isinstance(response, Data):
+            return
+        if response.kind == "NAMESPACE":
             self._spaces = response.values
+        elif response.kind in ("LIST", "STATUS") and self._early is not None:
+            self._early.hear(response)
+
+    def _namespace_answered(self) -> bool:
+        tag, self._asked = self._asked, None
+        if tag is not None:
+            self._spaces_told = self._wire.wait(tag).kind == "OK"
+        return self._spaces_told
 
     def _ask_namespace(self) -> Namespace | None:
-        if self._asked is None or self._wire.wait(self._asked).kind != "OK":
+        if not self._namespace_answered():
             return None
-        spaces = [[_space(entry) for entry in kind] if isinstance(kind, list) else [] for kind in self._spaces]
+        spaces = [[space_of(entry) for entry in kind] if isinstance(kind, list) else [] for kind in self._spaces]
         personal = next((space for space in spaces[0] if space is not None), None) if spaces else None
         if personal is None:
             return None
@@ -208,8 +259,13 @@ class Directory:
     def _ask_separator(self) -> bytes | None:
         for response in self._wire.run(b'LIST "" ""').untagged:
             if isinstance(response, Data) and response.kind == "LIST" and len(response.values) > 2:
-                return _separator(response.values[1])
+                return separator_of(response.values[1])
         return None
+
+
+def _list_command(pattern: Argument, options: list[bytes]) -> tuple[Argument, ...]:
+    returning = (b"RETURN (" + b" ".join(options) + b")",) if options else ()
+    return (b'LIST ""', pattern, *returning)
 
 
 def _listed(reply: Reply, kind: str) -> list[tuple[bytes, frozenset[str]]]:
@@ -237,13 +293,3 @@ def _told(untagged: Iterable[Response]) -> Told:
 def _key(name: bytes) -> bytes:
     """INBOX is the one name that may be spelled in any case (RFC 9051 section 5.1)."""
     return b"INBOX" if name.upper() == b"INBOX" else name
-
-
-def _space(entry: Value) -> Namespace | None:
-    if not isinstance(entry, list) or len(entry) < 2 or not isinstance(entry[0], bytes):
-        return None
-    return Namespace(entry[0], _separator(entry[1]))
-
-
-def _separator(value: Value) -> bytes | None:
-    return value if isinstance(value, bytes) and len(value) == 1 else None

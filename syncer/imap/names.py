@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 
 from syncer.errors import MailboxError
+from syncer.imap.responses import Value
 from syncer.reconcile.identity import INBOX, MailboxName
 
 _SHIFTED = re.compile(rb"&([A-Za-z0-9+,]*)-")
@@ -86,6 +87,18 @@ class Namespace:
 
     def _first(self, raw: bytes) -> bytes:
         return (raw.split(self.separator, 1)[0] if self.separator else raw).upper()
+
+
+def space_of(entry: Value) -> Namespace | None:
+    """An entry of the answer to NAMESPACE; None for what is none."""
+    if not isinstance(entry, list) or len(entry) < 2 or not isinstance(entry[0], bytes):
+        return None
+    return Namespace(entry[0], separator_of(entry[1]))
+
+
+def separator_of(value: Value) -> bytes | None:
+    """A hierarchy separator as NAMESPACE and LIST tell it."""
+    return value if isinstance(value, bytes) and len(value) == 1 else None
 
 
 def decode(raw: bytes) -> str:

@@ -1,12 +1,14 @@
 """What one connection knows of its server: capabilities, quirks, mailboxes' epochs, and which mailbox is selected.
 
 What the rest of the session rests on is sent as soon as it is known, together and without waiting: ENABLE and
-NAMESPACE. Their replies are read when something depends on them.
+NAMESPACE, and where the caller will want it the state of every mailbox. Their replies are read when something depends
+on them.
 
 UIDs only mean something together with a UIDVALIDITY. Once a mailbox's was told to the caller, by a listing or an
 epoch, a selection under another one is refused: the caller's UIDs would hit other messages.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from syncer.errors import MailboxError, ServerRefusedError
@@ -29,8 +31,8 @@ _IMPLIED = frozenset(
 class Session:
     """The state of a logged-in connection."""
 
-    def __init__(self, wire: Wire, quirks: Quirks, capabilities: frozenset[str]) -> None:
-        """`capabilities` as `known_capabilities` gives them."""
+    def __init__(self, wire: Wire, quirks: Quirks, capabilities: frozenset[str], *, early: bool = False) -> None:
+        """`capabilities` as `known_capabilities` gives them; `early`: see `connect`."""
         self.wire = wire
         self.quirks = quirks
         self.capabilities = capabilities - quirks.distrusted
@@ -39,6 +41,8 @@ class Session:
         self._enabled: set[str] = set()
         self._enabling = self._enable()
         self.directory = Directory(wire, self.capabilities, self._items())
+        if early:
+            self.directory.ask()
         wire.observe = self._hear
         wire.literal_plus = "LITERAL+" in self.capabilities
         wire.literal_minus = "LITERAL-" in self.capabilities
@@ -51,10 +55,22 @@ class Session:
     @property
     def qresync(self) -> bool:
         """The server said that it enabled QRESYNC (RFC 5161 section 3.2); asking for it is not enough."""
-        if self._enabling is not None:
-            self.wire.wait(self._enabling)
-            self._enabling = None
+        self._enable_answered()
         return "QRESYNC" in self._enabled & self.capabilities
+
+    def compress(self) -> bytes:
+        """Send COMPRESS as the last of what the session begins with; returns the tag.
+
+        Nothing may be sent until the reply is there (RFC 4978 section 3).
+        """
+        tag = self.wire.send(b"COMPRESS DEFLATE")
+        self.directory.confirm()
+        return tag
+
+    def begun(self) -> bool:
+        """Wait for the replies to what the session began with; False if the server refused any of it."""
+        enabled, directory = self._enable_answered(), self.directory.begun()
+        return enabled and directory
 
     def mailboxes(self, *, counters: bool) -> tuple[ServerMailbox, ...]:
         """See `Server.mailboxes`. STATUS is not for the selected mailbox (RFC 9051 section 6.3.11)."""
@@ -154,6 +170,10 @@ class Session:
             return None
         return self.wire.send(b"ENABLE", *(name.encode() for name in wanted))
 
+    def _enable_answered(self) -> bool:
+        tag, self._enabling = self._enabling, None
+        return tag is None or self.wire.wait(tag).kind == "OK"
+
     def _items(self) -> bytes:
         """The counters to ask for with STATUS."""
         items = b"UIDVALIDITY UIDNEXT"
@@ -184,11 +204,7 @@ class Session:
         )
 
 
-def known_capabilities(wire: Wire, told: tuple[bytes, ...] | None) -> frozenset[str]:
-    """In upper case. `told` are those that came with the reply to the log-in; without them the server is asked."""
-    if told is None:
-        replies = wire.run(b"CAPABILITY").untagged
-        answers = [each.values for each in replies if isinstance(each, Data) and each.kind == "CAPABILITY"]
-        told = names(list(answers[-1])) if answers else ()
-    known = frozenset(name.decode("ascii", "replace").upper() for name in told)
+def known_capabilities(told: Iterable[str]) -> frozenset[str]:
+    """What the server told after the log-in, with what that implies."""
+    known = frozenset(told)
     return known | _IMPLIED if "IMAP4REV2" in known else known

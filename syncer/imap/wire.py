@@ -1,4 +1,4 @@
-"""Commands out, responses in, over the connection that IMAPClient made.
+"""Commands out, responses in, over one connection.
 
 Nothing is sent that was not checked: arguments are made in `arguments`, and a command line is refused if it holds CR,
 LF or NUL. Several commands may be under way at once; whoever sends them reads until each has its tagged reply. Command
@@ -54,9 +54,14 @@ class Wire:
         self._replies: dict[bytes, Status] = {}
 
     @property
-    def closed(self) -> bool:
-        """Nothing can be sent any more."""
-        return self._closed is not None
+    def closed(self) -> str | None:
+        """Why nothing can be sent any more; None as long as the connection stands."""
+        return self._closed
+
+    @property
+    def sent(self) -> int:
+        """How many commands were sent."""
+        return self._tag
 
     def run(
         self,

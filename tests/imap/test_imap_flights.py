@@ -5,6 +5,8 @@ import socket
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from scripted import Scripted, settings_for
@@ -14,7 +16,7 @@ from servers.cyrus import Cyrus
 from servers.dovecot import Dovecot
 from servers.proxy import CountingProxy
 
-from syncer.errors import ConnectionLostError
+from syncer.errors import ConnectionLostError, LoginError
 from syncer.imap.auth import Password
 from syncer.imap.connection import ServerSettings, connect
 from syncer.imap.mailbox import ImapServer
@@ -50,9 +52,20 @@ def flights(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def session(real: RealServer | CountingProxy, user: str, *, compress: bool = False) -> Iterator[ImapServer]:
-    password = Password(RealServer.password)
-    server = connect(ServerSettings("test", "127.0.0.1", real.port, "off", user, password, compress=compress))
+def session(
+    real: RealServer | CountingProxy,
+    user: str,
+    *,
+    compress: bool = False,
+    tls: Literal["off", "starttls", "implicit"] = "off",
+    certificate: Path | None = None,
+    **options: Any,
+) -> Iterator[ImapServer]:
+    port = real.tls_port if tls == "implicit" and isinstance(real, RealServer) else real.port
+    password, trusted = Password(RealServer.password), str(certificate) if certificate else None
+    assert port is not None
+    settings = ServerSettings("test", "127.0.0.1", port, tls, user, password, trusted, compress=compress)
+    server = connect(settings, **options)
     try:
         yield server
     finally:
@@ -75,6 +88,57 @@ class TestDovecot:
         assert all(each.cursor is not None for each in found)
         assert len(flights) == 2 + 1  # and LOGOUT, for which nobody waits
         assert [line.split()[1] for line in flights[1].splitlines()] == [b"ENABLE", b"NAMESPACE", b"LIST"]
+
+    @pytest.mark.parametrize(("tls", "before"), [("off", 0), ("implicit", 0), ("starttls", 1)])
+    def test_with_a_memory_they_are_one(
+        self, dovecot: Dovecot, flights: list[bytes], tls: Literal["off", "starttls", "implicit"], before: int
+    ) -> None:
+        user = dovecot.new_user()
+        options: dict[str, Any] = {"tls": tls, "certificate": dovecot.certificate}
+        with session(dovecot, user, **options) as server:
+            for name in NAMES:
+                server.create(name)
+            memory = server.memory
+        flights.clear()
+        with session(dovecot, user, **options, memory=memory, early=True) as server:
+            found = server.mailboxes(counters=True)
+            assert server.memory == memory
+            assert len(server.listing(INBOX).flags) == 0
+        assert {each.name for each in found} == {INBOX, *NAMES}
+        assert all(each.cursor is not None for each in found)
+        said = [[line.split()[1] for line in flight.splitlines()] for flight in flights]
+        assert said[before] == [b"LOGIN", b"ENABLE", b"NAMESPACE", b"LIST"]
+        assert said[:before] == [[b"STARTTLS"]] * before
+        assert said[before + 1] == [b"SELECT"]
+
+    def test_from_the_greeting_to_every_mailboxs_state_is_one_round_trip_as_the_server_sees_it(
+        self, dovecot: Dovecot
+    ) -> None:
+        user = dovecot.new_user()
+        memory = None
+        for round_trips in (2, 1):
+            with CountingProxy(dovecot.port) as proxy, session(proxy, user, memory=memory, early=True) as server:
+                assert server.mailboxes(counters=True)
+                assert proxy.count.round_trips == round_trips
+                memory = server.memory
+
+    def test_compression_begins_in_that_round_trip(self, dovecot: Dovecot) -> None:
+        user = dovecot.new_user()
+        options: dict[str, Any] = {"early": True, "compress": True}
+        for round_trips in (2, 1):
+            with CountingProxy(dovecot.port) as proxy, session(proxy, user, **options) as server:
+                assert server.mailboxes(counters=True)
+                assert (proxy.count.round_trips, proxy.count.commands["COMPRESS"]) == (round_trips, 1)
+                assert server.listing(INBOX).complete
+                options["memory"] = server.memory
+
+    def test_a_wrong_password_is_told_as_ever(self, dovecot: Dovecot) -> None:
+        with session(dovecot, dovecot.new_user()) as server:
+            memory = server.memory
+        settings = ServerSettings("test", "127.0.0.1", dovecot.port, "off", "nobody", Password("wrong-horse"))
+        with pytest.raises(LoginError, match="check user and password") as caught:
+            connect(settings, memory=memory, early=True)
+        assert "wrong-horse" not in str(caught.value)
 
     def test_without_list_status_it_is_one_more(
         self, dovecot_with: Callable[..., Dovecot], flights: list[bytes]
@@ -132,6 +196,39 @@ def test_log_in_and_the_state_of_every_mailbox_are_two_round_trips_on_cyrus(cyru
         (inbox,) = server.mailboxes(counters=True)
     assert inbox.cursor is not None
     assert len(flights) == 2 + 1
+
+
+@pytest.mark.cyrus
+def test_with_a_memory_they_are_one_on_cyrus(cyrus: Cyrus, flights: list[bytes]) -> None:
+    user = cyrus.new_user()
+    with session(cyrus, user) as server:
+        memory = server.memory
+    flights.clear()
+    with session(cyrus, user, memory=memory, early=True) as server:
+        (inbox,) = server.mailboxes(counters=True)
+        assert server.memory == memory
+    assert inbox.cursor is not None
+    assert [line.split()[1] for line in flights[0].splitlines()] == [b"LOGIN", b"ENABLE", b"NAMESPACE", b"LIST"]
+    assert len(flights) == 1 + 1
+
+
+@pytest.mark.courier
+def test_with_a_memory_courier_is_asked_everything_behind_the_reply_to_the_log_in(
+    courier: Courier, flights: list[bytes]
+) -> None:
+    user = courier.new_user()
+    with session(courier, user) as server:
+        memory = server.memory
+    flights.clear()
+    with session(courier, user, memory=memory, early=True) as server:
+        (inbox,) = server.mailboxes(counters=True)
+        assert server.memory == memory
+    assert inbox.cursor is not None
+    assert [[line.split()[1] for line in flight.splitlines()] for flight in flights[:-1]] == [
+        [b"LOGIN"],
+        [b"CAPABILITY", b"NAMESPACE", b"LIST"],
+        [b"STATUS"],
+    ]
 
 
 @pytest.mark.courier

@@ -19,12 +19,12 @@ Talk = Callable[..., ImapServer]
 
 def test_clear_text_goes_to_loopback_addresses_only(monkeypatch: pytest.MonkeyPatch) -> None:
     with Scripted() as script:
-        monkeypatch.setattr("syncer.imap.connection._peer", lambda _: "192.0.2.1")
+        monkeypatch.setattr("syncer.imap.dial._peer", lambda _: "192.0.2.1")
         with pytest.raises(TlsError, match="allow_insecure"):
             attempt(script)
         assert script.lines == []
         attempt(script, allow_insecure=True)
-        monkeypatch.setattr("syncer.imap.connection._peer", lambda _: "::ffff:127.0.0.1")
+        monkeypatch.setattr("syncer.imap.dial._peer", lambda _: "::ffff:127.0.0.1")
         attempt(script)
 
 

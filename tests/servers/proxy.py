@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that counts what passes: octets each way, and the commands that the client sends."""
+"""A TCP proxy on loopback that counts what passes: octets each way, the client's commands, and round trips."""
 
 import re
 import socket
@@ -18,6 +18,8 @@ class Count:
     to_client: int = 0
     commands: Counter[str] = field(default_factory=Counter)
     """How often each command was sent, by name in capitals, `UID` included; valid without TLS and COMPRESS only."""
+    round_trips: int = 0
+    """How often a client said something after the server had spoken: what the distance to the server is paid for."""
 
 
 class CountingProxy:
@@ -32,6 +34,8 @@ class CountingProxy:
         self._target = (host, port)
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
+        self._spoken: set[socket.socket] = set()
+        """The clients whose server was the last to speak."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -79,7 +83,10 @@ class CountingProxy:
                     if from_client:
                         self.count.to_server += len(data)
                         self.count.commands.update(commands.feed(data))
+                        self.count.round_trips += source in self._spoken
+                        self._spoken.discard(source)
                     else:
+                        self._spoken.add(target)
                         self.count.to_client += len(data)
                         stall = self._limit is not None and self.count.to_client > self._limit
                 if stall:

@@ -1,0 +1,129 @@
+"""The way to a server: resolve, connect, and TLS from the first octet where it is implicit.
+
+TLS is 1.2 or later and never optional: no setting makes a failed handshake go on in clear text.
+"""
+
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Literal
+
+from syncer.errors import ConnectError, ConnectionLostError, SyncerError, TlsError
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server is, and what makes it the right one."""
+
+    account: str
+    host: str
+    port: int
+    tls: Literal["implicit", "starttls", "off"]
+    tls_ca_file: str | None = None
+    """Trust the authorities in this file instead of the system's."""
+    tls_fingerprint: str | None = None
+    """SHA-256 of the certificate in hex: accept exactly this one; without `tls_ca_file` no authority is asked."""
+    connect_seconds: float = 20.0
+    allow_insecure: bool = False
+    """`tls = "off"` to a host that is not a loopback address."""
+
+    @property
+    def where(self) -> str:
+        """Account and host, for messages."""
+        return f"account {self.account} ({self.host}:{self.port})"
+
+
+def dial(endpoint: Endpoint) -> socket.socket:
+    """A connected socket, secured if TLS is implicit.
+
+    Raises:
+        OSError: it cannot be had; see `explained`.
+        TlsError: the certificate is not the right one, or the password would go out in clear text.
+    """
+    sock = socket.create_connection((endpoint.host, endpoint.port), endpoint.connect_seconds)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if endpoint.tls == "implicit":
+            return secured(sock, endpoint)
+        if endpoint.tls == "off":
+            _check_clear_text(sock, endpoint)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def secured(sock: socket.socket, endpoint: Endpoint) -> ssl.SSLSocket:
+    """TLS over the socket, with the server's certificate checked. Raises what `dial` does."""
+    pinned = endpoint.tls_fingerprint
+    try:
+        context = ssl.create_default_context(cafile=endpoint.tls_ca_file)
+    except OSError as error:
+        raise TlsError(f"{endpoint.where}: cannot use tls_ca_file {endpoint.tls_ca_file!r}: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if pinned and not endpoint.tls_ca_file:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    sock.settimeout(endpoint.connect_seconds)
+    wrapped = context.wrap_socket(sock, server_hostname=endpoint.host)
+    if pinned:
+        _check_pin(wrapped, endpoint, pinned)
+    return wrapped
+
+
+def explained(error: Exception, endpoint: Endpoint) -> SyncerError:
+    """What went wrong before the log-in, for the person who reads it."""
+    where, text = endpoint.where, ""
+    match error:
+        case TlsError() | ConnectError():
+            return error
+        case ConnectionLostError() if isinstance(error.__context__, OSError):
+            return explained(error.__context__, endpoint)
+        case ssl.SSLCertVerificationError():
+            hint = "set tls_ca_file or tls_fingerprint if it is the right one"
+            return TlsError(f"{where}: the server's certificate is not trusted: {error.verify_message}; {hint}")
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
+            text = "the server closed the connection during the TLS handshake"
+        case ssl.SSLError():
+            return TlsError(f"{where}: TLS failed: {error.reason or error}; check tls and port")
+        case socket.gaierror():
+            text = f"the host name cannot be resolved ({error.strerror}); check host and network"
+        case ConnectionRefusedError():
+            text = "nothing listens there; check host and port"
+        case TimeoutError():
+            text = "no answer in time; check host, port, tls and network"
+        case OSError():
+            text = f"the connection broke: {error}; check port and tls"
+        case _:
+            text = str(error).removeprefix(f"{where}: ")
+    return ConnectError(f"{where}: {text}")
+
+
+def _check_pin(sock: ssl.SSLSocket, endpoint: Endpoint, pinned: str) -> None:
+    import hashlib  # noqa: PLC0415 - only who pins pays for it
+    import hmac  # noqa: PLC0415 - as above
+
+    found = hashlib.sha256(sock.getpeercert(binary_form=True) or b"").hexdigest()
+    if not hmac.compare_digest(found, pinned.replace(":", "").lower()):
+        sock.close()
+        raise TlsError(f"{endpoint.where}: the certificate is not the one in tls_fingerprint; its SHA-256 is {found}")
+
+
+def _check_clear_text(sock: socket.socket, endpoint: Endpoint) -> None:
+    if endpoint.allow_insecure:
+        return
+    import ipaddress  # noqa: PLC0415 - clear text is the exception
+
+    peer = ipaddress.ip_address(_peer(sock))
+    if not (peer.is_loopback or getattr(peer, "ipv4_mapped", None) == ipaddress.IPv4Address("127.0.0.1")):
+        raise TlsError(
+            f'{endpoint.where}: tls = "off" would send the password in clear text to {peer};'
+            ' use tls = "implicit", or set allow_insecure'
+        )
+
+
+def _peer(sock: socket.socket) -> str:
+    """The address at the other end, without a zone."""
+    address: str = sock.getpeername()[0]
+    return address.partition("%")[0]
