@@ -8,7 +8,6 @@ all work; no thread outlives the call. A server that does not admit a further co
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
@@ -19,8 +18,6 @@ from syncer.ports import Server
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-logger = logging.getLogger(__name__)
 
 
 class Crew:
@@ -124,7 +121,9 @@ class _Shift(Generic[Item, Result]):
         try:
             self._crew.server(lane)
         except (ConnectError, LoginError) as error:
-            logger.info("%s; going on with fewer connections", error)
+            import logging  # noqa: PLC0415 (seldom needed, slow to import)
+
+            logging.getLogger(__name__).info("%s; going on with fewer connections", error)
             self._crew.close_lane(lane)
         except BaseException as error:  # noqa: BLE001 (raised by `each`)
             self._crew.fail()

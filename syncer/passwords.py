@@ -7,7 +7,6 @@ import os
 import select
 import shlex
 import stat
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +40,8 @@ def resolve_password(account: Account, *, seconds: float = _COMMAND_SECONDS) -> 
 
 
 def _run(command: Sequence[str], who: str, seconds: float) -> bytes:
+    import subprocess  # noqa: PLC0415 - only for a password_command
+
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - the user's own words, no shell
     except OSError as error:

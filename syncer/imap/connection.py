@@ -82,7 +82,7 @@ def connect(
         LoginError: the server refused the credentials.
     """
     attempt = _Attempt(settings, memory, early, clock, now)
-    return connecting(attempts, sleep)(attempt.make)
+    return connecting(attempt.make, attempts, sleep)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,5 @@
 """INTERNALDATE to and from seconds since the epoch. Pure, and without the locale (RFC 9051 section 9, `date-time`)."""
 
-import calendar
 import re
 import time
 from functools import lru_cache
@@ -39,6 +38,8 @@ def _midnight(day: bytes) -> int | None:
     match = _DATE.fullmatch(day)
     if match is None:
         return None
+    import calendar  # noqa: PLC0415 - slow to load, and only who describes messages needs it
+
     month = _NUMBERS.get(match[2].lower())
     year, number = int(match[3]), int(match[1])
     if month is None or year < 1 or not 1 <= number <= calendar.monthrange(year, month)[1]:

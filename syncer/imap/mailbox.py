@@ -2,7 +2,8 @@
 
 What this module decides: when a mailbox is selected (afresh for every listing, since only then does the server show
 what others did, and its counters with it), which extension serves an operation, and what a refusal means. Nothing is
-ever sent that could remove a message which was not named: no bare EXPUNGE, no CLOSE, no sequence numbers.
+ever sent that could remove a message which was not named: no bare EXPUNGE, no CLOSE, no sequence numbers. What a run
+that finds nothing to do does not need is loaded where it is used.
 """
 
 import hashlib
@@ -12,14 +13,11 @@ from contextlib import closing
 
 from syncer.errors import ConnectionLostError, ProtocolError, ServerRefusedError
 from syncer.imap.arguments import flag_list
-from syncer.imap.changes import changes, present
 from syncer.imap.dates import parse_date
 from syncer.imap.listing import FlagSets, described, list_flags
 from syncer.imap.responses import Code, Response, Status, number
 from syncer.imap.session import Session
 from syncer.imap.sets import paired, parse_set, uid_sets
-from syncer.imap.transfer import Download
-from syncer.imap.upload import Upload
 from syncer.imap.wire import Reply
 from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox
 from syncer.reconcile.flags import DELETED, FlagDelta, Flags
@@ -99,10 +97,14 @@ class ImapServer:
 
     def changes(self, mailbox: MailboxName, since: Cursor) -> ServerDelta | None:
         """See `Server`."""
+        from syncer.imap.changes import changes  # noqa: PLC0415 - see above
+
         return changes(self._session, self._flag_sets, mailbox, since)
 
     def present(self, mailbox: MailboxName) -> tuple[tuple[Uid, Uid], ...] | None:
         """See `Server`."""
+        from syncer.imap.changes import present  # noqa: PLC0415 - see above
+
         return present(self._session, mailbox)
 
     def describe(self, mailbox: MailboxName, uids: Collection[Uid]) -> tuple[ServerMessage, ...]:
@@ -134,6 +136,8 @@ class ImapServer:
         """See `Server`."""
         if not uids:
             return {}
+        from syncer.imap.transfer import Download  # noqa: PLC0415 - see above
+
         selected = self._session.select(mailbox)
         digests: dict[Uid, bytes] = {}
         download = Download(self._wire, sorted(uids), b"(UID BODY.PEEK[HEADER])", lambda _: _HEADER_SIZE, self._line)
@@ -150,6 +154,8 @@ class ImapServer:
         """See `Server`."""
         if not uids:
             return
+        from syncer.imap.transfer import Download  # noqa: PLC0415 - see above
+
         selected = self._session.select(mailbox)
         sizes, items = selected.sizes, b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
         download = Download(self._wire, uids, items, lambda uid: sizes.get(uid, _UNKNOWN_SIZE), self._line)
@@ -162,6 +168,8 @@ class ImapServer:
 
     def append(self, mailbox: MailboxName, messages: Iterable[tuple[Outgoing, Flags]]) -> Iterator[Appended]:
         """See `Server`."""
+        from syncer.imap.upload import Upload  # noqa: PLC0415 - see above
+
         known = self._session.validities.get(mailbox)
         target, limit = self._session.directory.argument(mailbox), self._session.append_limit()
         upload = Upload(self._wire, target, limit, lambda validity: known in (None, validity))

@@ -10,9 +10,9 @@ epoch, a selection under another one is refused: the caller's UIDs would hit oth
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from syncer.errors import MailboxError, ServerRefusedError
-from syncer.imap.delta import News
 from syncer.imap.mailboxes import Directory
 from syncer.imap.quirks import Quirks
 from syncer.imap.responses import Data, Response, Status, names, number
@@ -21,6 +21,9 @@ from syncer.imap.wire import Reply, Wire
 from syncer.ports import ServerMailbox
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity
 from syncer.reconcile.observations import Epoch
+
+if TYPE_CHECKING:
+    from syncer.imap.delta import News
 
 _IMPLIED = frozenset(
     {"UIDPLUS", "MOVE", "UNSELECT", "NAMESPACE", "LITERAL-", "ENABLE", "ESEARCH", "LIST-EXTENDED", "LIST-STATUS"}
@@ -82,7 +85,7 @@ class Session:
         return tuple(replace(each, cursor=None) if each.name == stale else each for each in found)
 
     def select(
-        self, mailbox: MailboxName, *, afresh: bool = False, new_epoch: bool = False, news: News | None = None
+        self, mailbox: MailboxName, *, afresh: bool = False, new_epoch: bool = False, news: "News | None" = None
     ) -> Selected:
         """The mailbox's selection: the one that stands, or a new one. `new_epoch`: whatever its UIDVALIDITY.
 
@@ -180,7 +183,7 @@ class Session:
         items += b" HIGHESTMODSEQ" if self.has_modseqs else b""
         return items + (b" MAILBOXID" if "OBJECTID" in self.capabilities and self.quirks.status_mailboxid else b"")
 
-    def _ask_to_select(self, mailbox: MailboxName, news: News | None) -> Reply:
+    def _ask_to_select(self, mailbox: MailboxName, news: "News | None") -> Reply:
         name = self.directory.argument(mailbox)
         if news is None or not self.qresync:
             return self.wire.run(b"SELECT", name, *((b"(CONDSTORE)",) if self.has_modseqs else ()))

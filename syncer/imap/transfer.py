@@ -6,7 +6,6 @@ message whose attributes only follow its octets goes through a temporary file.
 """
 
 import re
-import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -179,6 +178,8 @@ class Download:
         if uid is not None and (("FLAGS" in items and "INTERNALDATE" in items) or not self._whole):
             return self._literal(before + b"{", size, Uid(uid), _words(items.get("FLAGS")), _date(items))
         self._check_size(size)
+        import tempfile  # noqa: PLC0415 - slow to load, and no real server needs it
+
         spool = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115  # closed by whoever reads it
         left = size
         while left:

@@ -1,26 +1,24 @@
 """A pass over every account, side by side. An account that fails, for whatever reason, is a line in the report."""
 
 import hashlib
-import logging
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from syncer.config import Account, Config
 from syncer.crew import Crew
 from syncer.engine import Order, Pass
 from syncer.errors import SyncerError
-from syncer.imap.retry import sessions
+from syncer.imap.retry import session
 from syncer.ports import Progress
 from syncer.reconcile.policy import Limits, Policy
 from syncer.report import AccountReport, Report, SyncOptions, Target
 from syncer.wiring.parts import Workshop, connector_for, opened
 from syncer.wiring.status import Files
-
-logger = logging.getLogger(__name__)
+from syncer.workers import Workers
 
 ACCOUNTS_AT_ONCE = 8
 RULES = 1
@@ -36,10 +34,10 @@ def sync_accounts(
     for target in targets or [Target(account.name) for account in config.accounts]:
         chosen.setdefault(target.account, []).append(target)
     accounts = [account for account in config.accounts if account.name in chosen]
-    with ThreadPoolExecutor(min(ACCOUNTS_AT_ONCE, len(accounts) or 1), thread_name_prefix="account") as pool:
-        work = [pool.submit(run.account, account, chosen[account.name]) for account in accounts]
+    with Workers(ACCOUNTS_AT_ONCE, "account") as workers:
+        work = [workers.submit(partial(run.account, account, chosen[account.name])) for account in accounts]
         try:
-            return Report([future.result() for future in work], dry_run=options.dry_run)
+            return Report([task.result() for task in work], dry_run=options.dry_run)
         except BaseException:
             stop.set()
             raise
@@ -61,7 +59,9 @@ class _Run:
         except SyncerError as error:
             report.fail(error)
         except Exception as error:  # a fault of ours in one account must not stop another
-            logger.exception("account %s: internal error", account.name)
+            import logging  # noqa: PLC0415 - slow to load, and not needed by a program without faults
+
+            logging.getLogger(__name__).exception("account %s: internal error", account.name)
             report.fail(error)
             report.error = f"internal error, please report it: {type(error).__name__}: {error}"
         report.seconds = time.monotonic() - began
@@ -89,10 +89,13 @@ class _Run:
 
     def _pass(self, order: Order, account: Account, workshop: Workshop, report: AccountReport) -> None:
         connect = connector_for(account, self.stop)
-        for attempt in sessions(self.stop):
-            with attempt, Crew(connect, account.connections, self.stop) as crew:
+
+        def one_session() -> None:
+            with Crew(connect, account.connections, self.stop) as crew:
                 one = Pass(order, crew, workshop.store, workshop.index, report, self.progress, _now, self.stop)
                 one.run()
+
+        session(one_session, self.stop)
 
 
 def _now() -> int:
