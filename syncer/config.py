@@ -85,6 +85,7 @@ class Account:
     """Seconds."""
     timeout: int
     """Seconds."""
+    compress: bool
 
     def wants(self, mailbox: str) -> bool:
         """Whether the mailbox takes part: a pattern of `include` matches it and none of `exclude` does."""

@@ -208,5 +208,6 @@ ACCOUNT_SETTINGS: Final[Mapping[str, Setting]] = {
     "mailbox_changes": Setting(_choice("create", "all"), "create"),
     "full_interval": Setting(_duration(), 7 * 86_400),
     "timeout": Setting(_duration(1, 3600), 60),
+    "compress": Setting(_boolean, default=False),
 }
 """Every key of `[accounts.NAME]`. `port` follows `tls` where it is not given."""

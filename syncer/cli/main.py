@@ -45,8 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns the exit status: the epilog of `--help` lists them, `report.exit_status` decides that of a pass.
     """
-    # What is loaded stays: looking for garbage in it every 700 objects costs a tenth of the time that loading takes.
-    gc.set_threshold(50_000)
+    if arguments is None:
+        # What is loaded stays: looking for garbage in it every 700 objects costs a tenth of what loading takes.
+        gc.set_threshold(50_000)
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     return _run(options)
 

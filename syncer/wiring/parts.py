@@ -101,4 +101,5 @@ def _server_settings(account: Account, password: Password) -> ServerSettings:
         tls_fingerprint=account.tls_fingerprint,
         read_seconds=account.timeout,
         allow_insecure=account.allow_insecure,
+        compress=account.compress,
     )

@@ -11,6 +11,7 @@ import pytest
 from e2e.world import World, write_configuration
 from servers.dovecot import Dovecot
 from servers.mail import note
+from servers.proxy import CountingProxy
 
 pytestmark = pytest.mark.dovecot
 
@@ -106,6 +107,18 @@ def test_a_mailbox_deleted_on_one_side_keeps_its_messages_unless_told_otherwise(
     world.sync()
     assert tokens(world.on_disk(), "There") == ["there"]
     assert tokens(world.on_server(), "Here") == ["here"]
+
+
+def test_a_connection_is_compressed_where_that_is_wanted(filled: Callable[..., World]) -> None:
+    world = filled()
+    with CountingProxy(world.server.port) as proxy:
+        for wanted in (False, True):
+            world.configure(port=proxy.port, compress=wanted)
+            world.client.append("INBOX", note(f"compressed {wanted}"))
+            world.sync().done()
+            assert bool(proxy.count.commands["COMPRESS"]) is wanted
+    world.configure(port=world.server.port)
+    world.converged()
 
 
 SERVERS = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("dovecot", "cyrus", "courier")]
