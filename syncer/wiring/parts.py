@@ -20,6 +20,9 @@ from syncer.wiring.status import Files
 LOCK_SECONDS = 0.5
 """How often a run that waits for another looks whether it should still wait."""
 
+_SERVER = "server"
+"""Under which the index keeps what the last connection left of the server."""
+
 T = TypeVar("T")
 
 
@@ -62,10 +65,15 @@ def opened(
         yield Workshop(index, store)
 
 
-def connector_for(account: Account, stop: threading.Event) -> Callable[[], ImapServer]:
-    """What opens a connection. The password is asked for once, when it is first needed."""
+def connector_for(account: Account, stop: threading.Event, index: Index | None = None) -> Callable[[], ImapServer]:
+    """What opens a connection. The password is asked for once, when it is first needed.
+
+    With an index, the server is remembered there, and the first connection asks for the state of every mailbox as soon
+    as it can.
+    """
     lock = threading.Lock()
     kept: list[ServerSettings] = []
+    first = index is not None
 
     def settings() -> ServerSettings:
         with lock:
@@ -76,7 +84,17 @@ def connector_for(account: Account, stop: threading.Event) -> Callable[[], ImapS
     def pause(seconds: float) -> None:
         stop.wait(seconds)
 
-    return lambda: connect(settings(), sleep=pause)
+    def open_one() -> ImapServer:
+        nonlocal first
+        with lock:
+            early, first = first, False
+        memory = index.recall(_SERVER) if index is not None else None
+        server = connect(settings(), memory=memory, early=early, sleep=pause)
+        if index is not None and server.memory not in {None, memory}:
+            index.remember(_SERVER, server.memory or "")
+        return server
+
+    return open_one
 
 
 def _patiently(open_it: Callable[[], T], stop: threading.Event, *, wait: bool) -> T:

@@ -88,7 +88,7 @@ class _Run:
                 workshop.store.purge_attic(account.keep_deleted, time.time())
 
     def _pass(self, order: Order, account: Account, workshop: Workshop, report: AccountReport) -> None:
-        connect = connector_for(account, self.stop)
+        connect = connector_for(account, self.stop, None if order.dry_run else workshop.index)
 
         def one_session() -> None:
             with Crew(connect, account.connections, self.stop) as crew:
