@@ -8,8 +8,9 @@ import re
 from itertools import pairwise
 
 from syncer.errors import MailboxError, NoSuchMailboxError, ProtocolError
+from syncer.imap.ahead import Question
 from syncer.imap.delta import News, delta_of, follows
-from syncer.imap.listing import FlagLines, FlagSets
+from syncer.imap.listing import ALL_FLAGS, FlagLines, FlagSets
 from syncer.imap.responses import Data, Response
 from syncer.imap.selected import Selected
 from syncer.imap.session import Session
@@ -30,14 +31,16 @@ def changes(session: Session, flag_sets: FlagSets, mailbox: MailboxName, since: 
         return None
     session.expect(mailbox, since.epoch.uidvalidity)
     news = News(session.wire, flag_sets, since)
+    modifier = b"(CHANGEDSINCE %d)" % (since.epoch.highestmodseq or 1)
+    question = Question(session.wire, ALL_FLAGS, modifier)
     try:
-        selected = session.select(mailbox, afresh=True, news=news)
+        selected = session.select(mailbox, afresh=True, news=news, ahead=None if session.qresync else question)
         messages = selected.exists
         if messages is None or news.odd or not follows(since.epoch, selected.epoch):
             return None
         if session.qresync:
             return delta_of(since, selected, messages, news.lines.checked(), news.vanished)
-        flags = _changed(session, flag_sets, selected, since)
+        flags = _changed(session, flag_sets, selected, since, question)
         session.check(selected)
     except NoSuchMailboxError:
         raise
@@ -45,6 +48,8 @@ def changes(session: Session, flag_sets: FlagSets, mailbox: MailboxName, since: 
         # Another UIDVALIDITY, or a refusal that a listing will meet again. The caller's UIDs stay what they are.
         session.expect(mailbox, since.epoch.uidvalidity)
         return None
+    finally:
+        question.drop()
     return None if flags is None or selected.expunged else delta_of(since, selected, messages, flags, None)
 
 
@@ -79,14 +84,16 @@ def _search(session: Session, selected: Selected) -> tuple[Range, ...] | None:
     return found if amount(found) == selected.exists else None
 
 
-def _changed(session: Session, flag_sets: FlagSets, selected: Selected, since: Cursor) -> dict[Uid, Flags] | None:
+def _changed(
+    session: Session, flag_sets: FlagSets, selected: Selected, since: Cursor, question: Question
+) -> dict[Uid, Flags] | None:
     """The flags of every message that changed, by CHANGEDSINCE (RFC 7162 section 3.1.4.1)."""
-    if not selected.exists or selected.epoch.highestmodseq == since.epoch.highestmodseq:
+    nothing = not selected.exists or selected.epoch.highestmodseq == since.epoch.highestmodseq
+    if nothing and not question.sent:
         return {}
     lines = FlagLines(session.wire, flag_sets)
-    modifier = b"(CHANGEDSINCE %d)" % (since.epoch.highestmodseq or 1)
-    status = session.wire.run(b"UID FETCH 1:* (FLAGS)", modifier, each=lines.hear, line=lines.line).status
-    return lines.checked() if status.kind == "OK" else None
+    status = question.wait(lines.hear, lines.line)
+    return lines.checked() if nothing or status.kind == "OK" else None
 
 
 class _Answer:

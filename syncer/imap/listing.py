@@ -5,6 +5,7 @@ A flag list is turned into a set once for each distinct spelling; messages share
 
 from collections.abc import Callable
 
+from syncer.imap.ahead import Question
 from syncer.imap.dates import parse_date
 from syncer.imap.responses import FLAGS_LINE, Fetch, Response, Status, names, number, object_id
 from syncer.imap.selected import Selected, parse_flags
@@ -68,13 +69,21 @@ class FlagLines:
         return self.found
 
 
-def list_flags(wire: Wire, selected: Selected, flag_sets: FlagSets) -> tuple[dict[Uid, Flags], Status | None]:
-    """Every UID of the selected mailbox with its flags, and the reply; nothing is sent where there is nothing."""
-    lines = FlagLines(wire, flag_sets)
-    if selected.exists == 0:
+ALL_FLAGS = b"UID FETCH 1:* (FLAGS)"
+
+
+def list_flags(
+    wire: Wire, selected: Selected, question: Question, flag_sets: FlagSets
+) -> tuple[dict[Uid, Flags], Status | None]:
+    """Every UID of the selected mailbox with its flags, and the reply to `question`, which is ALL_FLAGS.
+
+    No reply where there was nothing when the mailbox was selected: servers may then refuse the question.
+    """
+    lines, empty = FlagLines(wire, flag_sets), selected.exists == 0
+    if empty and not question.sent:
         return lines.found, None
-    status = wire.run(b"UID FETCH 1:* (FLAGS)", each=lines.hear, line=lines.line).status
-    return lines.checked(), status
+    status = question.wait(lines.hear, lines.line)
+    return lines.checked(), None if empty else status
 
 
 def described(response: Response, flag_sets: FlagSets, now: Callable[[], float]) -> ServerMessage | None:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import closing
 
 from syncer.errors import ConnectionLostError, ProtocolError, ServerRefusedError
+from syncer.imap.ahead import Question
 from syncer.imap.arguments import flag_list
 from syncer.imap.dates import parse_date
-from syncer.imap.listing import FlagSets, described, list_flags
+from syncer.imap.listing import ALL_FLAGS, FlagSets, described, list_flags
 from syncer.imap.responses import Code, Response, Status, number
 from syncer.imap.session import Session
 from syncer.imap.sets import paired, parse_set, uid_sets
@@ -82,8 +83,10 @@ class ImapServer:
     def listing(self, mailbox: MailboxName) -> ServerListing:
         """See `Server`. What is expunged meanwhile makes a listing worthless as proof; it is then made again, once."""
         for _ in range(_LISTINGS):
-            selected = self._session.select(mailbox, afresh=True, new_epoch=True)
-            flags, status = list_flags(self._wire, selected, self._flag_sets)
+            question = Question(self._wire, ALL_FLAGS)
+            selected = self._session.select(mailbox, afresh=True, new_epoch=True, ahead=question)
+            messages = selected.exists
+            flags, status = list_flags(self._wire, selected, question, self._flag_sets)
             self._session.check(selected)
             if status is not None and status.kind != "OK" and not flags:
                 raise self._session.directory.refusal(mailbox, status, "FETCH")
@@ -92,7 +95,7 @@ class ImapServer:
             if complete:
                 break
         return ServerListing(
-            selected.epoch, flags, complete, selected.writable, selected.storable, selected.any_keyword
+            selected.epoch, flags, complete, selected.writable, selected.storable, selected.any_keyword, messages
         )
 
     def changes(self, mailbox: MailboxName, since: Cursor) -> ServerDelta | None:
@@ -111,8 +114,11 @@ class ImapServer:
         """See `Server`."""
         if not uids:
             return ()
-        selected = self._session.select(mailbox)
         wanted = frozenset(uids)
+        items = b"(UID FLAGS INTERNALDATE RFC822.SIZE"
+        items += b" EMAILID)" if "OBJECTID" in self.capabilities else b")"
+        questions = [Question(self._wire, b"UID FETCH", each, items) for each in uid_sets(wanted, self._line)]
+        selected = self._session.select(mailbox, ahead=questions[0])
         found: dict[Uid, ServerMessage] = {}
 
         def hear(response: Response) -> None:
@@ -123,10 +129,8 @@ class ImapServer:
                 found[message.uid] = message
                 selected.sizes[message.uid] = message.size
 
-        items = b"(UID FLAGS INTERNALDATE RFC822.SIZE"
-        items += b" EMAILID)" if "OBJECTID" in self.capabilities else b")"
-        for uid_set in uid_sets(wanted, self._line):
-            status = self._wire.run(b"UID FETCH", uid_set, items, each=hear).status
+        for question in questions:
+            status = question.wait(hear)
             if status.kind != "OK" and not found:
                 raise self._session.directory.refusal(mailbox, status, "FETCH")
         self._session.check(selected)
@@ -138,9 +142,9 @@ class ImapServer:
             return {}
         from syncer.imap.transfer import Download  # noqa: PLC0415 - see above
 
-        selected = self._session.select(mailbox)
         digests: dict[Uid, bytes] = {}
         download = Download(self._wire, sorted(uids), b"(UID BODY.PEEK[HEADER])", lambda _: _HEADER_SIZE, self._line)
+        selected = self._session.select(mailbox, ahead=download)
         with closing(download.parts()) as parts:
             for part in parts:
                 digest = hashlib.sha256()
@@ -156,9 +160,9 @@ class ImapServer:
             return
         from syncer.imap.transfer import Download  # noqa: PLC0415 - see above
 
-        selected = self._session.select(mailbox)
-        sizes, items = selected.sizes, b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
+        sizes, items = self._session.sizes(mailbox), b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
         download = Download(self._wire, uids, items, lambda uid: sizes.get(uid, _UNKNOWN_SIZE), self._line)
+        selected = self._session.select(mailbox, ahead=download)
         with closing(download.parts()) as parts:
             for part in parts:
                 self._session.check(selected)

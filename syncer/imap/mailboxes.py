@@ -94,9 +94,12 @@ class Directory:
             NoSuchMailboxError: there is no such mailbox, or it cannot be selected.
             MailboxError: the server refused for another reason.
         """
-        name = self.wire_name(mailbox)
         self._take_early()
-        reply = self._wire.run(b"STATUS", string(name), items)
+        return self.counted(mailbox, self._wire.run(b"STATUS", self.argument(mailbox), items))
+
+    def counted(self, mailbox: MailboxName, reply: Reply) -> dict[str, Value]:
+        """The items in the reply to a STATUS of the mailbox; raises what `status` does."""
+        name = self.wire_name(mailbox)
         if not reply.ok:
             raise self.refusal(mailbox, reply.status, "STATUS")
         for response in reversed(reply.untagged):

@@ -14,6 +14,8 @@ class Quirks:
     """The longest command line, without literals (RFC 7162 section 4: servers should take 8192)."""
     status_mailboxid: bool = True
     """STATUS can be asked for MAILBOXID (RFC 8474 section 4.3)."""
+    select_uidnext: bool = True
+    """SELECT tells UIDNEXT, as RFC 9051 section 6.3.2 wants it."""
     company: frozenset[str] = frozenset()
     """The ways to log in behind which it takes further commands unread. Courier, for one, loses them: its log-in
     program hands the connection over together with what it has read of it."""
@@ -27,6 +29,8 @@ _TABLE: tuple[tuple[bytes, Quirks], ...] = (
     # STATUS: 3.6 answers with octets of freed memory now and then; SELECT tells the right one. What follows an
     # AUTHENTICATE with its response in it gets lost in 3.6, which then also answers that command twice.
     (b"Cyrus IMAP", Quirks(status_mailboxid=False, company=frozenset({"LOGIN"}))),
+    # Tells it with STATUS only, and there as of the selection.
+    (b"Courier-IMAP", Quirks(select_uidnext=False)),
     # 2.3 hands up to 2 KiB on, through its TLS proxy as well.
     (b"Dovecot", Quirks(company=frozenset({"LOGIN", "AUTHENTICATE"}))),
     # iCloud: sends VANISHED without having enabled it, and not as RFC 7162 wants it.

@@ -8,11 +8,12 @@ UIDs only mean something together with a UIDVALIDITY. Once a mailbox's was told 
 epoch, a selection under another one is refused: the caller's UIDs would hit other messages.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syncer.errors import MailboxError, ServerRefusedError
+from syncer.imap.ahead import Ahead
 from syncer.imap.mailboxes import Directory
 from syncer.imap.quirks import Quirks
 from syncer.imap.responses import Data, Response, Status, names, number
@@ -43,6 +44,7 @@ class Session:
         self._selected: Selected | None = None
         self._enabled: set[str] = set()
         self._enabling = self._enable()
+        self._tells_uidnext = quirks.select_uidnext
         self.directory = Directory(wire, self.capabilities, self._items())
         if early:
             self.directory.ask()
@@ -85,11 +87,18 @@ class Session:
         return tuple(replace(each, cursor=None) if each.name == stale else each for each in found)
 
     def select(
-        self, mailbox: MailboxName, *, afresh: bool = False, new_epoch: bool = False, news: "News | None" = None
+        self,
+        mailbox: MailboxName,
+        *,
+        afresh: bool = False,
+        new_epoch: bool = False,
+        news: "News | None" = None,
+        ahead: Ahead | None = None,
     ) -> Selected:
         """The mailbox's selection: the one that stands, or a new one. `new_epoch`: whatever its UIDVALIDITY.
 
-        `news` collects what the server tells of the time since its cursor, where it can (QRESYNC).
+        `news` collects what the server tells of the time since its cursor, where it can (QRESYNC). `ahead` is sent in
+        the same flight, unless the selection stands or something speaks against it.
 
         Raises:
             NoSuchMailboxError: there is no such mailbox.
@@ -100,17 +109,50 @@ class Session:
             self.check(before)
             return before
         self._selected = None
-        reply = self._ask_to_select(mailbox, news)
-        if not reply.ok:
-            raise self.directory.refusal(mailbox, reply.status, "SELECT")
-        selected = selection(mailbox, reply.untagged, reply.status, modseqs=self.has_modseqs)
+        select = self._send_select(mailbox, news)
+        count = self._send_count(mailbox)
+        if ahead is not None and (count is not None or self._tells_uidnext):
+            ahead.send()
+        try:
+            return self._take_in(mailbox, self._selection(select, news), count, before, ahead, new_epoch=new_epoch)
+        except MailboxError:
+            if ahead is not None:
+                ahead.drop()
+            raise
+
+    def _take_in(
+        self,
+        mailbox: MailboxName,
+        reply: Reply,
+        count: bytes | None,
+        before: Selected | None,
+        ahead: Ahead | None,
+        *,
+        new_epoch: bool,
+    ) -> Selected:
+        """The selection that a reply to SELECT makes; `count` is the tag of the STATUS that followed."""
+        counted = self.wire.collect(count) if count is not None else None
+        selected = selection(mailbox, reply.untagged, reply.status, modseqs=self.has_modseqs) if reply.ok else None
         if selected is None:
+            if ahead is not None:
+                ahead.drop()
+            if not reply.ok:
+                raise self.directory.refusal(mailbox, reply.status, "SELECT")
             self.leave()
             raise self._no_uidvalidity(mailbox)
-        selected.qresync = self.qresync
+        selected.qresync = "QRESYNC" in self._enabled & self.capabilities
         self._selected = selected
-        if selected.epoch.uidnext is None:  # Courier tells it with STATUS only, and there as of the selection
-            uidnext = number(self.directory.status(mailbox, b"(UIDNEXT)").get("UIDNEXT"))
+        if selected.epoch.uidnext is None:
+            self._tells_uidnext = False
+            if counted is None and ahead is not None:
+                # What it answers may be newer than the UIDNEXT that STATUS is going to tell.
+                ahead.drop()
+            items = (
+                self.directory.status(mailbox, b"(UIDNEXT)")
+                if counted is None
+                else self.directory.counted(mailbox, counted)
+            )
+            uidnext = number(items.get("UIDNEXT"))
             selected.epoch = replace(selected.epoch, uidnext=Uid(uidnext) if uidnext else None)
         known = self.validities.setdefault(mailbox, selected.epoch.uidvalidity)
         if known != selected.epoch.uidvalidity:
@@ -120,6 +162,10 @@ class Session:
         elif before is not None and before.mailbox == mailbox:
             selected.sizes = before.sizes
         return selected
+
+    def sizes(self, mailbox: MailboxName) -> Mapping[Uid, int]:
+        """What is known of the sizes of messages, if the mailbox is selected."""
+        return self._selected.sizes if self._selected is not None and self._selected.mailbox == mailbox else {}
 
     def expect(self, mailbox: MailboxName, uidvalidity: UidValidity) -> None:
         """The caller's UIDs are of this UIDVALIDITY, whoever listed them."""
@@ -183,13 +229,25 @@ class Session:
         items += b" HIGHESTMODSEQ" if self.has_modseqs else b""
         return items + (b" MAILBOXID" if "OBJECTID" in self.capabilities and self.quirks.status_mailboxid else b"")
 
-    def _ask_to_select(self, mailbox: MailboxName, news: "News | None") -> Reply:
+    def _send_select(self, mailbox: MailboxName, news: "News | None") -> bytes:
         name = self.directory.argument(mailbox)
         if news is None or not self.qresync:
-            return self.wire.run(b"SELECT", name, *((b"(CONDSTORE)",) if self.has_modseqs else ()))
+            return self.wire.send(b"SELECT", name, *((b"(CONDSTORE)",) if self.has_modseqs else ()))
         epoch = news.since.epoch
         known = b"(QRESYNC (%d %d))" % (epoch.uidvalidity, epoch.highestmodseq or 1)
-        reply = self.wire.run(b"SELECT", name, known, line=news.line)
+        return self.wire.send(b"SELECT", name, known)
+
+    def _send_count(self, mailbox: MailboxName) -> bytes | None:
+        """Ask for UIDNEXT where SELECT does not tell it, if that can be asked without waiting."""
+        name = self.directory.argument(mailbox)
+        if self._tells_uidnext or not isinstance(name, bytes):
+            return None
+        return self.wire.send(b"STATUS", name, b"(UIDNEXT)")
+
+    def _selection(self, tag: bytes, news: "News | None") -> Reply:
+        if news is None or not self.qresync:
+            return self.wire.collect(tag)
+        reply = self.wire.collect(tag, line=news.line)
         news.hear(reply.untagged)
         return reply
 

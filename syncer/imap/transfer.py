@@ -97,6 +97,18 @@ class Download:
         self._refused = 0
         self._stream: _Stream | None = None
 
+    def send(self) -> None:
+        """The first command, ahead of `parts`; see `Ahead`."""
+        self._send_next()
+
+    def drop(self) -> None:
+        """See `Ahead`."""
+        if self._sent:
+            again = deque([*self._sent.values(), *self._queue])
+            if not self._wire.closed:
+                self._abandon()
+            self._queue = again
+
     def parts(self) -> Generator[Part, None, None]:
         """The messages as they come. Each one's body is gone when the next is asked for."""
         try:
@@ -118,9 +130,12 @@ class Download:
 
     def _fill(self) -> None:
         while self._queue and len(self._sent) < WINDOW:
-            batch = self._queue.popleft()
-            (uid_set,) = uid_sets(batch, self._octets)
-            self._sent[self._wire.send(b"UID FETCH", uid_set, self._items)] = batch
+            self._send_next()
+
+    def _send_next(self) -> None:
+        batch = self._queue.popleft()
+        (uid_set,) = uid_sets(batch, self._octets)
+        self._sent[self._wire.send(b"UID FETCH", uid_set, self._items)] = batch
 
     def _next(self) -> Part | None:
         """Read one response; a body if it is one."""

@@ -70,6 +70,16 @@ class Wire:
         line: Callable[[bytes], bool] | None = None,
     ) -> Reply:
         """Send a command and `wait` for its reply. With `each`, untagged responses are given to it and not kept."""
+        return self.collect(self.send(*arguments), each=each, line=line)
+
+    def collect(
+        self,
+        tag: bytes,
+        *,
+        each: Callable[[Response], None] | None = None,
+        line: Callable[[bytes], bool] | None = None,
+    ) -> Reply:
+        """`wait` for the reply to a command that was sent."""
         untagged: list[Response] = []
 
         def keep(response: Response) -> None:
@@ -77,7 +87,7 @@ class Wire:
             if len(untagged) > MAX_UNTAGGED:
                 self.fail("the server answered one command with more than a million responses")
 
-        status = self.wait(self.send(*arguments), each or keep, line)
+        status = self.wait(tag, each or keep, line)
         return Reply(status, tuple(untagged))
 
     def wait(

@@ -106,6 +106,7 @@ class ServerContract:
         listing = server.listing(INBOX)
         assert sorted(listing.flags.values(), key=len) == [NONE, frozenset({SEEN, "work", "$Forwarded"})]
         assert listing.complete
+        assert listing.messages == len(listing.flags)
         assert listing.any_keyword
         assert SEEN in listing.storable
 

@@ -109,7 +109,7 @@ class TestDovecot:
         said = [[line.split()[1] for line in flight.splitlines()] for flight in flights]
         assert said[before] == [b"LOGIN", b"ENABLE", b"NAMESPACE", b"LIST"]
         assert said[:before] == [[b"STARTTLS"]] * before
-        assert said[before + 1] == [b"SELECT"]
+        assert said[before + 1] == [b"SELECT", b"UID"]
 
     def test_from_the_greeting_to_every_mailboxs_state_is_one_round_trip_as_the_server_sees_it(
         self, dovecot: Dovecot
@@ -155,7 +155,7 @@ class TestDovecot:
         assert len(flights[2].splitlines()) == len(NAMES) + 1
 
     @pytest.mark.parametrize(
-        ("hidden", "round_trips"), [((), 1), (("QRESYNC", "ESEARCH", "LIST-STATUS"), 3)], ids=["qresync", "condstore"]
+        ("hidden", "round_trips"), [((), 1), (("QRESYNC", "ESEARCH", "LIST-STATUS"), 2)], ids=["qresync", "condstore"]
     )
     def test_what_changed_costs_the_same_however_much_there_is(
         self, dovecot_with: Callable[..., Dovecot], flights: list[bytes], hidden: tuple[str, ...], round_trips: int
@@ -322,3 +322,35 @@ class TestCompress:
         with Scripted(replies, capabilities=b"IMAP4rev1 NAMESPACE COMPRESS=DEFLATE") as script:
             talk(script, compress=True).describe(INBOX, {1})
             assert len(script.commands("SELECT")) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        pytest.param("dovecot", [b"SELECT", b"UID"], marks=pytest.mark.dovecot),
+        pytest.param("cyrus", [b"SELECT", b"UID"], marks=pytest.mark.cyrus),
+        pytest.param("courier", [b"SELECT", b"STATUS", b"UID"], marks=pytest.mark.courier),
+    ],
+)
+def test_looking_into_a_mailbox_is_one_round_trip(
+    name: str, words: list[bytes], request: pytest.FixtureRequest, flights: list[bytes]
+) -> None:
+    real: RealServer = request.getfixturevalue(name)
+    user, octets = real.new_user(), b"Subject: x\r\n\r\nx\r\n"
+    with session(real, user) as server:
+        server.mailboxes()
+        list(server.append(INBOX, [(Draft(str(number), octets), frozenset()) for number in range(3)]))
+        flights.clear()
+        listing = server.listing(INBOX)
+        assert (listing.complete, listing.messages, len(listing.flags)) == (True, 3, 3)
+        assert [[line.split()[1] for line in flight.splitlines()] for flight in flights] == [words]
+    for ask, what in (
+        (lambda: server.describe(INBOX, listing.flags), 3),
+        (lambda: server.headers(INBOX, listing.flags), 3),
+        (lambda: [each.size for each in server.fetch(INBOX, sorted(listing.flags)) for _ in each.body], 3),
+    ):
+        with session(real, user) as server:
+            server.mailboxes()
+            flights.clear()
+            assert len(ask()) == what
+            assert [[line.split()[1] for line in flight.splitlines()] for flight in flights] == [words]

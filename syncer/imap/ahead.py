@@ -1,0 +1,55 @@
+"""A command that only reads, sent behind a SELECT before the reply to that is there.
+
+It costs no round trip of its own. If the SELECT is refused, or the mailbox turns out to be another one than the
+caller's UIDs are of, its answer is thrown away. Nothing that changes a mailbox is ever sent so.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from syncer.imap.arguments import Argument
+from syncer.imap.responses import FLAGS_LINE, Response, Status
+from syncer.imap.wire import Wire
+
+
+class Ahead(Protocol):
+    """What `Session.select` sends behind a SELECT."""
+
+    def send(self) -> None:
+        """Send it; called at most once."""
+
+    def drop(self) -> None:
+        """Throw the answer away, if it was sent: as if it had not been."""
+
+
+class Question:
+    """One command."""
+
+    def __init__(self, wire: Wire, *arguments: Argument) -> None:
+        """Nothing is sent yet."""
+        self._wire = wire
+        self._arguments = arguments
+        self._tag: bytes | None = None
+
+    def send(self) -> None:
+        """See `Ahead`."""
+        self._tag = self._wire.send(*self._arguments)
+
+    def drop(self) -> None:
+        """See `Ahead`."""
+        tag, self._tag = self._tag, None
+        if tag is not None and not self._wire.closed:
+            self._wire.wait(tag, line=lambda line: FLAGS_LINE.fullmatch(line) is not None)  # not taken apart
+
+    @property
+    def sent(self) -> bool:
+        """Its answer is on its way."""
+        return self._tag is not None
+
+    def wait(self, each: Callable[[Response], None], line: Callable[[bytes], bool] | None = None) -> Status:
+        """Wait for the answer, after sending it if that was not done; see `Wire.wait`."""
+        if self._tag is None:
+            self.send()
+        tag, self._tag = self._tag, None
+        assert tag is not None, "it was sent"
+        return self._wire.wait(tag, each, line)
