@@ -69,6 +69,8 @@ class Outgoing(Protocol):
     def chunks(self) -> Iterator[bytes]:
         """The octets to send, at most 64 KiB at a time: LF sent as CRLF unless the file is kept verbatim.
 
+        May be asked for again; small messages are kept in memory until they were asked for once.
+
         Raises:
             VanishedError: the file is gone, or is not what it was when the fingerprint was taken.
         """
@@ -266,6 +268,9 @@ class LocalStore(Protocol):
 
     def outgoing(self, mailbox: MailboxName, name: UniqueName) -> Outgoing:
         """The file as a message to append. Raises VanishedError, or MessageError if it cannot be read."""
+
+    def internaldate(self, mailbox: MailboxName, name: UniqueName) -> int:
+        """What `outgoing` would have as `internaldate`, without reading the file. Raises as `outgoing` does."""
 
     def delivery(self, mailbox: MailboxName) -> AbstractContextManager[Delivery]:
         """Begin a batch."""

@@ -167,6 +167,10 @@ class FakeStore:
         file = self._file(mailbox, name)
         return FakeOutgoing(name, file.octets, file.mtime)
 
+    def internaldate(self, mailbox: MailboxName, name: UniqueName) -> int:
+        self.hears(f"look {mailbox} {name}")
+        return self._file(mailbox, name).mtime
+
     @contextmanager
     def delivery(self, mailbox: MailboxName) -> Iterator["FakeDelivery"]:
         self._directory(mailbox)

@@ -65,6 +65,10 @@ class Box:
         """See `LocalStore.state`."""
         return state_of(scan.stamps(self.path), self._keywords_state())
 
+    def hint(self, name: UniqueName) -> Where | None:
+        """Where the file was last seen. Whoever uses it must be ready not to find it there."""
+        return self._files.get(name)
+
     def find(self, name: UniqueName, said: Flags = NONE) -> Where:
         """Where the file is now; `said` is what its name said when it was last seen.
 

@@ -30,12 +30,14 @@ def converted(octets: bytes) -> bytes | None:
 def write(fd: int, body: Iterable[bytes]) -> Fingerprint:
     """Write a message from the server to an empty file; returns the fingerprint of what the server sent."""
     pieces = iter(body)
-    start = bytearray()
+    start: list[bytes] = []
+    length = 0
     for piece in pieces:
-        start += piece
-        if len(start) > SMALL:
-            return _write_large(fd, bytes(start), pieces)
-    octets = bytes(start)
+        start.append(piece)
+        length += len(piece)
+        if length > SMALL:
+            return _write_large(fd, b"".join(start), pieces)
+    octets = b"".join(start)
     stored = converted(octets)
     fsops.write_all(fd, octets if stored is None else stored)
     return of_octets(octets)

@@ -3,6 +3,8 @@
 Both digests are over the form the server has (see `Fingerprint`). The header block reaches up to and including the
 first empty line, that is through the first CRLF CRLF; a message that begins with CRLF has the header block CRLF; a
 message without an empty line is all header. That is what `BODY[HEADER]` returns (RFC 9051 section 6.4.5.1).
+
+The header block is where the message begins, so its digest is that of the whole, looked at on the way.
 """
 
 import hashlib
@@ -19,35 +21,37 @@ class Fingerprinter:
     def __init__(self) -> None:
         self._size = 0
         self._content = hashlib.sha256()
-        self._header = hashlib.sha256()
+        self._header: bytes | None = None
+        """The digest of the header block, once its end was seen."""
         # As if an end of line came before the message: an empty first line then looks like any other empty line.
         self._before = b"\r\n"
-        self._in_header = True
 
     def update(self, octets: bytes) -> None:
         """Take the next octets."""
         self._size += len(octets)
+        if self._header is None:
+            end = self._end_of_header(octets)
+            if end is not None:
+                self._content.update(octets[:end])
+                self._header = self._content.digest()[:DIGEST_SIZE]
+                octets = octets[end:]
         self._content.update(octets)
-        if self._in_header:
-            self._take_header(octets)
 
     def result(self) -> Fingerprint:
         """The fingerprint of everything taken so far."""
-        header, content = self._header.digest()[:DIGEST_SIZE], self._content.digest()[:DIGEST_SIZE]
-        return Fingerprint(size=self._size, header=header, content=content)
+        content = self._content.digest()[:DIGEST_SIZE]
+        return Fingerprint(self._size, content if self._header is None else self._header, content)
 
-    def _take_header(self, octets: bytes) -> None:
+    def _end_of_header(self, octets: bytes) -> int | None:
         seen = len(self._before)
         at = (self._before + octets[:3]).find(_EMPTY_LINE)
         if at < 0:
             at = octets.find(_EMPTY_LINE)
             seen = 0
         if at < 0:
-            self._header.update(octets)
             self._before = (self._before + octets[-3:])[-3:]
-            return
-        self._header.update(octets[: at + len(_EMPTY_LINE) - seen])
-        self._in_header = False
+            return None
+        return at + len(_EMPTY_LINE) - seen
 
 
 def of_octets(octets: bytes) -> Fingerprint:

@@ -11,6 +11,7 @@ as we would spell it has no name: it is reported, never guessed at.
 """
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 from syncer.errors import MailboxError
@@ -29,6 +30,7 @@ _ESCAPE = re.compile("%(2E|20|7E|3A|63|6E|74)")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
+@lru_cache(maxsize=4096)
 def to_path(name: MailboxName, layout: Layout) -> bytes:
     """The mailbox's directory, relative to the root; empty for the root itself.
 

@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from syncer.errors import MessageError, VanishedError
 from syncer.maildir import eol, fsops
@@ -12,12 +13,18 @@ from syncer.maildir.scan import ATTEMPTS
 from syncer.reconcile.identity import UniqueName
 from syncer.reconcile.observations import Fingerprint
 
+T = TypeVar("T")
+
 PIECE = 1 << 15
 """Half of what may be sent at a time: every octet may be an LF that becomes two."""
 
 
 class MessageFile:
-    """The Outgoing port: a file, and what was found when its fingerprint was taken."""
+    """The Outgoing port: a file, and what was found when its fingerprint was taken.
+
+    The octets of a small file are kept until they were sent once, so that it is opened and read only once, and what is
+    sent is what the fingerprint is of. Whoever wants them again has the file read again.
+    """
 
     def __init__(self, box: Box, name: UniqueName) -> None:
         """Read the file once.
@@ -28,21 +35,31 @@ class MessageFile:
         """
         self.name = name
         self._box = box
+        self._octets: bytes | None = None
         with fsops.explained(f"read a message of {box.name}:", MessageError):
-            fd = _open(box, name)
+            fd, before = _open(box, name)
             try:
-                before = os.fstat(fd)
                 self._identity = _identity(before)
-                self._verbatim, self.fingerprint = _examine(fd, before.st_size)
+                if before.st_size <= eol.SMALL:
+                    octets = _whole(fd, before.st_size)
+                    self._verbatim = b"\r" in octets
+                    self._octets = octets if self._verbatim else octets.replace(b"\n", b"\r\n")
+                    self.fingerprint = of_octets(self._octets)
+                else:
+                    self._verbatim, self.fingerprint = _examine(fd)
                 self._insist(fd)
             finally:
                 os.close(fd)
-        self.internaldate = before.st_mtime_ns // 1_000_000_000
+        self.internaldate = _seconds(before)
 
     def chunks(self) -> Iterator[bytes]:
         """The octets to send."""
+        octets, self._octets = self._octets, None
+        if octets is not None:
+            yield from (octets[at : at + eol.CHUNK] for at in range(0, len(octets), eol.CHUNK))
+            return
         with fsops.explained(f"read a message of {self._box.name}:", MessageError):
-            fd = _open(self._box, self.name)
+            fd, _ = _open(self._box, self.name)
             try:
                 self._insist(fd)
                 yield from eol.server_form(_pieces(fd, PIECE), verbatim=self._verbatim)
@@ -56,6 +73,17 @@ class MessageFile:
                 f"{self._box.name}: {fsops.printable(self.name)} was changed while it was read; "
                 "the next pass looks again"
             )
+
+
+def internaldate(box: Box, name: UniqueName) -> int:
+    """The date of a file's message, in seconds since the epoch, without reading it.
+
+    Raises:
+        VanishedError: it is gone.
+        MessageError: it cannot be looked at.
+    """
+    with fsops.explained(f"look at a message of {box.name}:", MessageError):
+        return _seconds(_reach(box, name, os.lstat))
 
 
 def is_same_message(one: bytes, other: bytes) -> bool:
@@ -76,33 +104,42 @@ def is_same_message(one: bytes, other: bytes) -> bool:
         os.close(first)
 
 
-def _open(box: Box, name: UniqueName) -> int:
+def _reach(box: Box, name: UniqueName, use: Callable[[bytes], T]) -> T:
+    """What `use` makes of the file's path, wherever the file is now."""
+    where = box.hint(name)
     for _ in range(ATTEMPTS):
-        path = box.path_of(box.find(name))
+        path = box.path_of(where or box.find(name))
         try:
-            fd = fsops.open_read(path)
+            return use(path)
         except FileNotFoundError:
-            continue
-        if stat.S_ISREG(os.fstat(fd).st_mode):
-            return fd
-        os.close(fd)
-        raise MessageError(f"{fsops.printable(path)} is not a regular file; it is not read")
+            where = None
     raise VanishedError(
         f"{box.name}: {fsops.printable(name)} is renamed too often to be read; the next pass looks again"
     )
 
 
-def _examine(fd: int, size: int) -> tuple[bool, Fingerprint]:
-    """Whether the file is kept verbatim, and its fingerprint. A large file is read twice rather than hashed twice."""
-    if size <= eol.SMALL:
-        octets = b"".join(_pieces(fd, eol.SMALL))
-        verbatim = eol.is_verbatim((octets,))
-        return verbatim, of_octets(b"".join(eol.server_form((octets,), verbatim=verbatim)))
+def _open(box: Box, name: UniqueName) -> tuple[int, os.stat_result]:
+    fd = _reach(box, name, fsops.open_read)
+    found = os.fstat(fd)
+    if stat.S_ISREG(found.st_mode):
+        return fd, found
+    os.close(fd)
+    raise MessageError(f"{box.name}: {fsops.printable(name)} is not a regular file; it is not read")
+
+
+def _examine(fd: int) -> tuple[bool, Fingerprint]:
+    """Whether a large file is kept verbatim, and its fingerprint. It is read twice rather than hashed twice."""
     verbatim = eol.is_verbatim(_pieces(fd))
     taker = Fingerprinter()
     for piece in eol.server_form(_pieces(fd), verbatim=verbatim):
         taker.update(piece)
     return verbatim, taker.result()
+
+
+def _whole(fd: int, size: int) -> bytes:
+    """Everything, in one read if the file has `size` octets."""
+    octets = os.pread(fd, size + 1, 0)
+    return octets if len(octets) == size else b"".join(_pieces(fd))
 
 
 def _pieces(fd: int, length: int = eol.CHUNK) -> Iterator[bytes]:
@@ -114,3 +151,7 @@ def _pieces(fd: int, length: int = eol.CHUNK) -> Iterator[bytes]:
 
 def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _seconds(found: os.stat_result) -> int:
+    return found.st_mtime_ns // 1_000_000_000

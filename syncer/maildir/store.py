@@ -24,7 +24,7 @@ from syncer.maildir.delivery import Batch
 from syncer.maildir.layout import Layout
 from syncer.maildir.listing import look
 from syncer.maildir.places import Places
-from syncer.maildir.reading import MessageFile, is_same_message
+from syncer.maildir.reading import MessageFile, internaldate, is_same_message
 from syncer.maildir.root import Root
 from syncer.maildir.scan import ATTEMPTS, Where
 from syncer.maildir.transfer import transfer
@@ -131,6 +131,10 @@ class MaildirStore:
     def outgoing(self, mailbox: MailboxName, name: UniqueName) -> MessageFile:
         """The file as a message to append."""
         return MessageFile(self._box(mailbox), name)
+
+    def internaldate(self, mailbox: MailboxName, name: UniqueName) -> int:
+        """The file's mtime."""
+        return internaldate(self._box(mailbox), name)
 
     @contextmanager
     def delivery(self, mailbox: MailboxName) -> Iterator[Batch]:

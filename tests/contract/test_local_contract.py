@@ -130,6 +130,12 @@ class LocalStoreContract(ABC):
         assert b"".join(outgoing.chunks()) == octets("one")
         assert outgoing.name == ONE
         assert outgoing.fingerprint == store.fingerprint(INBOX, ONE) == of_octets(octets("one"))
+        assert outgoing.internaldate == store.internaldate(INBOX, ONE)
+
+    def test_the_octets_can_be_asked_for_again(self, store: LocalStore, foreign: Foreign) -> None:
+        foreign.put(INBOX, ONE, octets("one"))
+        outgoing = store.outgoing(INBOX, ONE)
+        assert [b"".join(outgoing.chunks()) for _ in range(3)] == [octets("one")] * 3
 
     def test_a_file_that_vanished_is_not_sent(self, store: LocalStore, foreign: Foreign) -> None:
         foreign.put(INBOX, ONE, octets("one"))
@@ -137,7 +143,7 @@ class LocalStoreContract(ABC):
         foreign.drop(INBOX, ONE)
         with suppress(VanishedError):
             assert b"".join(outgoing.chunks()) == octets("one")
-        for read in (store.fingerprint, store.outgoing):
+        for read in (store.fingerprint, store.outgoing, store.internaldate):
             with pytest.raises(VanishedError):
                 read(INBOX, ONE)
 

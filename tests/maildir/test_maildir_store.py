@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stores import ADD_SEEN, ONE, TWO, WORK, interfere, tree
 
 from syncer.errors import MailboxError, MessageError, StoreError, VanishedError
 from syncer.maildir import fsops, reading, unflushed
+from syncer.maildir.fingerprint import of_octets
 from syncer.maildir.store import MaildirStore
 from syncer.reconcile.flags import FLAGGED, SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX, MailboxName, UidValidity, UniqueName
@@ -208,6 +210,36 @@ def test_a_file_that_was_changed_is_not_sent(store: MaildirStore, inbox: Path) -
     (inbox / "cur" / "1.one:2,S").write_bytes(b"a\nc\n")
     with pytest.raises(VanishedError, match="changed while it was read"):
         list(outgoing.chunks())
+
+
+def test_a_small_file_is_opened_once(store: MaildirStore, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[bytes] = []
+    open_read = reading.fsops.open_read
+    monkeypatch.setattr(reading.fsops, "open_read", lambda path: (opened.append(path), open_read(path))[1])
+    (inbox / "cur" / "1.one:2,").write_bytes(b"a\nb\n" * 30_000)
+    outgoing = store.outgoing(INBOX, ONE)
+    (inbox / "cur" / "1.one:2,").write_bytes(b"something else")
+    assert of_octets(b"".join(outgoing.chunks())) == outgoing.fingerprint == of_octets(b"a\r\nb\r\n" * 30_000)
+    assert len(opened) == 1
+    with pytest.raises(VanishedError):
+        list(outgoing.chunks())
+
+
+def test_a_file_that_grows_or_shrinks_while_it_is_read_is_not_sent(
+    store: MaildirStore, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = inbox / "cur" / "1.one:2,"
+    for octets in (b"a\n" * 500, b"a\n"):
+        path.write_bytes(b"a\n" * 300)
+
+        def late(fd: int, length: int, offset: int, octets: bytes = octets, pread: Any = os.pread) -> bytes:
+            path.write_bytes(octets)
+            return pread(fd, length, offset)  # type: ignore[no-any-return]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(reading.os, "pread", late)
+            with pytest.raises(VanishedError, match="changed while it was read"):
+                store.outgoing(INBOX, ONE)
 
 
 def test_a_large_file_is_sent_in_small_pieces(store: MaildirStore, inbox: Path) -> None:
