@@ -338,7 +338,7 @@ def test_moves_come_first_and_deletions_last() -> None:
     heard: list[str] = []
     world.server.hears = world.store.hears = lambda what: heard.append(what.split(maxsplit=1)[0])
     world.sync()
-    looks = {"LIST", "STATUS", "SELECT", "HEADERS", "scan", "read", "done"}
+    looks = {"LIST", "STATUS", "SELECT", "HEADERS", "scan", "look", "read", "done"}
     assert [what for what in heard if what not in looks] == [
         *("MOVE", "flags"),
         *("move",),

@@ -19,6 +19,8 @@ from syncer.report import AccountReport, MailboxReport
 
 BATCH_MESSAGES = 500
 """Messages that become durable and are recorded together."""
+BATCH_OCTETS = 16 * 1024 * 1024
+"""What a killed run has to copy or to look for again at most, besides the message it was killed in."""
 
 T = TypeVar("T")
 K = TypeVar("K")

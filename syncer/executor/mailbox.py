@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from syncer.errors import MailboxError, ServerRefusedError
-from syncer.executor import moves, transfers
+from syncer.executor import moves, transfers, uploads
 from syncer.executor.bench import Bench, batches, grouped, messages
 from syncer.ports import Index, Server
 from syncer.reconcile.actions import (
@@ -93,8 +93,7 @@ class Executor:
         for agreed in batches(a for a in actions if isinstance(a, Agree)):
             self._agree(server, here.mailbox, agreed)
         transfers.download(bench, server, here, [a.message for a in actions if isinstance(a, Download)])
-        for appends in batches(a for a in actions if isinstance(a, Append)):
-            transfers.append(bench, server, here, appends)
+        uploads.append(bench, server, here, [a for a in actions if isinstance(a, Append)])
         for removals in batches(a for a in actions if isinstance(a, RemoveLocal)):
             self._remove(here.mailbox, removals)
         for trash, expunges in grouped((a for a in actions if isinstance(a, Expunge)), lambda a: a.trash).items():

@@ -1,23 +1,13 @@
-"""Messages that one side does not have: downloads and appends.
-
-A downloaded file is durable and visible before its pair is recorded; an APPEND is announced before it is sent.
-"""
+"""Messages that the Maildir does not have: a file is durable and visible before its pair is recorded."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
-from syncer.errors import MessageError, VanishedError
-from syncer.executor.bench import BATCH_MESSAGES, Bench
-from syncer.ports import Appended, Fetched, Outgoing, Server
-from syncer.reconcile.actions import Append
-from syncer.reconcile.agreement import storable
-from syncer.reconcile.flags import Flags
+from syncer.errors import MessageError
+from syncer.executor.bench import BATCH_MESSAGES, BATCH_OCTETS, Bench
+from syncer.ports import Fetched, Server
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Epoch, Intent, Observation, Pair, ServerMessage
-from syncer.report import MailboxReport
-
-BATCH_OCTETS = 16 * 1024 * 1024
-"""What a killed run has to fetch again at most, besides the message it was killed in."""
+from syncer.reconcile.observations import Observation, Pair, ServerMessage
 
 
 def download(bench: Bench, server: Server, here: Observation, messages: Sequence[ServerMessage]) -> None:
@@ -83,62 +73,3 @@ def _not_delivered(bench: Bench, server: Server, mailbox: MailboxName, missing: 
     for message in server.describe(mailbox, tuple(missing)):
         problem = f"UID {message.uid} not downloaded: the server lists it but does not deliver it"
         bench.report.mailbox(mailbox).problem(problem)
-
-
-def append(bench: Bench, server: Server, here: Observation, batch: Sequence[Append]) -> None:
-    """Announce, append and record one batch of new files."""
-    bench.checkpoint()
-    mailbox, report = here.mailbox, bench.report.mailbox(here.mailbox)
-    sent: dict[UniqueName, tuple[Outgoing, Flags]] = {}
-    for action in batch:
-        try:
-            outgoing = bench.store.outgoing(mailbox, action.message.name)
-        except VanishedError:
-            bench.look_again = True
-            continue
-        except MessageError as error:
-            report.problem(f"{action.message.name} not uploaded: {error}")
-            continue
-        sent[outgoing.name] = (outgoing, storable(action.message.flags, here.server))
-    uidnext = here.server.epoch.uidnext
-    bench.index.announce(mailbox, [Intent(name, uidnext, out.internaldate) for name, (out, _) in sent.items()])
-    pairs: list[Pair] = []
-    settled: list[UniqueName] = []
-    unknown: list[UniqueName] = []
-    try:
-        for outcome in server.append(mailbox, sent.values()):
-            outgoing, flags = sent[outcome.name]
-            pair = _appended(bench, report, outcome, outgoing, flags)
-            if pair is not None and not _is_new(pair.uid, here.server.epoch, pairs):
-                bench.look_again = True  # APPENDUID names another message: found by content instead
-                unknown.append(outcome.name)
-            elif pair is not None:
-                pairs.append(pair)
-            elif outcome.refused is not None:
-                settled.append(outcome.name)
-            else:
-                unknown.append(outcome.name)
-    finally:
-        bench.store.flush(mailbox)  # a file whose writer did not flush it must not be lost after it was recorded
-        bench.index.record(mailbox, pairs)
-        bench.index.settle(mailbox, settled)
-        bench.index.sent(mailbox, unknown)
-
-
-def _is_new(uid: Uid, epoch: Epoch, pairs: Sequence[Pair]) -> bool:
-    """Whether a message that was just made can have this UID (RFC 9051 section 2.3.1.1)."""
-    return uid >= (epoch.uidnext or 1) and all(pair.uid != uid for pair in pairs)
-
-
-def _appended(bench: Bench, report: MailboxReport, outcome: Appended, outgoing: Outgoing, flags: Flags) -> Pair | None:
-    if outcome.refused is not None:
-        report.problem(f"{outcome.name} not uploaded: {outcome.refused}")
-        return None
-    size = outgoing.fingerprint.size
-    report.uploaded += 1
-    report.bytes_up += size
-    bench.progress.transferred(bench.account, 1, size)
-    if outcome.uid is None:
-        bench.look_again = True
-        return None
-    return Pair(outcome.uid, outcome.name, flags, outgoing.fingerprint)

@@ -176,7 +176,8 @@ class ImapServer:
 
         known = self._session.validities.get(mailbox)
         target, limit = self._session.directory.argument(mailbox), self._session.append_limit()
-        upload = Upload(self._wire, target, limit, lambda validity: known in (None, validity))
+        multi = "MULTIAPPEND" in self.capabilities
+        upload = Upload(self._wire, target, limit, lambda validity: known in (None, validity), multi=multi)
         with closing(upload.outcomes(messages)) as outcomes:
             yield from outcomes
 

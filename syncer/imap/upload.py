@@ -1,77 +1,125 @@
-"""APPEND, message by message, several under way at once where the server takes literals without being asked.
+"""APPEND: many messages in a command where the server takes that (RFC 3502), several commands under way at once.
 
-A message of up to 1 MiB is read whole before it is announced, so that a file that changes meanwhile costs nothing
-but itself. A larger one is announced and waited for, also where the server would take it unasked: it can then
-refuse it before it was sent. Octets that were announced and cannot be delivered leave one way out, to break the
-connection off.
+A message of up to 1 MiB is read whole before its first octet is announced, so that a file that changes meanwhile costs
+nothing but itself, and is sent at once: while the server works on what it has, the next one is read. A larger one, and
+one whose literal the server wants to be asked for, goes alone when nothing else is under way; a large one is announced
+and waited for also where the server would take it unasked, so that it can refuse it before it was sent. Octets that
+were announced and cannot be delivered leave one way out, to break the connection off.
+
+A command with several messages is done as a whole or not at all (RFC 3502 section 6.3.11). Once the server has said
+that it did not do one, each of its messages is sent again by itself: only those that are to blame are refused. Without
+a tagged reply nothing is ever sent again here.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
-from syncer.errors import ConnectionLostError, NoSuchMailboxError, ProtocolError, VanishedError
-from syncer.imap.arguments import Argument, Literal, flag_list
-from syncer.imap.dates import format_date
+from syncer.errors import ConnectionLostError, MessageError, NoSuchMailboxError, ProtocolError
+from syncer.imap.alone import NotSentError, append_alone, exactly, head
+from syncer.imap.arguments import Argument, Literal
 from syncer.imap.responses import Status, number
+from syncer.imap.sets import ascending
 from syncer.imap.wire import Wire
 from syncer.ports import Appended, Outgoing
 from syncer.reconcile.flags import Flags
-from syncer.reconcile.identity import Uid, UniqueName
+from syncer.reconcile.identity import Uid
 
 _SMALL = 1024 * 1024
+_COMMAND = 100
+_COMMAND_OCTETS = 1024 * 1024
+"""Where a command ends. A longer one is not faster, and all of it is sent again if one of its messages is refused."""
+_IN_FLIGHT = 400
 _IN_FLIGHT_OCTETS = 4 * 1024 * 1024
-_IN_FLIGHT = 128
-"""What is on its way when the connection breaks has to be looked for; what is not costs a round trip."""
+"""So much is sent before a reply is waited for: enough for the server not to wait for us at 100 MB/s and 40 ms."""
+_BUFFER = 128 * 1024
 
 
-class _NotSentError(Exception):
-    """The file is not what its fingerprint says."""
+@dataclass(frozen=True, slots=True)
+class _Message:
+    outgoing: Outgoing
+    flags: Flags
+    why: str | None = None
+    """Why it is not sent."""
+
+
+@dataclass(slots=True)
+class _Command:
+    """One APPEND, and what is not sent and has its turn after it. Without a tag there is only the latter."""
+
+    tag: bytes | None
+    messages: list[_Message]
+    octets: int = 0
+
+    @property
+    def sent(self) -> int:
+        """How many messages are in the command."""
+        return sum(message.why is None for message in self.messages)
 
 
 class Upload:
     """One run of APPENDs into one mailbox. Use `outcomes` once."""
 
-    def __init__(self, wire: Wire, target: Argument, limit: int | None, believe: Callable[[int], bool]) -> None:
-        """`limit` is APPENDLIMIT (RFC 7889); `believe` tells whether a UIDVALIDITY is the mailbox's."""
+    def __init__(
+        self, wire: Wire, target: Argument, limit: int | None, believe: Callable[[int], bool], *, multi: bool
+    ) -> None:
+        """`limit` is APPENDLIMIT (RFC 7889), `multi` says that the server has MULTIAPPEND.
+
+        `believe` tells whether a UIDVALIDITY is the mailbox's.
+        """
         self._wire = wire
         self._target = target
         self._limit = limit
         self._believe = believe
-        self._sent: deque[tuple[UniqueName, bytes | None, str, int]] = deque()
-        self._octets = 0
+        self._most = _COMMAND if multi else 1
+        self._asks_for_name = isinstance(target, Literal) and wire.asks(len(target.octets))
+        self._commands: deque[_Command] = deque()
+        """Those without a reply, in the order of their messages."""
+        self._open: _Command | None = None
+        """The last of them, while more messages may follow."""
+        self._count = self._octets = 0
+        """Of all messages of `_commands`."""
+        self._buffer: list[bytes] = []
+        self._buffered = 0
 
     def outcomes(self, messages: Iterable[tuple[Outgoing, Flags]]) -> Generator[Appended, None, None]:
         """Append each message and yield the outcomes in order."""
         try:
-            for message, flags in messages:
-                yield from self._make_room(message.fingerprint.size)
-                self._start(message, flags)
-            while self._sent:
-                yield self._outcome()
+            for outgoing, flags in messages:
+                yield from self._append(outgoing, flags)
+            yield from self._drain()
         finally:
             # Nobody waits for these outcomes any more; that the connection is closed is told by the next call.
             with suppress(ConnectionLostError, ProtocolError):
-                while self._sent and not self._wire.closed:
+                if not self._wire.closed:
+                    self._end()
+                while self._commands and not self._wire.closed:
                     self._settle()
 
-    def _make_room(self, size: int) -> Iterator[Appended]:
-        alone = size > _SMALL or self._wire.asks(size)
-        while self._sent and (alone or len(self._sent) >= _IN_FLIGHT or self._octets + size > _IN_FLIGHT_OCTETS):
-            yield self._outcome()
-
-    def _start(self, message: Outgoing, flags: Flags) -> None:
-        size = message.fingerprint.size
+    def _append(self, outgoing: Outgoing, flags: Flags) -> Iterator[Appended]:
+        size = outgoing.fingerprint.size
         why = self._objection(size)
-        tag = None
+        if not why and (size > _SMALL or self._wire.asks(size) or self._asks_for_name):
+            yield from self._drain()
+            self._send_alone(outgoing, flags, size)
+            return
+        parts: tuple[bytes, ...] = ()
         if not why:
             try:
-                head = b" ".join((flag_list(flags), b'"' + format_date(message.internaldate) + b'"', b""))
-                tag = self._send(message, size, head)
-            except (VanishedError, _NotSentError, ValueError) as error:
+                parts = self._parts(outgoing, flags, size)
+            except (MessageError, NotSentError, ValueError) as error:
                 why = str(error)
-        self._sent.append((message.name, tag, why, size if tag else 0))
-        self._octets += size if tag else 0
+        if self._open is not None and self._open.octets + size > _COMMAND_OCTETS:
+            self._end()
+        if self._open is None:
+            # Never while a command is open: the replies that are waited for here may mean that others are to be sent.
+            while self._commands and (self._count >= _IN_FLIGHT or self._octets + size > _IN_FLIGHT_OCTETS):
+                yield from self._next()
+        if why:
+            self._not_sent(outgoing, flags, why)
+        else:
+            self._send(_Message(outgoing, flags), parts, size)
 
     def _objection(self, size: int) -> str:
         if size == 0:
@@ -80,91 +128,132 @@ class Upload:
             return f"the message has {size} octets, and the server takes {self._limit} (APPENDLIMIT)"
         return ""
 
-    def _send(self, message: Outgoing, size: int, head: bytes) -> bytes:
-        wire = self._wire
-        chunks = message.chunks()
-        if size <= _SMALL:
-            octets = b"".join(_exactly(chunks, size))
-            if isinstance(self._target, Literal):
-                return wire.send(b"APPEND", self._target, head.rstrip(b" "), Literal(octets))
-            tag = wire.next_tag()
-            line = b" ".join((tag, b"APPEND", self._target, head))
-            if wire.asks(size):
-                if wire.announce(tag, line, size):
-                    wire.write(octets + b"\r\n")
-            else:
-                wire.write(b"".join((line, b"{%d+}\r\n" % size, octets, b"\r\n")))
-            return tag
-        first = next(chunks, b"")
-        tag = wire.next_tag()
-        if self._announce_large(tag, head, size):
-            self._stream(message, first, chunks, size)
-        return tag
+    def _parts(self, outgoing: Outgoing, flags: Flags, size: int) -> tuple[bytes, ...]:
+        """A message as it stands in a command, read whole."""
+        return (head(outgoing, flags), b" {%d+}\r\n" % size, *exactly(outgoing.chunks(), size))
 
-    def _announce_large(self, tag: bytes, head: bytes, size: int) -> bool:
-        line = tag + b" APPEND "
+    def _not_sent(self, outgoing: Outgoing, flags: Flags, why: str) -> None:
+        if not self._commands:
+            self._commands.append(_Command(None, []))
+        self._commands[-1].messages.append(_Message(outgoing, flags, why))
+        self._count += 1
+
+    def _send(self, message: _Message, parts: Sequence[bytes], size: int) -> None:
+        command = self._open
+        if command is None:
+            tag = self._wire.next_tag()
+            command = self._open = _Command(tag, [])
+            self._commands.append(command)
+            self._put((tag, b" APPEND ", *self._name()), 0)
+        command.messages.append(message)
+        command.octets += size
+        self._count += 1
+        self._octets += size
+        self._put(parts, size)
+        if len(command.messages) >= self._most:
+            self._end()
+
+    def _name(self) -> tuple[bytes, ...]:
         target = self._target
-        if isinstance(target, Literal):
-            if not self._wire.announce(tag, line, len(target.octets)):
-                return False
-            line, target = b"", target.octets
-        return self._wire.announce(tag, line + target + b" " + head, size, ask=True)
+        return (b"{%d+}\r\n" % len(target.octets), target.octets) if isinstance(target, Literal) else (target,)
 
-    def _stream(self, message: Outgoing, first: bytes, chunks: Iterator[bytes], size: int) -> None:
-        sent = 0
-        chunk = first
+    def _put(self, parts: Sequence[bytes], size: int) -> None:
+        self._buffer += parts
+        self._buffered += size
+        if self._buffered >= _BUFFER:
+            self._flush()
+
+    def _flush(self) -> None:
+        parts, self._buffer, self._buffered = self._buffer, [], 0
+        if parts:
+            self._wire.write(b"".join(parts))
+            self._wire.renew()
+
+    def _end(self) -> None:
+        """No more messages in the command that is open, if one is."""
+        if self._open is not None:
+            self._open = None
+            self._buffer.append(b"\r\n")
+            if self._most > 1:
+                self._flush()
+
+    def _send_alone(self, outgoing: Outgoing, flags: Flags, size: int) -> None:
+        """A command of its own, while none is under way."""
         try:
-            while chunk:
-                sent += len(chunk)
-                if sent > size:
-                    break
-                self._wire.write(chunk)
-                self._wire.renew()
-                chunk = next(chunks, b"")
-        except VanishedError as error:
-            self._wire.break_off(f"{message.name} changed while it was sent: {error}")
-        if sent != size:
-            self._wire.break_off(f"{message.name} changed while it was sent: it has not {size} octets any more")
-        self._wire.write(b"\r\n")
+            tag = append_alone(self._wire, self._target, outgoing, flags, ask=size > _SMALL)
+        except (MessageError, NotSentError, ValueError) as error:
+            self._not_sent(outgoing, flags, str(error))
+            return
+        self._commands.append(_Command(tag, [_Message(outgoing, flags)], size))
+        self._count += 1
+        self._octets += size
 
-    def _settle(self) -> tuple[UniqueName, Status | None, str]:
-        """Wait for the reply to the oldest APPEND."""
-        name, tag, why, size = self._sent[0]
+    def _drain(self) -> Iterator[Appended]:
+        self._end()
+        while self._commands:
+            yield from self._next()
+
+    def _settle(self) -> tuple[_Command, Status | None]:
+        """Wait for the reply to the oldest command."""
+        self._flush()
+        command = self._commands[0]
         status = None
-        while tag is not None and (status := self._wire.reply(tag)) is None:
+        while command.tag is not None and (status := self._wire.reply(command.tag)) is None:
             self._wire.read()
         self._wire.renew()
-        self._sent.popleft()
-        self._octets -= size
-        return name, status, why
+        self._commands.popleft()
+        self._count -= len(command.messages)
+        self._octets -= command.octets
+        return command, status
 
-    def _outcome(self) -> Appended:
-        name, status, why = self._settle()
-        if status is None:
-            return Appended(name, refused=why)
-        if status.kind == "OK":
-            return Appended(name, uid=self._new_uid(status))
-        if status.has("TRYCREATE", "NONEXISTENT"):
-            raise NoSuchMailboxError(f"{self._wire.where}: the mailbox to append to does not exist: {status.words}")
-        return Appended(name, refused=status.words)
+    def _next(self) -> Iterator[Appended]:
+        """The outcomes of the oldest command; none if its messages are tried again."""
+        command, status = self._settle()
+        refused = None
+        if status is not None and status.kind != "OK":
+            if status.has("TRYCREATE", "NONEXISTENT"):
+                raise NoSuchMailboxError(f"{self._wire.where}: the mailbox to append to does not exist: {status.words}")
+            if command.sent > 1:
+                self._each_alone(command)
+                return
+            refused = status.words
+        elif 1 < self._most <= command.sent:
+            self._most = min(2 * self._most, _COMMAND)
+        uids = iter(self._uids(status, command.sent))
+        for message in command.messages:
+            why = message.why or refused
+            yield Appended(message.outgoing.name, None if why else next(uids), why)
 
-    def _new_uid(self, status: Status) -> Uid | None:
-        """APPENDUID's UID (RFC 4315 section 3), if it is one in the UIDVALIDITY that we know."""
-        values = status.code.values if status.code is not None and status.code.name == "APPENDUID" else ()
-        if len(values) != 2:
-            return None
-        validity, uid = number(values[0]), number(values[1])
-        if not validity or not uid or uid >= 2**32 or not self._believe(validity):
-            return None
-        return Uid(uid)
+    def _each_alone(self, command: _Command) -> None:
+        """Send the messages of a refused command again, each in a command of its own.
 
+        The next commands are shorter, until one is taken: where nearly everything is refused (over quota), or the
+        server does not do what it announces, everything would be sent twice.
+        """
+        behind, self._commands = self._commands, deque()
+        most, self._most = self._most, 1
+        try:
+            for message in command.messages:
+                self._once_more(message)
+        finally:
+            self._commands += behind
+            self._most = max(most // 2, 1)
 
-def _exactly(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
-    total = 0
-    for chunk in chunks:
-        total += len(chunk)
-        if total > size:
-            break
-        yield chunk
-    if total != size:
-        raise _NotSentError(f"the file changed while it was read: it has not {size} octets any more; sync again")
+    def _once_more(self, message: _Message) -> None:
+        outgoing, flags, why = message.outgoing, message.flags, message.why
+        if why is None:
+            size = outgoing.fingerprint.size
+            try:
+                self._send(message, self._parts(outgoing, flags, size), size)
+            except (MessageError, NotSentError) as error:
+                why = str(error)
+        if why is not None:
+            self._not_sent(outgoing, flags, why)
+
+    def _uids(self, status: Status | None, count: int) -> Sequence[Uid | None]:
+        """APPENDUID's UIDs (RFC 4315 section 3), if they are as many, ascending, and in the UIDVALIDITY we know."""
+        values = status.code.values if status and status.code and status.code.name == "APPENDUID" else ()
+        match values:
+            case (bytes(validity), bytes(uids)) if (known := number(validity)) and self._believe(known):
+                return ascending(uids, count) or (None,) * count
+        return (None,) * count

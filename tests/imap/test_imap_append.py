@@ -190,7 +190,7 @@ class TestAppend:
             outcomes = talk(script).append(INBOX, ((message, NONE) for message in iter(Message, None)))
             next(outcomes)
             outcomes.close()  # type: ignore[attr-defined]
-            assert 1 <= len(script.commands("APPEND")) <= 128
+            assert 1 <= len(script.commands("APPEND")) <= 400
 
     @pytest.mark.parametrize("capabilities", [BARE, CAPABILITIES])
     def test_a_connection_lost_before_the_reply_is_told_as_such(self, talk: Talk, capabilities: bytes) -> None:
