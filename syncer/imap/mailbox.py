@@ -176,8 +176,8 @@ class ImapServer:
 
         known = self._session.validities.get(mailbox)
         target, limit = self._session.directory.argument(mailbox), self._session.append_limit()
-        multi = "MULTIAPPEND" in self.capabilities
-        upload = Upload(self._wire, target, limit, lambda validity: known in (None, validity), multi=multi)
+        uidnext = (lambda: self._session.epoch(mailbox).uidnext) if "MULTIAPPEND" in self.capabilities else None
+        upload = Upload(self._wire, target, limit, lambda validity: known in (None, validity), uidnext)
         with closing(upload.outcomes(messages)) as outcomes:
             yield from outcomes
 

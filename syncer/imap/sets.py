@@ -67,22 +67,6 @@ def parse_set(text: bytes) -> tuple[Range, ...]:
     return tuple(found)
 
 
-def ascending(text: bytes, count: int) -> tuple[Uid, ...] | None:
-    """The UIDs of a `uid-set` that names exactly `count`, each once and in ascending order; None for any other text."""
-    found: list[Uid] = []
-    last = 0
-    for part in text.split(b","):
-        match = _RANGE.fullmatch(part)
-        if match is None:
-            return None
-        first, before = int(match[1]), last
-        last = int(match[2] or match[1])
-        if not before < first <= last <= MAX_UID or len(found) + last - first >= count:
-            return None
-        found += map(Uid, range(first, last + 1))
-    return tuple(found) if len(found) == count else None
-
-
 def united(parts: Iterable[Range]) -> tuple[Range, ...]:
     """The same numbers as ascending ranges that neither overlap nor touch."""
     found: list[Range] = []

@@ -6,25 +6,26 @@ one whose literal the server wants to be asked for, goes alone when nothing else
 and waited for also where the server would take it unasked, so that it can refuse it before it was sent. Octets that
 were announced and cannot be delivered leave one way out, to break the connection off.
 
-A command with several messages is done as a whole or not at all (RFC 3502 section 6.3.11). Once the server has said
-that it did not do one, each of its messages is sent again by itself: only those that are to blame are refused. Without
-a tagged reply nothing is ever sent again here.
+A command with several messages is done as a whole or not at all (RFC 3502 section 6.3.11). When the server says that it
+did not do one, each of its messages is sent again by itself: only those that are to blame are refused. Not every server
+keeps to that (Stalwart keeps the messages before the one that it refuses), so UIDNEXT has to say first that nothing was
+kept. Without a tagged reply nothing is ever sent again here.
 """
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain, islice
 
-from syncer.errors import ConnectionLostError, MessageError, NoSuchMailboxError, ProtocolError
+from syncer.errors import ConnectionLostError, MailboxError, MessageError, NoSuchMailboxError, ProtocolError
 from syncer.imap.alone import NotSentError, append_alone, exactly, head
+from syncer.imap.appenduid import new_uids
 from syncer.imap.arguments import Argument, Literal
-from syncer.imap.responses import Status, number
-from syncer.imap.sets import ascending
+from syncer.imap.responses import Status
 from syncer.imap.wire import Wire
 from syncer.ports import Appended, Outgoing
 from syncer.reconcile.flags import Flags
-from syncer.reconcile.identity import Uid
 
 _SMALL = 1024 * 1024
 _COMMAND = 100
@@ -40,39 +41,50 @@ _BUFFER = 128 * 1024
 class _Message:
     outgoing: Outgoing
     flags: Flags
-    why: str | None = None
-    """Why it is not sent."""
 
 
 @dataclass(slots=True)
 class _Command:
-    """One APPEND, and what is not sent and has its turn after it. Without a tag there is only the latter."""
+    """One APPEND. Without a tag there is none, only messages that are not sent."""
 
     tag: bytes | None
-    messages: list[_Message]
+    messages: list[_Message | Appended] = field(default_factory=list)
+    """Those in the command, and among them those that are not sent and only have their turn."""
+    sent: int = 0
     octets: int = 0
+    status: Status | None = None
+    """The reply, once it was read."""
 
     @property
-    def sent(self) -> int:
-        """How many messages are in the command."""
-        return sum(message.why is None for message in self.messages)
+    def done(self) -> bool:
+        """The server took its messages."""
+        return self.status is not None and self.status.kind == "OK"
 
 
 class Upload:
     """One run of APPENDs into one mailbox. Use `outcomes` once."""
 
     def __init__(
-        self, wire: Wire, target: Argument, limit: int | None, believe: Callable[[int], bool], *, multi: bool
+        self,
+        wire: Wire,
+        target: Argument,
+        limit: int | None,
+        believe: Callable[[int], bool],
+        uidnext: Callable[[], int | None] | None,
     ) -> None:
-        """`limit` is APPENDLIMIT (RFC 7889), `multi` says that the server has MULTIAPPEND.
+        """`limit` is APPENDLIMIT (RFC 7889); `believe` tells whether a UIDVALIDITY is the mailbox's.
 
-        `believe` tells whether a UIDVALIDITY is the mailbox's.
+        `uidnext` asks for the mailbox's UIDNEXT, while no command is under way; None without MULTIAPPEND.
         """
         self._wire = wire
         self._target = target
         self._limit = limit
         self._believe = believe
-        self._most = _COMMAND if multi else 1
+        self._uidnext = uidnext
+        self._before: int | None = None
+        """UIDNEXT before the first command; of those since then the server took `_taken` messages."""
+        self._taken = 0
+        self._most = 1
         self._asks_for_name = isinstance(target, Literal) and wire.asks(len(target.octets))
         self._commands: deque[_Command] = deque()
         """Those without a reply, in the order of their messages."""
@@ -84,9 +96,19 @@ class Upload:
         self._buffered = 0
 
     def outcomes(self, messages: Iterable[tuple[Outgoing, Flags]]) -> Generator[Appended, None, None]:
-        """Append each message and yield the outcomes in order."""
+        """Append each message and yield the outcomes in order.
+
+        Raises:
+            NoSuchMailboxError: there is no such mailbox.
+            MailboxError: the server refused several messages and may have kept some; the others' outcome is unknown.
+        """
         try:
-            for outgoing, flags in messages:
+            rest = iter(messages)
+            first = list(islice(rest, 2))
+            if len(first) > 1 and self._uidnext is not None:
+                self._before = self._uidnext()
+                self._most = _COMMAND if self._before else 1
+            for outgoing, flags in chain(first, rest):
                 yield from self._append(outgoing, flags)
             yield from self._drain()
         finally:
@@ -117,7 +139,7 @@ class Upload:
             while self._commands and (self._count >= _IN_FLIGHT or self._octets + size > _IN_FLIGHT_OCTETS):
                 yield from self._next()
         if why:
-            self._not_sent(outgoing, flags, why)
+            self._not_sent(outgoing, why)
         else:
             self._send(_Message(outgoing, flags), parts, size)
 
@@ -132,20 +154,21 @@ class Upload:
         """A message as it stands in a command, read whole."""
         return (head(outgoing, flags), b" {%d+}\r\n" % size, *exactly(outgoing.chunks(), size))
 
-    def _not_sent(self, outgoing: Outgoing, flags: Flags, why: str) -> None:
+    def _not_sent(self, outgoing: Outgoing, why: str) -> None:
         if not self._commands:
-            self._commands.append(_Command(None, []))
-        self._commands[-1].messages.append(_Message(outgoing, flags, why))
+            self._commands.append(_Command(None))
+        self._commands[-1].messages.append(Appended(outgoing.name, refused=why))
         self._count += 1
 
     def _send(self, message: _Message, parts: Sequence[bytes], size: int) -> None:
         command = self._open
         if command is None:
             tag = self._wire.next_tag()
-            command = self._open = _Command(tag, [])
+            command = self._open = _Command(tag)
             self._commands.append(command)
             self._put((tag, b" APPEND ", *self._name()), 0)
         command.messages.append(message)
+        command.sent += 1
         command.octets += size
         self._count += 1
         self._octets += size
@@ -182,9 +205,9 @@ class Upload:
         try:
             tag = append_alone(self._wire, self._target, outgoing, flags, ask=size > _SMALL)
         except (MessageError, NotSentError, ValueError) as error:
-            self._not_sent(outgoing, flags, str(error))
+            self._not_sent(outgoing, str(error))
             return
-        self._commands.append(_Command(tag, [_Message(outgoing, flags)], size))
+        self._commands.append(_Command(tag, [_Message(outgoing, flags)], 1, size))
         self._count += 1
         self._octets += size
 
@@ -193,36 +216,59 @@ class Upload:
         while self._commands:
             yield from self._next()
 
-    def _settle(self) -> tuple[_Command, Status | None]:
+    def _settle(self) -> _Command:
         """Wait for the reply to the oldest command."""
-        self._flush()
         command = self._commands[0]
-        status = None
-        while command.tag is not None and (status := self._wire.reply(command.tag)) is None:
-            self._wire.read()
-        self._wire.renew()
+        self._wait(command)
         self._commands.popleft()
         self._count -= len(command.messages)
         self._octets -= command.octets
-        return command, status
+        return command
+
+    def _wait(self, command: _Command) -> None:
+        self._flush()
+        while command.tag is not None and command.status is None:
+            command.status = self._wire.reply(command.tag)
+            if command.status is None:
+                self._wire.read()
+        self._wire.renew()
 
     def _next(self) -> Iterator[Appended]:
         """The outcomes of the oldest command; none if its messages are tried again."""
-        command, status = self._settle()
+        command = self._settle()
         refused = None
-        if status is not None and status.kind != "OK":
-            if status.has("TRYCREATE", "NONEXISTENT"):
-                raise NoSuchMailboxError(f"{self._wire.where}: the mailbox to append to does not exist: {status.words}")
+        if command.done:
+            self._taken += command.sent
+            if 1 < self._most <= command.sent:
+                self._most = min(2 * self._most, _COMMAND)
+        elif command.status is not None:
+            refused = command.status.words
+            if command.status.has("TRYCREATE", "NONEXISTENT"):
+                raise NoSuchMailboxError(f"{self._wire.where}: the mailbox to append to does not exist: {refused}")
             if command.sent > 1:
+                self._insist_nothing_was_kept(refused)
                 self._each_alone(command)
                 return
-            refused = status.words
-        elif 1 < self._most <= command.sent:
-            self._most = min(2 * self._most, _COMMAND)
-        uids = iter(self._uids(status, command.sent))
+        uids = iter(new_uids(command.status, command.sent, self._believe))
         for message in command.messages:
-            why = message.why or refused
-            yield Appended(message.outgoing.name, None if why else next(uids), why)
+            if isinstance(message, Appended):
+                yield message
+            elif refused is not None:
+                yield Appended(message.outgoing.name, refused=refused)
+            else:
+                yield Appended(message.outgoing.name, next(uids))
+
+    def _insist_nothing_was_kept(self, words: str) -> None:
+        """After a refusal of several messages: UIDNEXT is what it must be if those and no others were appended."""
+        for command in self._commands:
+            self._wait(command)
+        taken = self._taken + sum(command.sent for command in self._commands if command.done)
+        now = self._uidnext() if self._uidnext is not None else None
+        if now is None or self._before is None or now != self._before + taken:
+            raise MailboxError(
+                f"{self._wire.where}: the server refused one of several messages ({words}), and may have kept the"
+                " others; nothing is sent again before the next sync has looked"
+            )
 
     def _each_alone(self, command: _Command) -> None:
         """Send the messages of a refused command again, each in a command of its own.
@@ -234,26 +280,20 @@ class Upload:
         most, self._most = self._most, 1
         try:
             for message in command.messages:
-                self._once_more(message)
+                if isinstance(message, _Message):
+                    self._once_more(message)
+                else:
+                    self._commands.append(_Command(None, [message]))
+                    self._count += 1
         finally:
             self._commands += behind
-            self._most = max(most // 2, 1)
+            self._most = max(most // 4, 1)
 
     def _once_more(self, message: _Message) -> None:
-        outgoing, flags, why = message.outgoing, message.flags, message.why
-        if why is None:
-            size = outgoing.fingerprint.size
-            try:
-                self._send(message, self._parts(outgoing, flags, size), size)
-            except (MessageError, NotSentError) as error:
-                why = str(error)
-        if why is not None:
-            self._not_sent(outgoing, flags, why)
-
-    def _uids(self, status: Status | None, count: int) -> Sequence[Uid | None]:
-        """APPENDUID's UIDs (RFC 4315 section 3), if they are as many, ascending, and in the UIDVALIDITY we know."""
-        values = status.code.values if status and status.code and status.code.name == "APPENDUID" else ()
-        match values:
-            case (bytes(validity), bytes(uids)) if (known := number(validity)) and self._believe(known):
-                return ascending(uids, count) or (None,) * count
-        return (None,) * count
+        size = message.outgoing.fingerprint.size
+        try:
+            parts = self._parts(message.outgoing, message.flags, size)
+        except (MessageError, NotSentError) as error:
+            self._not_sent(message.outgoing, str(error))
+        else:
+            self._send(message, parts, size)

@@ -65,6 +65,8 @@ class Scripted:
         self.context = context
         self.implicit = implicit
         self.refuse_literal = refuse_literal
+        self.refuse_after: int | None = None
+        """Once, a command with more literals than this is refused in its middle; the rest is taken and dropped."""
         self.lines: list[bytes] = []
         self.connections = 0
         self._times: dict[str, int] = {}
@@ -123,11 +125,16 @@ class Scripted:
         while line := reader.readline():
             command = line
             refused = False
+            literals = 0
             while match := re.search(rb"\{(\d+)(\+?)\}\r\n\Z", command):
                 if not match[2] and self.refuse_literal is not None:
                     self._say(sock, self.refuse_literal.replace(b"<tag>", line.split()[0]))
                     refused = True
                     break
+                literals += 1
+                if self.refuse_after is not None and literals > self.refuse_after:
+                    self._say(sock, line.split()[0] + b" NO no more\r\n")
+                    self.refuse_after, refused = None, True
                 if not match[2]:
                     self._say(sock, b"+ go\r\n")
                 literal = reader.read(int(match[1]))
