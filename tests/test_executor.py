@@ -140,6 +140,30 @@ class TestAFileVanishes:
         assert world.state() == ("b:", "b:", "b:")
         settles(world)
 
+    def test_before_it_is_announced_for_upload(self) -> None:
+        world = World.of("", "", "a: b:")
+        store_hears(world, look_INBOX_a=deleting(world, "a"))
+        world.sync()
+        assert (problems(world), counted(world)["uploaded"]) == ([], 1)
+        assert (world.state(), world.index.intents(INBOX)) == (("b:", "b:", "b:"), ())
+
+    def test_after_it_was_announced_and_another_takes_its_place(self) -> None:
+        world = World.of("", "", "a: b:")
+        ear = store_hears(world, open_INBOX_a=lambda: world.store.put(INBOX, UniqueName("a"), octets("z"), mtime=5))
+        world.sync()
+        assert [what for what in ear.heard if what.endswith(" a")] == ["look INBOX a", "open INBOX a"] * 2
+        assert (problems(world), world.on_server(), world.index.intents(INBOX)) == ([], "b: z:", ())
+        assert {message.internaldate for message in world.server.mailboxes[INBOX].messages.values()} == {5, 10**9}
+
+    @pytest.mark.parametrize("when", ["look_INBOX_a", "open_INBOX_a"])
+    def test_or_cannot_be_read(self, when: str) -> None:
+        world = World.of("", "", "a: b:")
+        store_hears(world, **{when: STUBBORN})
+        world.sync()
+        assert problems(world) == ["a not uploaded: INBOX: a cannot be changed: not permitted"]
+        assert (world.on_server(), world.index.intents(INBOX)) == ("b:", ())
+        settles(world)
+
     def test_while_it_is_sent(self) -> None:
         world = World.of("", "", "a: b:")
         outgoing = world.store.outgoing

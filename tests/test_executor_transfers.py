@@ -15,7 +15,7 @@ from syncer.errors import (
     MessageError,
     StoppedError,
 )
-from syncer.executor import bench, moves, transfers
+from syncer.executor import bench, moves, transfers, uploads
 from syncer.reconcile.flags import SEEN
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
 
@@ -128,6 +128,27 @@ class TestTheConnectionIsLost:
         world.sync()
         assert world.state() == ("a:S b:F c:",) * 3
         assert world.index.intents(INBOX) == ()
+
+    @pytest.mark.parametrize(("messages", "octets_"), [(2, 10**9), (500, 2 * len(octets("a")))])
+    def test_what_was_appended_before_is_recorded(
+        self, messages: int, octets_: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also if the run is killed at once."""
+        monkeypatch.setattr(uploads, "BATCH_MESSAGES", messages)
+        monkeypatch.setattr(uploads, "BATCH_OCTETS", octets_)
+        world = World.of("", "", "a: b: c: d: e:")
+        recorded: list[int] = []
+        server_hears(world, APPEND_INBOX_e=lambda: recorded.append(len(world.index.pairs(INBOX))))
+        world.sync()
+        assert recorded == [4]
+
+    def test_every_message_is_announced_before_it_is_sent(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bench.batches, "__defaults__", (2,))
+        world = World.of("", "", "a: b: c: d: e:")
+        announced: list[set[str]] = []
+        server_hears(world, APPEND=lambda: announced.append({str(each.name) for each in world.index.intents(INBOX)}))
+        world.sync()
+        assert announced == [{*"ab"}, {*"ab"}, {*"abcd"}, {*"abcd"}, {*"abcde"}]
 
     def test_in_an_append_whose_message_the_server_changes(self) -> None:
         world = World.of("", "", "a:")

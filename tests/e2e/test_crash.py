@@ -10,9 +10,11 @@ import pytest
 from e2e.world import World, by_mailbox, environment
 from servers.dovecot import Dovecot
 from servers.mail import note
+from servers.proxy import CountingProxy
 
 pytestmark = pytest.mark.dovecot
 POINTS = 10
+CUTS = 16
 MAILBOXES = ("INBOX", "Box")
 
 
@@ -69,3 +71,37 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing(
         world.close()
         del world.client
     assert killed >= POINTS
+
+
+@pytest.mark.parametrize("to_server", [True, False], ids=["from us", "from the server"])
+@pytest.mark.parametrize("hide", [(), ("UIDPLUS",)], ids=["uids told", "uids not told"])
+def test_cut_off_at_any_octet_of_an_upload_it_loses_and_doubles_nothing(
+    dovecot_with: Callable[..., Dovecot], world_on: Callable[..., World], to_server: bool, hide: tuple[str, ...]
+) -> None:
+    dovecot = dovecot_with(hide=hide) if hide else dovecot_with()
+
+    def fresh(proxy: CountingProxy) -> World:
+        world = world_on(dovecot, port=proxy.port, here=True)
+        world.local.create("INBOX")
+        for number in range(60):
+            world.local.deliver("INBOX", note(f"m{number % 50}", size=2_000), ["\\Seen"] if number % 2 else [])
+        return world
+
+    with CountingProxy(dovecot.port) as proxy:
+        world = fresh(proxy)
+        wanted = by_mailbox(world.on_disk())
+        world.sync().done()
+        whole = proxy.count.to_server if to_server else proxy.count.to_client
+    for point in range(CUTS):
+        with CountingProxy(dovecot.port) as proxy:
+            world = fresh(proxy)
+            proxy.cut_after(whole * (2 * point + 1) // (2 * CUTS), to_server=to_server)
+            world.sync()
+            assert proxy.cut.is_set()
+            for _ in range(2):
+                world.sync().done()
+            assert by_mailbox(world.on_server()) == wanted
+            assert by_mailbox(world.on_disk()) == wanted
+            world.sync().quiet()
+            world.close()
+            del world.client

@@ -29,7 +29,9 @@ class CountingProxy:
         """Pass everything on to `host` and `port`."""
         self.count = Count()
         self.stalled = threading.Event()
+        self.cut = threading.Event()
         self._limit: int | None = None
+        self._cut: dict[bool, int] = {}
         self._free = threading.Event()
         self._target = (host, port)
         self._lock = threading.Lock()
@@ -59,6 +61,20 @@ class CountingProxy:
     def go_on(self) -> None:
         """Pass everything on again."""
         self._free.set()
+
+    def cut_after(self, octets: int, *, to_server: bool) -> None:
+        """Once, break the connection when exactly so many octets have passed that way; `cut` is set then."""
+        self._cut[to_server] = octets
+
+    def _until_the_cut(self, data: bytes, from_client: bool) -> tuple[bytes, bool]:
+        passed = self.count.to_server if from_client else self.count.to_client
+        with self._lock:
+            at = self._cut.get(from_client)
+            if at is None or passed < at:
+                return data, False
+            del self._cut[from_client]
+            self.cut.set()
+            return data[: len(data) - (passed - at)], True
 
     def _accept(self) -> None:
         while True:
@@ -92,7 +108,12 @@ class CountingProxy:
                 if stall:
                     self.stalled.set()
                     self._free.wait()
+                data, cut = self._until_the_cut(data, from_client)
                 target.sendall(data)
+                if cut:
+                    source.shutdown(socket.SHUT_RDWR)
+                    target.shutdown(socket.SHUT_RDWR)
+                    return
             target.shutdown(socket.SHUT_WR)
         except OSError:
             source.close()
