@@ -21,10 +21,12 @@ CHUNK = 1 << 16
 
 
 def converted(octets: bytes) -> bytes | None:
-    """The octets with LF for CRLF; None if a CR or an LF is not part of a CRLF."""
-    stored = octets.replace(b"\r\n", b"\n")
-    pairs = len(octets) - len(stored)
-    return stored if b"\r" not in stored and stored.count(b"\n") == pairs else None
+    """The octets with LF for CRLF; None if a CR or an LF is not part of a CRLF.
+
+    Decided by turning them back. Replacing single octets is several times faster than looking for pairs.
+    """
+    stored = octets.replace(b"\r", b"")
+    return stored if stored.replace(b"\n", b"\r\n") == octets else None
 
 
 def write(fd: int, body: Iterable[bytes]) -> Fingerprint:
