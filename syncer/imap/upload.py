@@ -189,8 +189,8 @@ class Upload:
     def _flush(self) -> None:
         parts, self._buffer, self._buffered = self._buffer, [], 0
         if parts:
+            self._wire.renew()  # the time that has passed may be that of whoever gives us the messages
             self._wire.write(b"".join(parts))
-            self._wire.renew()
 
     def _end(self) -> None:
         """No more messages in the command that is open, if one is."""
@@ -227,11 +227,11 @@ class Upload:
 
     def _wait(self, command: _Command) -> None:
         self._flush()
+        self._wire.renew()
         while command.tag is not None and command.status is None:
             command.status = self._wire.reply(command.tag)
             if command.status is None:
                 self._wire.read()
-        self._wire.renew()
 
     def _next(self) -> Iterator[Appended]:
         """The outcomes of the oldest command; none if its messages are tried again."""

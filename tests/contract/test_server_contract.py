@@ -213,6 +213,17 @@ class ServerContract:
         if server_env.uidplus:
             assert {each.uid: messages[each.name] for each in outcomes} == found
 
+    def test_odd_messages_that_are_appended_together_arrive_octet_for_octet(
+        self, server_env: ServerEnv, server: Server
+    ) -> None:
+        sent = [(Message(UniqueName(kind), octets), NONE) for kind, octets in (ODD | {"large": PLAIN * 30_000}).items()]
+        outcomes = list(server.append(INBOX, [*sent, *sent]))
+        assert [(each.name, each.refused) for each in outcomes] == [(message.name, None) for message, _ in sent] * 2
+        found = {each.uid: b"".join(each.body) for each in fetch(server)}
+        assert list(found.values()) == [message.octets for message, _ in sent] * 2
+        if server_env.uidplus:
+            assert [each.uid for each in outcomes] == list(found)
+
     def test_a_body_that_is_not_used_up_costs_nothing_but_itself(self, server_env: ServerEnv, server: Server) -> None:
         octets = PLAIN + (b"z" * 98 + b"\r\n") * 2000
         for _ in range(3):
@@ -264,9 +275,10 @@ class ServerContract:
         assert [(each.name, each.refused is None) for each in outcomes] == [("a", True), ("empty", False), ("b", True)]
         assert len(server.listing(INBOX).flags) == 2
 
-    def test_appending_to_a_mailbox_that_does_not_exist_is_told(self, server: Server) -> None:
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_appending_to_a_mailbox_that_does_not_exist_is_told(self, server: Server, count: int) -> None:
         with pytest.raises(NoSuchMailboxError):
-            list(server.append(OTHER, [(Message(UniqueName("a"), PLAIN), NONE)]))
+            list(server.append(OTHER, [(Message(UniqueName(str(n)), PLAIN), NONE) for n in range(count)]))
         assert not server.exists(OTHER)
 
     def test_flags_are_added_and_removed_and_the_others_stay(self, server_env: ServerEnv, server: Server) -> None:

@@ -374,3 +374,15 @@ class TestTheConnection:
             with pytest.raises(MailboxError, match="may have kept"):
                 append(server, *notes("a b"))
             assert script.commands("STATUS") == []
+
+    def test_time_that_the_one_who_gives_the_messages_takes_is_not_the_servers(self, talk: Talk) -> None:
+        def slow(server: ImapServer) -> Iterator[tuple[Message, frozenset[str]]]:
+            for message in notes("a b c"):
+                server._wire.transport.deadline = 0.0  # long ago
+                yield message, NONE
+            server._wire.transport.deadline = 0.0
+
+        with (mailbox := Mailbox()).script() as script:
+            server = talk(script)
+            assert told(list(server.append(INBOX, slow(server)))) == "a:10 b:11 c:12"
+            assert mailbox.words == "a b c"
