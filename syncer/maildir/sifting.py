@@ -16,6 +16,7 @@ from syncer.maildir.filename import split, with_delta
 from syncer.maildir.keywords import Table
 from syncer.maildir.scan import CUR, DOT, NEW, Reading
 from syncer.reconcile.flags import FlagDelta, Flags
+from syncer.reconcile.identity import UniqueName
 from syncer.reconcile.observations import Letters
 
 NO_FLAGS = ":2,"
@@ -36,27 +37,27 @@ def sift(directory: bytes, reading: Reading, expected: set[bytes], infos: set[st
     in_cur = set(reading.names.get(CUR, ()))
     odd = in_cur - expected
     expected -= in_cur
-    odd_new = []
-    for raw in reading.names.get(NEW, ()):
-        as_if_in_cur = raw + NO_FLAGS.encode()
-        if as_if_in_cur in expected:
-            expected.remove(as_if_in_cur)
-        else:
-            odd_new.append(raw)
+    in_new = set(reading.names.get(NEW, ()))
+    as_expected = {raw for raw in in_new if raw + NO_FLAGS.encode() in expected}
+    expected -= {raw + NO_FLAGS.encode() for raw in as_expected}
     reading.absent = {split(raw.decode("utf-8", "surrogateescape"))[0] for raw in expected}
-    for sub, names in ((NEW, odd_new), (CUR, odd)):
+    for sub, names in ((NEW, in_new - as_expected), (CUR, odd)):
         _look_at(os.path.join(directory, sub), sub, names, reading)
-    _add_doubles(in_cur - odd, infos, reading)
+    in_cur -= odd
+    for unique in list(reading.files):
+        _add_double(unique, NEW, as_expected, ("",), reading)
+        _add_double(unique, CUR, in_cur, infos, reading)
     reading.absent -= reading.files.keys()
 
 
-def _add_doubles(as_expected: set[bytes], infos: set[str], reading: Reading) -> None:
-    """A file that is as expected, if another one has the same unique name."""
-    for unique in list(reading.files):
-        for info in infos:
-            raw = (unique + info).encode("utf-8", "surrogateescape")
-            if raw in as_expected:
-                reading.add(CUR, raw)
+def _add_double(
+    unique: UniqueName, sub: bytes, as_expected: Collection[bytes], infos: Collection[str], reading: Reading
+) -> None:
+    """Put in a file that is as expected, if another one has the same unique name."""
+    for info in infos:
+        raw = (unique + info).encode("utf-8", "surrogateescape")
+        if raw in as_expected:
+            reading.add(sub, raw)
 
 
 def _look_at(path: bytes, sub: bytes, names: Collection[bytes], reading: Reading) -> None:
