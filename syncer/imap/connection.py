@@ -6,12 +6,12 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 from syncer.errors import ConnectError, ConnectionLostError, ProtocolError
 from syncer.imap.auth import Password
-from syncer.imap.dial import Endpoint, dial, explained
+from syncer.imap.dial import Call, Endpoint, dial, explained
 from syncer.imap.greeting import Greeted, greeted
 from syncer.imap.login import Opening, UnansweredError
 from syncer.imap.mailbox import ImapServer
@@ -43,16 +43,12 @@ class ServerSettings:
     @property
     def endpoint(self) -> Endpoint:
         """The way to the server."""
-        return Endpoint(
-            self.account,
-            self.host,
-            self.port,
-            self.tls,
-            self.tls_ca_file,
-            self.tls_fingerprint,
-            self.connect_seconds,
-            self.allow_insecure,
-        )
+        return Endpoint(**{each.name: getattr(self, each.name) for each in fields(Endpoint)})
+
+    @classmethod
+    def to(cls, endpoint: Endpoint, **others: Any) -> "ServerSettings":
+        """Settings with the way to the server taken from `endpoint`."""
+        return cls(**{each.name: getattr(endpoint, each.name) for each in fields(endpoint)}, **others)
 
 
 def connect(
@@ -60,6 +56,7 @@ def connect(
     *,
     memory: str | None = None,
     early: bool = False,
+    call: Call | None = None,
     attempts: int = CONNECT_ATTEMPTS,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
@@ -71,6 +68,7 @@ def connect(
         settings: where and how.
         memory: `ImapServer.memory` of an earlier connection with these settings; saves round trips.
         early: the first question will be `mailboxes(counters=True)`, so it can be asked at once.
+        call: a connection that is under way already, for the first attempt.
         attempts: how often to try.
         sleep: waits between two attempts.
         clock: for timeouts.
@@ -81,7 +79,7 @@ def connect(
         TlsError: the certificate or the handshake was not acceptable, or there is no TLS where there must be.
         LoginError: the server refused the credentials.
     """
-    attempt = _Attempt(settings, memory, early, clock, now)
+    attempt = _Attempt(settings, memory, call, early, clock, now)
     return connecting(attempt.make, attempts, sleep)
 
 
@@ -91,6 +89,7 @@ class _Attempt:
 
     settings: ServerSettings
     memory: str | None
+    call: Call | None
     early: bool
     clock: Callable[[], float]
     now: Callable[[], float]
@@ -110,7 +109,8 @@ class _Attempt:
 
     def _make(self) -> ImapServer:
         settings = self.settings
-        reached = _reached(settings, self.clock)
+        call, self.call = self.call, None
+        reached = _reached(settings, call, self.clock)
         known = recall(self.memory, reached.greeting)
         if known is not None and self.alone:
             known = replace(known, alone=True)
@@ -125,12 +125,12 @@ class _Attempt:
         return ImapServer(session, now=self.now, memory=opening.memory.text() if opening.memory else None)
 
 
-def _reached(settings: ServerSettings, clock: Callable[[], float]) -> Greeted:
+def _reached(settings: ServerSettings, call: Call | None, clock: Callable[[], float]) -> Greeted:
     """Connected, greeted and secured."""
     endpoint = settings.endpoint
     sock = None
     try:
-        sock = dial(endpoint)
+        sock = dial(endpoint) if call is None else call.take()
         return greeted(
             sock,
             endpoint,

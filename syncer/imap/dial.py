@@ -1,11 +1,15 @@
 """The way to a server: resolve, connect, and TLS from the first octet where it is implicit.
 
-TLS is 1.2 or later and never optional: no setting makes a failed handshake go on in clear text.
+TLS is 1.2 or later and never optional: no setting makes a failed handshake go on in clear text. This module loads
+little, so that a connection can be under way while the rest of the program is loaded.
 """
 
 import socket
 import ssl
+import threading
+import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from syncer.errors import ConnectError, ConnectionLostError, SyncerError, TlsError
@@ -54,19 +58,71 @@ def dial(endpoint: Endpoint) -> socket.socket:
     return sock
 
 
+class Call:
+    """A `dial` under way in a thread of its own, so that the caller has something else to do meanwhile."""
+
+    FRESH = 20.0
+    """Seconds after which a server that was not spoken to may have hung up."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Begin."""
+        self._endpoint = endpoint
+        self._begun = time.monotonic()
+        self._lock = threading.Lock()
+        self._wanted = True
+        self._socket: socket.socket | None = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._dial, name="dial", daemon=True)
+        self._thread.start()
+
+    def take(self) -> socket.socket:
+        """What `dial` returns, or raises; it dials again where the first connection is gone or stale."""
+        self._thread.join()
+        with self._lock:
+            sock, self._socket = self._socket, None
+            error, self._error = self._error, None
+        if error is not None:
+            raise error
+        if sock is not None and time.monotonic() - self._begun <= self.FRESH:
+            return sock
+        if sock is not None:
+            sock.close()
+        return dial(self._endpoint)
+
+    def hang_up(self) -> None:
+        """The connection is not wanted; does not wait for it."""
+        with self._lock:
+            self._wanted = False
+            sock, self._socket = self._socket, None
+        if sock is not None:
+            sock.close()
+
+    def _dial(self) -> None:
+        try:
+            sock = dial(self._endpoint)
+        except Exception as error:  # noqa: BLE001 - it is raised where the connection is wanted
+            self._error = error
+            return
+        with self._lock:
+            if self._wanted:
+                self._socket = sock
+                return
+        sock.close()
+
+
 def secured(sock: socket.socket, endpoint: Endpoint) -> ssl.SSLSocket:
     """TLS over the socket, with the server's certificate checked. Raises what `dial` does."""
     pinned = endpoint.tls_fingerprint
     try:
-        context = ssl.create_default_context(cafile=endpoint.tls_ca_file)
+        context = _context(endpoint.tls_ca_file, by_pin_only=bool(pinned and not endpoint.tls_ca_file))
     except OSError as error:
         raise TlsError(f"{endpoint.where}: cannot use tls_ca_file {endpoint.tls_ca_file!r}: {error}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if pinned and not endpoint.tls_ca_file:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
     sock.settimeout(endpoint.connect_seconds)
-    wrapped = context.wrap_socket(sock, server_hostname=endpoint.host)
+    try:
+        wrapped = context.wrap_socket(sock, server_hostname=endpoint.host)
+    except ssl.SSLCertVerificationError:
+        _context.cache_clear()  # the authorities may be others by the next attempt
+        raise
     if pinned:
         _check_pin(wrapped, endpoint, pinned)
     return wrapped
@@ -98,6 +154,19 @@ def explained(error: Exception, endpoint: Endpoint) -> SyncerError:
         case _:
             text = str(error).removeprefix(f"{where}: ")
     return ConnectError(f"{where}: {text}")
+
+
+@lru_cache(maxsize=8)
+def _context(ca_file: str | None, *, by_pin_only: bool) -> ssl.SSLContext:
+    """What to accept; kept, because loading the system's authorities takes 20 ms."""
+    if by_pin_only:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _check_pin(sock: ssl.SSLSocket, endpoint: Endpoint, pinned: str) -> None:

@@ -1,14 +1,15 @@
 """Puts the parts together: the only room that knows which server, Maildir and index an account has.
 
-`parts` opens them, `passes` makes a pass over every account side by side, `chores` checks accounts and handles
-mailboxes, and `status` reads what an index says. Each is loaded when one of its functions is first asked for, so that
-`status` loads nothing that talks to a server.
+`parts` opens them, `calls` begins to connect, `passes` makes a pass over every account side by side, `chores` checks
+accounts and handles mailboxes, and `status` reads what an index says. Each is loaded when one of its functions is
+first asked for, so that `status` loads nothing that talks to a server.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from syncer.wiring.calls import sync_accounts
     from syncer.wiring.chores import (
         check_account,
         mailbox_count,
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
         mailbox_list,
         mailbox_rename,
     )
-    from syncer.wiring.passes import sync_accounts
     from syncer.wiring.status import account_status
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "sync_accounts",
 ]
 
-_HOMES = {"account_status": "status", "sync_accounts": "passes"}
+_HOMES = {"account_status": "status", "sync_accounts": "calls"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,11 +10,13 @@ from syncer.config import Account, Config
 from syncer.errors import LockedError, RefusedError
 from syncer.imap.auth import Password
 from syncer.imap.connection import ServerSettings, connect
+from syncer.imap.dial import Call
 from syncer.imap.mailbox import ImapServer
 from syncer.index import open_index
 from syncer.maildir.store import MaildirStore
 from syncer.passwords import resolve_password
 from syncer.ports import Index
+from syncer.wiring.calls import endpoint_of
 from syncer.wiring.status import Files
 
 LOCK_SECONDS = 0.5
@@ -65,36 +67,36 @@ def opened(
         yield Workshop(index, store)
 
 
-def connector_for(account: Account, stop: threading.Event, index: Index | None = None) -> Callable[[], ImapServer]:
+def connector_for(
+    account: Account, stop: threading.Event, *, call: Call | None = None, index: Index | None = None
+) -> Callable[[], ImapServer]:
     """What opens a connection. The password is asked for once, when it is first needed.
 
-    With an index, the server is remembered there, and the first connection asks for the state of every mailbox as soon
-    as it can.
+    The first connection takes over `call`. With an index, the server is remembered there, and the first connection
+    asks for the state of every mailbox as soon as it can.
     """
     lock = threading.Lock()
     kept: list[ServerSettings] = []
-    first = index is not None
+    first: list[tuple[Call | None, bool]] = [(call, index is not None)]
 
-    def settings() -> ServerSettings:
+    def settings() -> tuple[ServerSettings, Call | None, bool]:
         with lock:
             if not kept:
                 kept.append(_server_settings(account, Password(resolve_password(account).reveal())))
-            return kept[0]
+            return kept[0], *(first.pop() if first else (None, False))
 
     def pause(seconds: float) -> None:
         stop.wait(seconds)
 
-    def open_one() -> ImapServer:
-        nonlocal first
-        with lock:
-            early, first = first, False
+    def open_it() -> ImapServer:
+        values, mine, early = settings()
         memory = index.recall(_SERVER) if index is not None else None
-        server = connect(settings(), memory=memory, early=early, sleep=pause)
+        server = connect(values, memory=memory, early=early, call=mine, sleep=pause)
         if index is not None and server.memory not in {None, memory}:
             index.remember(_SERVER, server.memory or "")
         return server
 
-    return open_one
+    return open_it
 
 
 def _patiently(open_it: Callable[[], T], stop: threading.Event, *, wait: bool) -> T:
@@ -108,16 +110,10 @@ def _patiently(open_it: Callable[[], T], stop: threading.Event, *, wait: bool) -
 
 
 def _server_settings(account: Account, password: Password) -> ServerSettings:
-    return ServerSettings(
-        account=account.name,
-        host=account.host,
-        port=account.port,
-        tls=account.tls,
+    return ServerSettings.to(
+        endpoint_of(account),
         user=account.user,
         password=password,
-        tls_ca_file=str(account.tls_ca_file) if account.tls_ca_file else None,
-        tls_fingerprint=account.tls_fingerprint,
         read_seconds=account.timeout,
-        allow_insecure=account.allow_insecure,
         compress=account.compress,
     )

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,29 +12,39 @@ from syncer.config import Account, Config
 from syncer.crew import Crew
 from syncer.engine import Order, Pass
 from syncer.errors import SyncerError
+from syncer.imap.dial import Call
 from syncer.imap.retry import session
 from syncer.ports import Progress
 from syncer.reconcile.policy import Limits, Policy
 from syncer.report import AccountReport, Report, SyncOptions, Target
+from syncer.wiring.calls import MOST
 from syncer.wiring.parts import Workshop, connector_for, opened
 from syncer.wiring.status import Files
 from syncer.workers import Workers
 
-ACCOUNTS_AT_ONCE = 8
 RULES = 1
 """Raise it when the same settings lead to other decisions than before: everything is then compared once."""
 
 
 def sync_accounts(
-    config: Config, targets: Sequence[Target], options: SyncOptions, progress: Progress, stop: threading.Event
+    config: Config,
+    targets: Sequence[Target],
+    options: SyncOptions,
+    progress: Progress,
+    stop: threading.Event,
+    *,
+    calls: Mapping[str, Call],
 ) -> Report:
-    """One pass over everything that `targets` names, or over everything; setting `stop` ends it cleanly."""
-    run = _Run(config, options, progress, stop)
+    """One pass over everything that `targets` names, or over everything; setting `stop` ends it cleanly.
+
+    `calls` are connections that are under way, by account.
+    """
+    run = _Run(config, options, progress, stop, dict(calls))
     chosen: dict[str, list[Target]] = {}
     for target in targets or [Target(account.name) for account in config.accounts]:
         chosen.setdefault(target.account, []).append(target)
     accounts = [account for account in config.accounts if account.name in chosen]
-    with Workers(ACCOUNTS_AT_ONCE, "account") as workers:
+    with Workers(MOST, "account") as workers:
         work = [workers.submit(partial(run.account, account, chosen[account.name])) for account in accounts]
         try:
             return Report([task.result() for task in work], dry_run=options.dry_run)
@@ -49,6 +59,8 @@ class _Run:
     options: SyncOptions
     progress: Progress
     stop: threading.Event
+    calls: dict[str, Call]
+    """Not taken over yet."""
 
     def account(self, account: Account, targets: Sequence[Target]) -> AccountReport:
         """The edge of an account: whatever goes wrong inside ends here."""
@@ -88,7 +100,8 @@ class _Run:
                 workshop.store.purge_attic(account.keep_deleted, time.time())
 
     def _pass(self, order: Order, account: Account, workshop: Workshop, report: AccountReport) -> None:
-        connect = connector_for(account, self.stop, None if order.dry_run else workshop.index)
+        index = None if order.dry_run else workshop.index
+        connect = connector_for(account, self.stop, call=self.calls.pop(account.name, None), index=index)
 
         def one_session() -> None:
             with Crew(connect, account.connections, self.stop) as crew:
