@@ -22,7 +22,7 @@ from bench.results import Row, save
 from bench.stage import NotReadyError, Stage
 from bench.workloads import Workload
 
-PEER_LIMIT, LIMIT = 150.0, 900.0
+PEER_LIMIT, LIMIT = 180.0, 900.0
 LONGEST_WORK = 60
 DISK_GB = 30
 """What scale 1 takes in the work directory."""

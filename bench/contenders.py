@@ -34,10 +34,9 @@ class Site:
 
 
 class Contender:
-    """A program with a configuration. Those with the same `program` can take over each other's directories."""
+    """A program with a configuration."""
 
     name = ""
-    program = ""
 
     def missing(self) -> str | None:
         """Why it cannot run, in words; None where it can."""
@@ -67,7 +66,7 @@ class Contender:
 class Syncer(Contender):
     """This checkout."""
 
-    name = program = "syncer"
+    name = "syncer"
 
     def missing(self) -> str | None:
         """It has to be installed beside this Python."""
@@ -101,8 +100,6 @@ class Syncer(Contender):
 
 class Mbsync(Contender):
     """mbsync of isync, with or without `FSync`."""
-
-    program = "mbsync"
 
     def __init__(self, *, fsync: bool = True) -> None:
         """`fsync` is its default, and what makes it durable."""
@@ -144,7 +141,7 @@ class Mbsync(Contender):
 class OfflineImap(Contender):
     """offlineimap3, with as many connections as syncer."""
 
-    name = program = "offlineimap3"
+    name = "offlineimap3"
 
     def missing(self) -> str | None:
         """The package offlineimap3."""

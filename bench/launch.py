@@ -34,7 +34,11 @@ def main() -> None:
 
     signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, limit)
-    _, status, used = os.wait4(pid, 0)
+    try:
+        _, status, used = os.wait4(pid, 0)
+    except BaseException:
+        os.killpg(pid, signal.SIGKILL)
+        raise
     wall = time.monotonic() - begin
     signal.setitimer(signal.ITIMER_REAL, 0)
     # Kilobytes on Linux, octets on macOS.

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -10,6 +11,7 @@ from bench.mail import Letter
 from bench.wire import State, letters_of
 
 PARTS = ("cur", "new")
+IDENTITY = re.compile(rb"^Message-ID: (\S+)", re.MULTILINE)
 
 
 def boxes(root: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -44,10 +46,21 @@ def octets(root: pathlib.Path) -> int:
     )
 
 
+def files(box: pathlib.Path) -> list[tuple[str, str]]:
+    """Part and name of every message file, in the order of their Message-IDs: the same whoever gave the names."""
+    found = []
+    for part in PARTS:
+        for name in os.listdir(box / part):
+            with open(box / part / name, "rb") as file:
+                identity = IDENTITY.search(file.read(1_500))
+            assert identity, f"{name} in {box} has no Message-ID"
+            found.append((identity[1], part, name))
+    return [(part, name) for _, part, name in sorted(found)]
+
+
 def mark(box: pathlib.Path, count: int, rng: random.Random) -> int:
     """Set a flag on `count` messages as a mail program does: read what is unread, else flag; returns how many."""
-    files = sorted((part, name) for part in PARTS for name in os.listdir(box / part))
-    able = [(part, name) for part, name in files if not {"S", "F"} <= set(flags_of(name))]
+    able = [(part, name) for part, name in files(box) if not {"S", "F"} <= set(flags_of(name))]
     chosen = rng.sample(able, min(count, len(able)))
     for part, name in chosen:
         unique, _, letters = name.partition(":2,")
@@ -60,8 +73,8 @@ def file_elsewhere(
     source: pathlib.Path, target: pathlib.Path, count: int, rng: random.Random, filed: Callable[[str], str]
 ) -> int:
     """Move `count` messages to another mailbox; `filed` makes the new name. Returns how many it moved."""
-    files = sorted((part, name) for part in PARTS for name in os.listdir(source / part))
-    chosen = rng.sample(files, min(count, len(files)))
+    found = files(source)
+    chosen = rng.sample(found, min(count, len(found)))
     for part, name in chosen:
         os.rename(source / part / name, target / part / filed(name))
     return len(chosen)

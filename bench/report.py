@@ -140,7 +140,9 @@ def trouble(runs: Sequence[Run], limit: float) -> str:
     outcomes = {run.outcome for run in runs}
     if "failed" in outcomes:
         return "FAILED"
-    return f"> {limit:.0f}" if "late" in outcomes else "not installed"
+    if "late" in outcomes:
+        return f"> {limit:.0f}"
+    return "not ready" if "unready" in outcomes else "not installed"
 
 
 def floor_cell(row: Row) -> str:

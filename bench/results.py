@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Literal
 
-Outcome = Literal["ok", "failed", "late", "missing"]
+Outcome = Literal["ok", "failed", "late", "unready", "missing"]
+"""Late: stopped at its time limit. Unready: it did not even get to the start of the workload within that time."""
 
 
 @dataclass(frozen=True, slots=True)

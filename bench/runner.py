@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bench.contenders import Contender
 from bench.measure import settle
-from bench.results import Row, Run
+from bench.results import Outcome, Row, Run
 from bench.stage import NotReadyError, Stage
 from bench.workloads import Pull, Start, Workload
 
@@ -26,7 +26,7 @@ def rows(
 ) -> Iterator[Row]:
     """Measure; a row is given as soon as it is complete. `repeats` takes the place of the workloads' own numbers."""
     for workload in workloads:
-        late: set[str] = set()
+        late: dict[str, Outcome] = {}
         for rtt in (rtt for rtt in rtts if workload.times(rtt)):
             row = Row(workload.key, workload.title, rtt, stage.server.account(workload.account).count)
             row.limits = {contender.name: stage.limits[contender.name] for contender in contenders}
@@ -40,10 +40,10 @@ def rows(
                         run = one_run(stage, workload, contender, rtt, seed=1_000 * rtt + number)
                         done.append(run)
                         say(f"{workload.key} at {rtt} ms, {contender.name}: {told(run)}")
-                        if run.outcome == "late":
-                            late.add(contender.name)
-            for name in late:
-                row.runs[name] = row.runs[name] or [Run("late", "it was late when the server was nearer")]
+                        if run.outcome in {"late", "unready"}:
+                            late[contender.name] = run.outcome
+            for name, outcome in late.items():
+                row.runs[name] = row.runs[name] or [Run(outcome, "as when the server was nearer")]
             settle()
             row.floor = workload.floor(stage, rtt, seed=1_000 * rtt)
             say(f"{workload.key} at {rtt} ms, floor: {row.floor.network:.3f} s network, {row.floor.disk:.3f} s disk")
@@ -54,7 +54,7 @@ def warm_up(stage: Stage, contenders: Sequence[Contender]) -> None:
     """One pass of each contender on an empty account, so that none is measured while its program is read from disk."""
     for contender in contenders:
         if not contender.missing():
-            lane = stage.lane("upload", contender.program)
+            lane = stage.lane("upload", contender.name)
             with contextlib.suppress(NotReadyError):
                 stage.pass_untimed(contender, stage.fresh(lane))
 
@@ -66,7 +66,7 @@ def one_run(stage: Stage, workload: Workload, contender: Contender, rtt: int, *,
     try:
         start = workload.start(stage, contender, seed)
     except NotReadyError as error:
-        return Run("late" if error.late else "failed", str(error))
+        return Run("unready" if error.late else "failed", str(error))
     usage, counts = stage.timed_pass(contender, start.site, rtt)
     run = Run("ok", "", usage.wall, usage.user, usage.system, usage.rss, counts)
     if usage.late:

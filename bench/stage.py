@@ -1,8 +1,7 @@
-"""Where contenders meet: the server, the ways to it, and for each program a lane of its own on each account.
+"""Where contenders meet: the server, the ways to it, and for each contender a lane of its own on each account.
 
-A lane is a copy of the account and the directory in which the program keeps it. Both columns of mbsync share their
-lanes, one after the other: only the configuration differs. Directories are never removed while the benchmark runs,
-since creating files after many were deleted is slow on some filesystems; they only go out of use.
+A lane is a copy of the account and the directory in which the contender keeps it. Directories are never removed while
+the benchmark runs, since creating files after many were deleted is slow on some filesystems; they only go out of use.
 """
 
 import pathlib
@@ -29,7 +28,7 @@ class NotReadyError(Exception):
 
 @dataclass(slots=True)
 class Lane:
-    """A program's copy of an account, and where it has it locally, once it has."""
+    """A contender's copy of an account, and where it has it locally, once it has."""
 
     account: str
     user: str
@@ -40,7 +39,7 @@ class Lane:
     unsettled: bool = True
     """Something happened since the last pass that nobody timed."""
     hopeless: bool = False
-    """The program could not even get the account within its time limit."""
+    """The contender could not even get the account within its time limit."""
 
 
 @dataclass(slots=True)
@@ -72,12 +71,12 @@ class Stage:
             self.proxies[rtt] = Proxy(self.server.dovecot.port, rtt)
         return self.proxies[rtt].port
 
-    def lane(self, account: str, program: str) -> Lane:
-        """The program's lane on an account; on "upload" every one begins with an empty account."""
-        key = (account, program)
+    def lane(self, account: str, contender: str) -> Lane:
+        """The contender's lane on an account; on "upload" every one begins with an empty account."""
+        key = (account, contender)
         if key not in self.lanes:
-            user = f"{account}-{program}" if account == "upload" else self.server.clone(account, program)
-            self.lanes[key] = Lane(account, user, self.work / "lanes" / f"{account}-{program}")
+            user = f"{account}-{contender}" if account == "upload" else self.server.clone(account, contender)
+            self.lanes[key] = Lane(account, user, self.work / "lanes" / f"{account}-{contender}")
         return self.lanes[key]
 
     def fresh(self, lane: Lane) -> Site:
@@ -115,10 +114,10 @@ class Stage:
         Raises:
             NotReadyError: it could not be brought there.
         """
-        lane = self.lane(account, contender.program)
+        lane = self.lane(account, contender.name)
         count = self.server.account(account).count
-        for (other, program), each in self.lanes.items():
-            if program == contender.program and each.hopeless and self.server.account(other).count <= count:
+        for (other, name), each in self.lanes.items():
+            if name == contender.name and each.hopeless and self.server.account(other).count <= count:
                 lane.hopeless = True
                 raise NotReadyError("could not get the account within its time limit", late=True)
         if lane.site is None:
@@ -132,10 +131,10 @@ class Stage:
         if lane.unsettled:
             for _ in range(passes):
                 self.pass_untimed(contender, lane.site)
+            if wrong := self.difference(lane.site, self.server_state(lane.site.user)):
+                lane.site = None
+                raise NotReadyError(f"not settled before the run: {wrong}")
             lane.unsettled = False
-        if wrong := self.difference(lane.site, self.server_state(lane.site.user)):
-            lane.site = None
-            raise NotReadyError(f"not settled before the run: {wrong}")
         return lane
 
     def timed_pass(

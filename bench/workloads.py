@@ -74,7 +74,7 @@ class Pull(Workload):
 
     def start(self, stage: Stage, contender: Contender, seed: int) -> Start:
         """An empty directory."""
-        lane = stage.lane(self.account, contender.program)
+        lane = stage.lane(self.account, contender.name)
         least = int(stage.server.account(self.account).octets * 0.95)
         return Start(lane, stage.fresh(lane), stage.server_state(lane.user), least)
 
@@ -187,7 +187,7 @@ class Upload(Workload):
 
     def start(self, stage: Stage, contender: Contender, seed: int) -> Start:
         """After a pass that found nothing, mail was delivered into INBOX."""
-        lane = stage.lane(self.account, contender.program)
+        lane = stage.lane(self.account, contender.name)
         site = stage.fresh(lane)
         stage.pass_untimed(contender, site)
         maildirs.deliver(site.mail / "INBOX", self._letters(stage, seed), seed)

@@ -10,11 +10,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import NONE, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import (
-    Cursor,
-    Epoch,
     Fingerprint,
     Intent,
     LocalListing,

@@ -8,9 +8,10 @@ from fake_server import by_name, rename_below
 from mortality import Mortality
 
 from syncer.ports import Finished, KnownMailbox
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Epoch, Intent, Pair, PairState
+from syncer.reconcile.observations import Intent, Pair, PairState
 
 
 @dataclass

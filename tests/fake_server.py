@@ -15,9 +15,10 @@ from mortality import Mortality
 
 from syncer.errors import MailboxError, NoSuchMailboxError, ServerRefusedError, VanishedError
 from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import DELETED, SYSTEM, FlagDelta, Flags, apply
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity
-from syncer.reconcile.observations import Cursor, Epoch, Fingerprint, ServerDelta, ServerListing, ServerMessage
+from syncer.reconcile.observations import Fingerprint, ServerDelta, ServerListing, ServerMessage
 
 T = TypeVar("T")
 

@@ -14,9 +14,10 @@ from mortality import Mortality
 
 from syncer.errors import NoSuchMailboxError, VanishedError
 from syncer.ports import Expectation
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import FORWARDED, NONE, SYSTEM, FlagDelta, Flags, apply
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Epoch, Fingerprint, Letters, LocalListing, LocalMessage, ServerMessage
+from syncer.reconcile.observations import Fingerprint, Letters, LocalListing, LocalMessage, ServerMessage
 
 VERSIONS = itertools.count()
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"

@@ -11,8 +11,8 @@ from reconcile.test_scenarios import SCENARIOS, Scenario
 from worlds import World, octets
 
 from syncer.errors import MailboxError, StoppedError
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import Epoch
 from syncer.reconcile.policy import Limits, Policy
 from syncer.report import COUNTERS, HeldDeletions
 

@@ -4,8 +4,8 @@ import pytest
 from ears import server_hears, well
 from worlds import World, octets
 
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import Epoch
 from syncer.reconcile.policy import Limits, Policy
 from syncer.report import HeldDeletions, MailboxReport
 

@@ -11,12 +11,14 @@ from worlds import Quiet, World, octets
 
 from syncer.crew import Crew
 from syncer.errors import MailboxError, VanishedError
-from syncer.observer import SAMPLE, Observer, Shortcuts
 from syncer.observer.evidence import evidence, names_elsewhere
+from syncer.observer.glance import Glance, Shortcuts
+from syncer.observer.look import SAMPLE, Observer
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import FLAGGED, NONE, SEEN
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
 from syncer.reconcile.matching import Evidence
-from syncer.reconcile.observations import Epoch, Intent, LocalMessage, Observation, PairState
+from syncer.reconcile.observations import Intent, LocalMessage, Observation, PairState
 from syncer.reconcile.places import Places
 
 FULL = Shortcuts("", 0, 0, never=True)
@@ -31,12 +33,12 @@ def observer(
     shortcuts: Shortcuts | None = None,
 ) -> Iterator[Observer]:
     with Crew(lambda: FakeServer(world.server), connections, threading.Event()) as crew:
-        yield Observer("test", crew, world.store, world.index, wants, Quiet(), shortcuts or FULL)
+        yield Observer(Glance("test", crew, world.store, world.index, wants, shortcuts or FULL), Quiet())
 
 
 def seen(world: World, mailbox: MailboxName = INBOX) -> Observation:
     with observer(world) as eyes:
-        look = eyes.look(eyes.places(), [mailbox], {(mailbox, "server"): 3, (WORK, "local"): 5})
+        look = eyes.look(eyes.glance.places(), [mailbox], {(mailbox, "server"): 3, (WORK, "local"): 5})
     (found,) = look.observations
     return found
 
@@ -53,12 +55,12 @@ class TestPlaces:
         del world.index.rows[WORK], world.index.rows[PLAY]
         with observer(world) as eyes:
             known = {name: rows.epoch for name, rows in world.index.rows.items()}
-            assert eyes.places() == Places(known, names("INBOX Work"), names("INBOX Play"))
+            assert eyes.glance.places() == Places(known, names("INBOX Work"), names("INBOX Play"))
 
     def test_mailboxes_that_are_left_out_are_nowhere(self) -> None:
         world = World.of("Work/a:", "Work/a:", "Work/a:")
         with observer(world, lambda name: name != "Work") as eyes:
-            places = eyes.places()
+            places = eyes.glance.places()
         assert (set(places.known), places.server, places.local) == ({INBOX}, names("INBOX"), names("INBOX"))
 
     def test_only_what_list_left_out_is_asked_for_by_name(self) -> None:
@@ -67,7 +69,7 @@ class TestPlaces:
         del world.server.mailboxes[JOB]
         ear = server_hears(world)
         with observer(world) as eyes:
-            assert eyes.places().server == names("INBOX Work")
+            assert eyes.glance.places().server == names("INBOX Work")
         assert ear.heard == ["LIST", "STATUS Job", "STATUS Work"]
 
 
@@ -78,7 +80,7 @@ class TestForRenames:
         box = world.server.mailboxes[JOB]
         world.rows(WORK).epoch = Epoch(box.uidvalidity, Uid(box.uidnext))
         with observer(world) as eyes:
-            places = eyes.for_renames(eyes.places())
+            places = eyes.for_renames(eyes.glance.places())
         assert places.server_epochs == {JOB: Epoch(box.uidvalidity, Uid(box.uidnext), ModSeq(box.modseq))}
         assert (places.known_names, places.local_names) == ({}, {})
 
@@ -89,13 +91,13 @@ class TestForRenames:
         world.server.mailboxes[JOB] = box
         box.messages[Uid(1)].octets = octets("z")
         with observer(world) as eyes:
-            assert eyes.for_renames(eyes.places()).server_epochs == {}
+            assert eyes.for_renames(eyes.glance.places()).server_epochs == {}
 
     def test_names_are_listed_if_a_directory_is_lost(self) -> None:
         world = World.of("Work/a: Work/b:", "Work/a: Work/b:", "Work/a: Work/c:")
         world.store.directories[JOB] = world.store.directories.pop(WORK)
         with observer(world) as eyes:
-            places = eyes.for_renames(eyes.places())
+            places = eyes.for_renames(eyes.glance.places())
         assert places.known_names == {WORK: {"a", "b"}}
         assert places.local_names == {JOB: {"a", "c"}}
         assert places.server_epochs == {}
@@ -105,7 +107,7 @@ class TestForRenames:
         world.server.create(JOB)
         world.store.create(PLAY)
         with observer(world) as eyes:
-            places = eyes.places()
+            places = eyes.glance.places()
             commands, deeds = server_hears(world), store_hears(world)
             assert eyes.for_renames(places) == places
         assert (commands.heard, deeds.heard) == ([], [])
@@ -140,8 +142,8 @@ class TestLooking:
                 return describe(self, mailbox, uids)
 
         with Crew(lambda: Listening(world.server), 1, threading.Event()) as crew:
-            eyes = Observer("test", crew, world.store, world.index, lambda name: True, Quiet(), FULL)
-            eyes.look(eyes.places(), [INBOX], {})
+            eyes = Observer(Glance("test", crew, world.store, world.index, lambda name: True, FULL), Quiet())
+            eyes.look(eyes.glance.places(), [INBOX], {})
         assert described == [(Uid(2),)]
 
     def test_our_own_names_are_recognised(self) -> None:
@@ -171,7 +173,7 @@ class TestLooking:
         world = World.of("Work/ Alpha/ job/", "", "")
         ear = server_hears(world)
         with observer(world) as eyes:
-            look = eyes.look(eyes.places(), [WORK, MailboxName("job"), INBOX, MailboxName("Alpha")], {})
+            look = eyes.look(eyes.glance.places(), [WORK, MailboxName("job"), INBOX, MailboxName("Alpha")], {})
         assert [found.mailbox for found in look.observations] == ["INBOX", "Alpha", "Work", "job"]
         assert [what for what in ear.heard if what.startswith("SELECT")] == [
             "SELECT INBOX",
@@ -185,7 +187,7 @@ class TestLooking:
         server_hears(world, SELECT_Work=MailboxError("Work: no"))
         store_hears(world, scan_Job=VanishedError("Job: moved away"))
         with observer(world) as eyes:
-            look = eyes.look(eyes.places(), [INBOX, WORK, JOB], {})
+            look = eyes.look(eyes.glance.places(), [INBOX, WORK, JOB], {})
         assert [found.mailbox for found in look.observations] == [INBOX]
         assert look.errors == {WORK: "Work: no", JOB: "Job: moved away"}
 
@@ -194,13 +196,13 @@ class TestLooking:
         world = World.of("a: Work/b:", "a: Work/b:", "a: Work/b:")
         world.store.directories[WORK].complete = complete
         with observer(world) as eyes:
-            assert eyes.look(eyes.places(), [INBOX, WORK], {}).everything_seen is complete
+            assert eyes.look(eyes.glance.places(), [INBOX, WORK], {}).everything_seen is complete
 
     def test_a_directory_that_does_not_exist_was_seen(self) -> None:
         world = World.of("Work/a:", "Work/a:", "Work/a:")
         del world.store.directories[WORK]
         with observer(world) as eyes:
-            assert eyes.look(eyes.places(), [INBOX, WORK], {}).everything_seen
+            assert eyes.look(eyes.glance.places(), [INBOX, WORK], {}).everything_seen
 
     def test_flags_are_spelt_as_the_index_does_on_both_sides(self) -> None:
         world = World.of("a:{TODO}", "a:{Todo}", "a:{todo}")
@@ -209,7 +211,7 @@ class TestLooking:
         world.store.directories[INBOX].files[UniqueName("a")].flags = frozenset({"todo"})
         with observer(world) as eyes:
             eyes.spelling.normal(["Todo"])
-            look = eyes.look(eyes.places(), [INBOX], {})
+            look = eyes.look(eyes.glance.places(), [INBOX], {})
         (found,) = look.observations
         assert (found.pairs, dict(found.server.flags), dict(found.local.flags)) == ((), {}, {})
         assert "Todo" in found.local.letters.mapped
@@ -302,8 +304,8 @@ class TestEvidence:
     def test_files_and_header_blocks_that_matching_wants(self) -> None:
         world = World.of("a: Work/b:", "", "a: Work/b:")
         with observer(world, connections=2) as eyes:
-            look = eyes.look(eyes.places(), [INBOX, WORK], {})
-            found = evidence(eyes.crew, world.store, look.observations)
+            look = eyes.look(eyes.glance.places(), [INBOX, WORK], {})
+            found = evidence(eyes.glance.crew, world.store, look.observations)
         print_of = {word: fingerprint(octets(word)) for word in "ab"}
         assert found == Evidence(
             {(INBOX, UniqueName("a")): print_of["a"], (WORK, UniqueName("b")): print_of["b"]},
@@ -315,7 +317,7 @@ class TestEvidence:
         store_hears(world, read_INBOX_a=lambda: world.store.directories[INBOX].files.pop(UniqueName("a")))
         server_hears(world, HEADERS=lambda: world.server.mailboxes[INBOX].messages.pop(Uid(2)))
         with observer(world) as eyes:
-            found = evidence(eyes.crew, world.store, eyes.look(eyes.places(), [INBOX], {}).observations)
+            found = evidence(eyes.glance.crew, world.store, eyes.look(eyes.glance.places(), [INBOX], {}).observations)
         assert found == Evidence(
             {(INBOX, UniqueName("b")): fingerprint(octets("b"))}, {(INBOX, Uid(1)): fingerprint(octets("a")).header}
         )
@@ -324,6 +326,9 @@ class TestEvidence:
         world = World.of("a: b: c:", "a:", "a:")
         commands, deeds = server_hears(world), store_hears(world)
         with observer(world) as eyes:
-            assert evidence(eyes.crew, world.store, eyes.look(eyes.places(), [INBOX], {}).observations) == Evidence()
+            assert (
+                evidence(eyes.glance.crew, world.store, eyes.look(eyes.glance.places(), [INBOX], {}).observations)
+                == Evidence()
+            )
         assert not any(what.startswith("HEADERS") for what in commands.heard)
         assert not any(what.startswith("read") for what in deeds.heard)

@@ -17,15 +17,17 @@ from fake_server import FakeAccount, FakeServer, fingerprint
 from fake_store import FakeDirectory, FakeStore
 from mortality import Mortality
 
-from syncer.applying import Applying
 from syncer.crew import Crew
 from syncer.engine import Order, Pass
-from syncer.observer import Observer
+from syncer.engine.rounds import Rounds
+from syncer.observer.glance import Glance
 from syncer.ports import Progress
 from syncer.reconcile import actions as act
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import ANSWERED, DELETED, DRAFT, FLAGGED, FORWARDED, SEEN, FlagDelta, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Epoch, Pair, PairState
+from syncer.reconcile.observations import Pair, PairState
+from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Limits, Policy
 from syncer.report import AccountReport
 
@@ -241,9 +243,10 @@ class _Recorded(Pass):
 
     world: World | None = None
 
-    def _applying(self, observer: Observer) -> Applying:
+    def work(self, glance: Glance, places: Places) -> None:
         assert self.world is not None
-        applying = Pass._applying(self, observer)
+        rounds = Rounds(self, glance)
+        applying = rounds.applying
         world, apply = self.world, applying.apply
 
         def recorded() -> None:
@@ -252,7 +255,7 @@ class _Recorded(Pass):
             apply()
 
         applying.apply = recorded  # type: ignore[method-assign]
-        return applying
+        rounds.run(places)
 
 
 class Quiet:

@@ -22,9 +22,10 @@ from syncer.reconcile.actions import (
     RemoveLocal,
     RenameMailbox,
 )
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import DELETED, before
 from syncer.reconcile.identity import MailboxName, Uid
-from syncer.reconcile.observations import Epoch, Observation, Pair, PairState
+from syncer.reconcile.observations import Observation, Pair, PairState
 
 
 @dataclass(slots=True)

@@ -13,8 +13,9 @@ from syncer.errors import ServerRefusedError
 from syncer.executor.bench import Bench, batches, grouped, messages
 from syncer.ports import Server
 from syncer.reconcile.actions import Action, MoveLocal, MoveOnServer
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import MailboxName, Uid
-from syncer.reconcile.observations import Epoch, Pair
+from syncer.reconcile.observations import Pair
 
 MOVE_MESSAGES = 1000
 """UIDs in one MOVE: what a lost reply leaves to be matched again."""

@@ -15,9 +15,10 @@ from syncer.imap.responses import Data, Response
 from syncer.imap.selected import Selected
 from syncer.imap.session import Session
 from syncer.imap.sets import MAX_UID, Range, amount, named, parse_set, ranges, united
+from syncer.reconcile.epoch import Cursor
 from syncer.reconcile.flags import Flags
 from syncer.reconcile.identity import MailboxName, Uid
-from syncer.reconcile.observations import Cursor, ServerDelta
+from syncer.reconcile.observations import ServerDelta
 
 _SEARCH = re.compile(rb"\* SEARCH((?: \d{1,10})*) ?(?:\(MODSEQ \d+\))?\r\n", re.IGNORECASE)
 _LOOKS = 2

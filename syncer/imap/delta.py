@@ -15,9 +15,10 @@ from syncer.imap.responses import Code, Counted, Data, Response, Status
 from syncer.imap.selected import Selected
 from syncer.imap.sets import Range, amount, clipped, gaps, named, parse_set, united
 from syncer.imap.wire import Wire
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import Flags
 from syncer.reconcile.identity import Uid
-from syncer.reconcile.observations import Cursor, Epoch, ServerDelta
+from syncer.reconcile.observations import ServerDelta
 
 _VANISHED = re.compile(rb"\* VANISHED (\(EARLIER\) )?([\d:,]+)\r\n", re.IGNORECASE)
 _CLOSED = b"* OK [CLOSED]"

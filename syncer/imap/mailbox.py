@@ -21,9 +21,10 @@ from syncer.imap.session import Session
 from syncer.imap.sets import paired, parse_set, uid_sets
 from syncer.imap.wire import Reply
 from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import DELETED, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity
-from syncer.reconcile.observations import Cursor, Epoch, ServerDelta, ServerListing, ServerMessage
+from syncer.reconcile.observations import ServerDelta, ServerListing, ServerMessage
 
 _HEADER_SIZE = 4096
 _UNKNOWN_SIZE = 16_384

@@ -10,8 +10,8 @@ from syncer.imap.responses import Data, Response, Status, Value, names, pairs
 from syncer.imap.selected import cursor_of
 from syncer.imap.wire import Reply, Wire
 from syncer.ports import ServerMailbox
+from syncer.reconcile.epoch import Cursor
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.reconcile.observations import Cursor
 
 Told = dict[bytes, dict[str, Value]]
 """The items of STATUS by name, by the server's name for the mailbox."""

@@ -10,9 +10,9 @@ from syncer.errors import ProtocolError
 from syncer.imap.arguments import is_flag
 from syncer.imap.responses import Code, Counted, Data, Response, Status, Value, names, number, object_id
 from syncer.imap.sets import MAX_UID, amount, parse_set, united
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, ModSeq, Uid, UidValidity
-from syncer.reconcile.observations import Cursor, Epoch
 
 
 @dataclass(slots=True)

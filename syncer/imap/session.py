@@ -20,8 +20,8 @@ from syncer.imap.responses import Data, Response, Status, names, number
 from syncer.imap.selected import Selected, epoch_of, selection
 from syncer.imap.wire import Reply, Wire
 from syncer.ports import ServerMailbox
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity
-from syncer.reconcile.observations import Epoch
 
 if TYPE_CHECKING:
     from syncer.imap.delta import News

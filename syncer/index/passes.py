@@ -5,8 +5,8 @@ from collections.abc import Collection
 from syncer.index.codec import to_bytes, to_json
 from syncer.index.session import Session
 from syncer.ports import Finished
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import MailboxName
-from syncer.reconcile.observations import Epoch
 
 _FORGET = """
     UPDATE mailbox SET uidvalidity = NULL, uidnext = NULL, highestmodseq = NULL, object_id = NULL, messages = NULL

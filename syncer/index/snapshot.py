@@ -17,8 +17,8 @@ from syncer.index import faults
 from syncer.index.codec import to_text
 from syncer.index.revision import HEAD, connect_read_only, revision_of
 from syncer.ports import KnownMailbox
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.reconcile.observations import Epoch
 
 MAILBOXES = """
     SELECT id, name, uidvalidity, uidnext, highestmodseq, object_id, mapping, synced_at, error, held, messages,

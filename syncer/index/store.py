@@ -17,9 +17,10 @@ from syncer.index.renaming import rename
 from syncer.index.session import Memory, Session
 from syncer.index.snapshot import MAILBOXES, known_mailboxes
 from syncer.ports import Finished, KnownMailbox
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Epoch, Intent, Pair
+from syncer.reconcile.observations import Intent, Pair
 
 KEEP_DELETIONS = 30 * 86400
 """Seconds for which `note_deleted` keeps what it recorded; the guards look back one day."""

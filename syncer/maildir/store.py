@@ -30,9 +30,10 @@ from syncer.maildir.scan import ATTEMPTS, Where
 from syncer.maildir.transfer import transfer
 from syncer.maildir.unflushed import Unflushed
 from syncer.ports import Expectation
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import NONE, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Epoch, Fingerprint, LocalListing, ServerMessage
+from syncer.reconcile.observations import Fingerprint, LocalListing, ServerMessage
 
 BOXES = 24
 """Of so many mailboxes we remember where their files are: of more than there may be connections."""

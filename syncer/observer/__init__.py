@@ -4,10 +4,6 @@ This is where listings become changes: flags get the account's spelling, unknown
 matching wants to know is read. Nothing is changed, and nothing is decided.
 
 The cost follows the change. A mailbox whose counters on the server and whose directories here are as the last pass
-left them is not looked at (`look`). A side that did change is asked for what changed since then, if it can tell
-(`there`, `here`); otherwise, and from time to time whatever is told, everything is compared.
+left them is not looked at (`glance`). A side that did change is asked for what changed since then, if it can tell
+(`look`, with `there` and `here`); otherwise, and from time to time whatever is told, everything is compared.
 """
-
-from syncer.observer.look import SAMPLE, Look, Observer, Shortcuts, Sight
-
-__all__ = ["SAMPLE", "Look", "Observer", "Shortcuts", "Sight"]

@@ -1,19 +1,20 @@
-"""Where the mailboxes are, which of them need a look, and looking at those."""
+"""Looking at the mailboxes in which something may have happened."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 
-from syncer.crew import Crew
 from syncer.errors import MailboxError, MessageError
+from syncer.observer.glance import Glance
 from syncer.observer.here import Here, look_here
 from syncer.observer.there import MISSING, There, look_there
 from syncer.ports import Index, KnownMailbox, LocalStore, Progress, Server
 from syncer.reconcile.comparing import observe
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import Spelling
 from syncer.reconcile.identity import INBOX, MailboxName, Uid
-from syncer.reconcile.observations import Cursor, Epoch, LocalChanges, Observation, Pair, ServerChanges
+from syncer.reconcile.observations import LocalChanges, Observation, Pair, ServerChanges
 from syncer.reconcile.places import Places, same_mailbox
 
 SAMPLE = 3
@@ -22,24 +23,6 @@ SAMPLE = 3
 
 LOOKS_EACH = 8
 """A further connection costs as much as asking for the changes of so many mailboxes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shortcuts:
-    """When what earlier passes recorded may be relied on instead of comparing everything."""
-
-    settings: str
-    """A fingerprint of the settings: what was left alone under others may have to be done under these."""
-    now: int
-    interval: int
-    """After so many seconds everything is compared, whatever anybody tells."""
-    never: bool = False
-
-    def hold(self, known: KnownMailbox | None) -> bool:
-        """Whether they may be taken in this mailbox."""
-        if self.never or known is None or known.compared_at is None or known.settings != self.settings:
-            return False
-        return 0 <= self.now - known.compared_at < self.interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,59 +64,28 @@ class Look:
         return [(name, note) for name, sight in self.sights.items() for note in sight.notes]
 
     @property
-    def untouched(self) -> bool:
-        """Nothing is to be done, since nothing changed anywhere."""
-        return not self.errors and all(sight.untouched for sight in self.sights.values())
-
-    @property
     def everything_seen(self) -> bool:
         """Every directory of the Maildir was listed completely, or is known to be unchanged."""
         return all(sight.here.seen for sight in self.sights.values())
 
 
-def _exists(server: Server, mailbox: MailboxName) -> bool | str:
-    try:
-        return server.exists(mailbox)
-    except MailboxError as error:
-        return str(error)
-
-
 @dataclass(slots=True)
 class Observer:
-    """Eyes on one account. `wants` says which mailboxes the settings include."""
+    """Eyes on one account, that take up where a glance has ended."""
 
-    account: str
-    crew: Crew
-    store: LocalStore
-    index: Index
-    wants: Callable[[str], bool]
+    glance: Glance
     progress: Progress
-    shortcuts: Shortcuts
     spelling: Spelling = field(default_factory=Spelling)
-    told: Mapping[MailboxName, Cursor | None] = field(default_factory=dict)
-    """The counters of each mailbox, as the server told them with the last `places`."""
-    trash: MailboxName | None = None
-    r"""The mailbox with the `\Trash` attribute (RFC 6154 section 2), told likewise."""
 
-    def places(self) -> Places:
-        """Where the mailboxes are. One that LIST leaves out is asked for by name before it counts as missing."""
-        known = {mailbox.name: mailbox.epoch for mailbox in self.index.mailboxes() if self.wants(mailbox.name)}
-        listed = self.crew.one(lambda server: server.mailboxes(counters=True))
-        self.told = {mailbox.name: mailbox.cursor for mailbox in listed}
-        self.trash = next((mailbox.name for mailbox in listed if mailbox.special_use == "\\trash"), None)
-        on_server = {mailbox.name for mailbox in listed if self.wants(mailbox.name)}
-        unlisted = sorted(known.keys() - on_server)
-        there = dict(zip(unlisted, self.crew.each(_exists, unlisted), strict=True))
-        unknown = {mailbox: found for mailbox, found in there.items() if isinstance(found, str)}
-        on_server |= {mailbox for mailbox, found in there.items() if found is True}
-        local = {mailbox for mailbox in self.store.mailboxes() if self.wants(mailbox)}
-        local |= {mailbox for mailbox in known.keys() - local if not self.store.scan(mailbox, {}).missing}
-        return Places(
-            {mailbox: epoch for mailbox, epoch in known.items() if mailbox not in unknown},
-            frozenset(on_server),
-            frozenset(local - unknown.keys()),
-            unknown,
-        )
+    @property
+    def store(self) -> LocalStore:
+        """The Maildir."""
+        return self.glance.store
+
+    @property
+    def index(self) -> Index:
+        """The index."""
+        return self.glance.index
 
     def for_renames(self, places: Places) -> Places:
         """The same with what tells a rename from a deletion: counters of new mailboxes, names in new directories."""
@@ -141,7 +93,7 @@ class Observer:
         only_local = sorted(places.local - places.server - places.known.keys())
         lost_there = (places.known.keys() & places.local) - places.server
         lost_here = sorted((places.known.keys() & places.server) - places.local)
-        seen = self.crew.each(partial(self._renamed_from, lost_there), only_server) if lost_there else []
+        seen = self.glance.crew.each(partial(self._renamed_from, lost_there), only_server) if lost_there else []
         return replace(
             places,
             server_epochs={name: epoch for name, epoch in zip(only_server, seen, strict=False) if epoch is not None},
@@ -169,9 +121,9 @@ class Observer:
         ordered = sorted(names, key=lambda name: (name != INBOX, name))
         result = Look(places, {mailbox.name: mailbox for mailbox in self.index.mailboxes()}, lately)
         result.errors.update(places.unknown)
-        untouched = {name: idle for name in ordered if (idle := self._untouched(name, result)) is not None}
+        untouched = self.glance.unchanged(places, ordered)
         due = [name for name in ordered if name not in untouched]
-        self.progress.mailboxes(self.account, len(due))
+        self.progress.mailboxes(self.glance.account, len(due))
 
         def look_at(server: Server, name: MailboxName) -> Sight | str:
             try:
@@ -179,13 +131,13 @@ class Observer:
             except (MailboxError, MessageError) as error:
                 return str(error)
             finally:
-                self.progress.looked(self.account, name)
+                self.progress.looked(self.glance.account, name)
 
-        lengthy = sum(not self.shortcuts.hold(result.known.get(name)) for name in due)
-        seen = self.crew.each(look_at, due, at_once=1 + lengthy + (len(due) - lengthy) // LOOKS_EACH)
+        lengthy = sum(not self.glance.shortcuts.hold(result.known.get(name)) for name in due)
+        seen = self.glance.crew.each(look_at, due, at_once=1 + lengthy + (len(due) - lengthy) // LOOKS_EACH)
         found = dict(zip(due, seen, strict=True))
         for name in ordered:
-            sight = untouched[name] if name in untouched else found[name]
+            sight = self._untouched(result, untouched[name]) if name in untouched else found[name]
             if isinstance(sight, str):
                 result.errors[name] = sight
             else:
@@ -193,21 +145,12 @@ class Observer:
         self._count(result)
         return result
 
-    def _untouched(self, name: MailboxName, look: Look) -> Sight | None:
-        """What there is to say of a mailbox that is on both sides as the last pass left it; None for any other."""
-        known = look.known.get(name)
-        if known is None or not self.shortcuts.hold(known) or known.cursor is None or known.local_state is None:
-            return None
-        if name not in look.places.server & look.places.local or not known.cursor.still(self.told.get(name)):
-            return None
-        try:
-            if self.store.state(name) != known.local_state:
-                return None
-        except MailboxError:  # looking at it says what is wrong
-            return None
+    def _untouched(self, look: Look, known: KnownMailbox) -> Sight:
+        """What there is to say of a mailbox that is on both sides as the last pass left it."""
+        assert known.cursor is not None
         there, here = There(ServerChanges(known.cursor.epoch), messages=known.messages), Here(LocalChanges())
         here = replace(here, state=known.local_state)
-        return Sight(self._observation(look, name, there, here), there, here, untouched=True)
+        return Sight(self._observation(look, known.name, there, here), there, here, untouched=True)
 
     def _count(self, look: Look) -> None:
         """How many messages there are: asked for only where the guards will want to know."""
@@ -218,11 +161,11 @@ class Observer:
 
     def _look_at(self, server: Server, name: MailboxName, look: Look) -> Sight:
         known = look.known.get(name)
-        shortcut = self.shortcuts.hold(known)
+        shortcut = self.glance.shortcuts.hold(known)
         there = MISSING
         if name in look.places.server:
             since = known.cursor if known is not None and shortcut else None
-            there = look_there(server, self.index, name, self.spelling, since=since, now=self.told.get(name))
+            there = look_there(server, self.index, name, self.spelling, since=since, now=self.glance.told.get(name))
         here = Here(LocalChanges(missing=True, complete=False))
         if name in look.places.local:
             mapping = known.mapping if known is not None else {}
@@ -239,9 +182,9 @@ class Observer:
 
     def _denied(self, known: KnownMailbox | None, there: There) -> bool:
         """Whether the counters say that nothing can have changed, and everything was compared all the same."""
-        if known is None or known.cursor is None or known.settings != self.shortcuts.settings:
+        if known is None or known.cursor is None or known.settings != self.glance.shortcuts.settings:
             return False
-        return there.compared and known.cursor.still(self.told.get(known.name))
+        return there.compared and known.cursor.still(self.glance.told.get(known.name))
 
     def _observation(self, look: Look, name: MailboxName, there: There, here: Here) -> Observation:
         known = look.known.get(name)

@@ -9,18 +9,10 @@ from dataclasses import dataclass, replace
 
 from syncer.ports import Index, Server
 from syncer.reconcile.comparing import covered, differing, listed_changes, told_changes
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import Flags, Spelling
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity
-from syncer.reconcile.observations import (
-    Cursor,
-    Epoch,
-    Pair,
-    PairState,
-    ServerChanges,
-    ServerDelta,
-    ServerListing,
-    ServerMessage,
-)
+from syncer.reconcile.observations import Pair, PairState, ServerChanges, ServerDelta, ServerListing, ServerMessage
 
 NOWHERE = Epoch(UidValidity(0))
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from syncer.reconcile.actions import Action, DeleteMailbox, Expunge, Hold, RemoveLocal
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import MailboxName, Side
-from syncer.reconcile.observations import Epoch, Observation
+from syncer.reconcile.observations import Observation
 from syncer.reconcile.policy import LARGE, Limits
 
 SMALL = 5

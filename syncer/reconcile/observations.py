@@ -9,20 +9,9 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import FORWARDED, SYSTEM, Flags
-from syncer.reconcile.identity import MailboxName, ModSeq, Uid, UidValidity, UniqueName
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """A mailbox's counters. Within one epoch none of them goes backwards and `mailbox_id` does not change."""
-
-    uidvalidity: UidValidity
-    uidnext: Uid | None = None
-    highestmodseq: ModSeq | None = None
-    """None where the server has no CONDSTORE or the mailbox no modseqs (RFC 7162 section 3.1.2.2)."""
-    mailbox_id: str | None = None
-    """RFC 8474 MAILBOXID, where the server has it."""
+from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 
 
 class PairState(enum.IntEnum):
@@ -103,32 +92,6 @@ class ServerListing:
     r"""PERMANENTFLAGS has `\*`: new keywords may be made."""
     messages: int | None = None
     """EXISTS as SELECT told it, the moment to which `epoch` belongs; None where it was not told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far a pass over a mailbox came on the server: its counters, and how many messages it held."""
-
-    epoch: Epoch
-    messages: int
-    """MESSAGES of STATUS, or EXISTS."""
-
-    def still(self, now: "Cursor | None") -> bool:
-        """Whether nothing happened in the mailbox until `now`, as far as its counters tell.
-
-        Every change raises HIGHESTMODSEQ (RFC 7162 section 3.1.2); without modseqs nobody knows. A MAILBOXID that one
-        of the two does not have is not compared.
-        """
-        if now is None or self.epoch.highestmodseq is None:
-            return False
-        known, seen = self.epoch, now.epoch
-        same = known.mailbox_id is None or seen.mailbox_id is None or known.mailbox_id == seen.mailbox_id
-        return same and (known.uidvalidity, known.uidnext, known.highestmodseq, self.messages) == (
-            seen.uidvalidity,
-            seen.uidnext,
-            seen.highestmodseq,
-            now.messages,
-        )
 
 
 @dataclass(frozen=True, slots=True)

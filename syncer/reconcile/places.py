@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import MailboxName, UniqueName
-from syncer.reconcile.observations import Epoch
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """A pass over every account, side by side. An account that fails, for whatever reason, is a line in the report."""
 
-import hashlib
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -93,7 +92,7 @@ class _Run:
                     options.dry_run,
                     options.full,
                     account.full_interval,
-                    _fingerprint(account),
+                    _decisive(account),
                 )
                 self._pass(order, account, workshop, report)
             if not options.dry_run:
@@ -125,10 +124,10 @@ def _policy(account: Account, options: SyncOptions) -> Policy:
     )
 
 
-def _fingerprint(account: Account) -> str:
+def _decisive(account: Account) -> str:
     """The settings under which something may have been left alone that others would have done."""
     decisive = (account.host, account.port, account.user, account.direction, account.on_local_delete)
-    return hashlib.sha256(repr((RULES, decisive)).encode()).hexdigest()[:16]
+    return ascii((RULES, *decisive))
 
 
 def _way_on(index: Path) -> str:

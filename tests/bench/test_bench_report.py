@@ -10,7 +10,7 @@ from bench import plan
 from bench.bars import Bar, judged
 from bench.plots import plots
 from bench.report import cell, document, times, verdicts
-from bench.results import Floor, Row, Run, save
+from bench.results import Floor, Outcome, Row, Run, save
 
 
 def run(wall: float, *, rss: int = 10_000_000, **counts: Any) -> Run:
@@ -55,6 +55,18 @@ def test_one_failed_run_makes_the_figure_unmeasured() -> None:
     failed.runs["syncer"].append(Run("failed", "exit status 1"))
     assert words(failed, Bar("ratio", 0.5), Bar("octets", 9_999)) == ["not measured", "not measured"]
     assert cell(failed, "syncer") == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "shown"),
+    [("failed", "FAILED"), ("late", "> 90"), ("unready", "not ready"), ("missing", "not installed")],
+)
+def test_a_contender_without_a_figure_says_why(outcome: Outcome, shown: str) -> None:
+    made = row(1.0, 1.0)
+    made.runs["mbsync"] = [Run(outcome, "why")]
+    assert cell(made, "mbsync") == shown
+    made.runs["mbsync"] = []
+    assert cell(made, "mbsync") == "not run"
 
 
 def test_a_row_whose_bar_does_not_hold_is_marked_and_shown() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import sys
 import tempfile
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ from servers.dovecot import Dovecot
 
 from bench.__main__ import main
 from bench.floor import write_durably
+from bench.measure import measured
 
 pytestmark = pytest.mark.dovecot
 
@@ -46,3 +48,13 @@ def test_the_disk_floor_writes_what_it_says(tmp_path: pathlib.Path) -> None:
     sizes = sorted(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
     assert sizes == sorted([5, 700, *[3] * 600])
     assert not list(tmp_path.glob("*/tmp/*"))
+
+
+def test_a_command_is_measured_and_stopped_at_its_limit(tmp_path: pathlib.Path) -> None:
+    sleeps = measured(["sh", "-c", "echo begun; exec sleep 60"], tmp_path, limit=0.5)
+    assert (sleeps.late, sleeps.status, sleeps.said) == (True, -9, "begun\n")
+    fails = measured(["sh", "-c", "echo no >&2; exit 3"], tmp_path, limit=60)
+    assert (fails.late, fails.status, fails.said) == (False, 3, "no\n")
+    assert measured(["there-is-no-such-program"], tmp_path, limit=60).status == 127
+    large = measured([sys.executable, "-c", "x = bytes(1) * 100_000_000"], tmp_path, limit=60)
+    assert large.rss > 100_000_000 > fails.rss

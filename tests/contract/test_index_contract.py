@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from syncer.index import open_index
 from syncer.ports import Finished, Index, KnownMailbox
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import Cursor, Epoch, Fingerprint, Intent, Pair, PairState
+from syncer.reconcile.observations import Fingerprint, Intent, Pair, PairState
 
 WORK, LISTS, OTHER = MailboxName("Work"), MailboxName("Work/Lists"), MailboxName("Workshop")
 EPOCH = Epoch(UidValidity(7), Uid(2**32 - 1), ModSeq(2**63 - 1), "F2212ea87")

@@ -16,9 +16,10 @@ from syncer.maildir.keywords import extend
 from syncer.maildir.layout import Layout, to_path
 from syncer.maildir.store import MaildirStore
 from syncer.ports import Expectation, LocalStore
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import ANSWERED, DRAFT, FLAGGED, FORWARDED, NONE, SEEN, FlagDelta, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import Epoch, LocalMessage, ServerMessage
+from syncer.reconcile.observations import LocalMessage, ServerMessage
 
 WORK, LISTS, OTHER = MailboxName("Work"), MailboxName("Work/Lists"), MailboxName("Workshop")
 ONE, TWO = UniqueName("1.one.host"), UniqueName("2.two.host,S=12")

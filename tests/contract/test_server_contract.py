@@ -21,9 +21,10 @@ from syncer.errors import MailboxError, NoSuchMailboxError, ServerRefusedError
 from syncer.imap.auth import Password
 from syncer.imap.connection import ServerSettings, connect
 from syncer.ports import Appended, Server, ServerMailbox
+from syncer.reconcile.epoch import Cursor
 from syncer.reconcile.flags import DELETED, FLAGGED, NONE, SEEN, FlagDelta, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import Cursor, Fingerprint, ServerDelta, ServerMessage
+from syncer.reconcile.observations import Fingerprint, ServerDelta, ServerMessage
 
 WORK, LISTS, OTHER = MailboxName("Work"), MailboxName("Work/Lists"), MailboxName("Other")
 DATE = 1_234_567_890

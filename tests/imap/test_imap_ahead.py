@@ -8,9 +8,9 @@ from scripted import SELECT, Scripted, fetched
 
 from syncer.errors import ConnectionLostError, MailboxError, NoSuchMailboxError
 from syncer.imap.mailbox import ImapServer
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity
-from syncer.reconcile.observations import Cursor, Epoch
 
 Talk = Callable[..., ImapServer]
 

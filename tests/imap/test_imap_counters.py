@@ -8,8 +8,8 @@ from scripted import CAPABILITIES, SELECT, Scripted
 
 from syncer.errors import MailboxError
 from syncer.imap.mailbox import ImapServer
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.reconcile.observations import Cursor, Epoch
 
 Talk = Callable[..., ImapServer]
 OK = b"<tag> OK done\r\n"

@@ -12,8 +12,8 @@ from syncer.imap.listing import FlagSets
 from syncer.imap.responses import parse
 from syncer.imap.selected import Selected
 from syncer.imap.sets import amount, clipped, gaps, united
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.identity import INBOX
-from syncer.reconcile.observations import Cursor, Epoch
 
 NONE: frozenset[str] = frozenset()
 BEFORE = Cursor(Epoch(7, 11, 20), 10)

@@ -21,9 +21,9 @@ from syncer.imap.auth import Password
 from syncer.imap.connection import ServerSettings, connect
 from syncer.imap.mailbox import ImapServer
 from syncer.imap.transport import Transport
+from syncer.reconcile.epoch import Cursor
 from syncer.reconcile.flags import FLAGGED, FlagDelta
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.reconcile.observations import Cursor
 
 NAMES = [MailboxName(f"Box {number}") for number in range(30)]
 

@@ -8,9 +8,10 @@ from scripted import Scripted
 
 from syncer.errors import ConnectionLostError, MailboxError, NoSuchMailboxError
 from syncer.imap.mailbox import ImapServer
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.reconcile.observations import Cursor, Epoch, ServerDelta
+from syncer.reconcile.observations import ServerDelta
 
 Talk = Callable[..., ImapServer]
 OK = b"<tag> OK done\r\n"

@@ -7,8 +7,9 @@ from scripted import CAPABILITIES, NOW, SELECT, Scripted
 
 from syncer.errors import MailboxError, NoSuchMailboxError, ProtocolError
 from syncer.imap.mailbox import ImapServer
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.reconcile.observations import Epoch, ServerMessage
+from syncer.reconcile.observations import ServerMessage
 
 Talk = Callable[..., ImapServer]
 Octets = dict[int, bytes]

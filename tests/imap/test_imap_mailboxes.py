@@ -10,9 +10,9 @@ from syncer.errors import (
 )
 from syncer.imap.mailbox import ImapServer
 from syncer.ports import ServerMailbox
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import DELETED
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.reconcile.observations import Epoch
 
 Talk = Callable[..., ImapServer]
 OK = b"<tag> OK done\r\n"

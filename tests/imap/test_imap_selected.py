@@ -4,9 +4,9 @@ import pytest
 
 from syncer.imap.responses import Status, parse
 from syncer.imap.selected import Selected, epoch_of, parse_flags, selection
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import SYSTEM
 from syncer.reconcile.identity import INBOX
-from syncer.reconcile.observations import Epoch
 
 DONE = Status(b"s1", "OK", None, "done")
 VALIDITY = b"* OK [UIDVALIDITY 7] ok"

@@ -19,8 +19,9 @@ from syncer.errors import IndexFileError
 from syncer.index import database, open_index, tables, upgrade
 from syncer.index.revision import HEAD
 from syncer.ports import KnownMailbox
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import Epoch, Fingerprint, Intent, Pair, PairState
+from syncer.reconcile.observations import Fingerprint, Intent, Pair, PairState
 
 ROOT = Path(tables.__file__).parent.parent.parent
 PAIR = Pair(Uid(1), UniqueName("a"), frozenset({"\\Seen", "x"}), Fingerprint(1, bytes(16), bytes(16)))

@@ -12,8 +12,9 @@ import syncer
 from syncer.errors import IndexFileError
 from syncer.index import IndexSnapshot, open_index, read_index
 from syncer.ports import Finished, KnownMailbox
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import Epoch, Fingerprint, Intent, Pair
+from syncer.reconcile.observations import Fingerprint, Intent, Pair
 
 EPOCH = Epoch(UidValidity(1), Uid(9), ModSeq(5), "id")
 PAIR = Pair(Uid(1), UniqueName("a"), frozenset({"x"}), Fingerprint(1, bytes(16), bytes(16)))

@@ -14,8 +14,9 @@ from syncer.errors import IndexFileError, MailboxError
 from syncer.index import filenames, open_index
 from syncer.index.store import KEEP_DELETIONS, SqliteIndex
 from syncer.ports import Finished
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import Cursor, Epoch, Fingerprint, Intent, Pair, PairState
+from syncer.reconcile.observations import Fingerprint, Intent, Pair, PairState
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(syncer.__file__).parent.parent)}
 WORK = MailboxName("Work")

@@ -11,9 +11,9 @@ from syncer.errors import MailboxError, MessageError, StoreError, VanishedError
 from syncer.maildir import fsops, reading, unflushed
 from syncer.maildir.fingerprint import of_octets
 from syncer.maildir.store import MaildirStore
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import FLAGGED, SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX, MailboxName, UidValidity, UniqueName
-from syncer.reconcile.observations import Epoch
 
 # Scanning
 

@@ -6,11 +6,11 @@ from typing import Any
 from fake_server import fingerprint
 from worlds import octets
 
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import NONE, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import (
-    Epoch,
     Fingerprint,
     LocalChanges,
     LocalMessage,

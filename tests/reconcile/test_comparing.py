@@ -16,11 +16,10 @@ from syncer.reconcile.comparing import (
     sayable,
     told_changes,
 )
+from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import FLAGGED, FORWARDED, NONE, SEEN, SYSTEM, FlagDelta, Flags
 from syncer.reconcile.identity import INBOX, ModSeq, Uid, UidValidity
 from syncer.reconcile.observations import (
-    Cursor,
-    Epoch,
     Letters,
     LocalChanges,
     LocalListing,

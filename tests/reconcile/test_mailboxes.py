@@ -19,9 +19,10 @@ from syncer.reconcile.actions import (
     RemoveLocal,
     RenameMailbox,
 )
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.mailboxes import arrange, vanished
-from syncer.reconcile.observations import Epoch, PairState
+from syncer.reconcile.observations import PairState
 from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Policy
 

@@ -8,9 +8,10 @@ import pytest
 from builders import EPOCH, JOB, WORK, look, pair
 
 from syncer.reconcile.actions import Action, DeleteMailbox, Download, Expunge, Forget, Hold, RemoveLocal, Side
+from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.guards import epoch_regression, hold_deletions, not_the_same
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity
-from syncer.reconcile.observations import Epoch, Observation, ServerMessage
+from syncer.reconcile.observations import Observation, ServerMessage
 from syncer.reconcile.policy import Limits
 
 FULL = Epoch(UidValidity(7), Uid(10), ModSeq(20), "F1")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from syncer.errors import MailboxError, MessageError, StoppedError
 from syncer.executor import Bench, Executor
 from syncer.executor.portions import connections_for, portions
-from syncer.observer import Look, Observer
 from syncer.observer.evidence import evidence, names_elsewhere
+from syncer.observer.look import Look, Observer
 from syncer.ports import Server
 from syncer.reconcile.actions import Action, Agree, Append, Download, MoveLocal, MoveOnServer, Plan, RemoveLocal
 from syncer.reconcile.identity import MailboxName
@@ -27,7 +27,7 @@ from syncer.reconcile.policy import Policy
 from syncer.report import HeldDeletions
 
 if TYPE_CHECKING:
-    from syncer.engine import Pass
+    from syncer.engine.passing import Pass
 
 
 class Applying:
@@ -67,7 +67,7 @@ class Applying:
         for action in actions:
             self._contained(action.mailbox, lambda server, action=action: self._executor.arrange(server, action))  # type: ignore[misc]
         if actions:
-            places = self._observer.places()
+            places = self._observer.glance.places()
         for mailbox in (places.server & places.local) - places.known.keys():
             self._index.add_mailbox(mailbox)
         return places

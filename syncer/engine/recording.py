@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from syncer.observer import Look, Sight
+from syncer.observer.look import Look, Sight
 from syncer.ports import Finished, Index
 from syncer.reconcile.comparing import resolved
 from syncer.reconcile.observations import Observation, Pair
 
 if TYPE_CHECKING:
-    from syncer.engine import Pass
+    from syncer.engine.passing import Pass
 
 MANY = 1000
 """From so many messages on it is cheaper to read every pair of a mailbox than those asked for."""

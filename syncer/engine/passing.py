@@ -1,0 +1,108 @@
+"""One pass over one account: a glance at both sides, and if anything happened, `rounds` of looking and applying.
+
+A pass that finds nothing to do is what happens most, so it loads nothing but this. The engine decides nothing about
+messages (that is `reconcile/`), looks at nothing (`observer/`) and changes nothing (`executor/`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from syncer.crew import Crew
+from syncer.errors import AccountError
+from syncer.observer.glance import Glance, Shortcuts
+from syncer.ports import Finished
+from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.places import Places
+from syncer.reconcile.policy import Policy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from syncer.ports import Index, KnownMailbox, LocalStore, Progress
+    from syncer.report import AccountReport
+
+DAY = 24 * 60 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one pass is to do."""
+
+    account: str
+    policy: Policy
+    wants: Callable[[str], bool]
+    """Whether the settings include a mailbox."""
+    way_on: str
+    """What a person can do about a mailbox that is not the one the index knows."""
+    mailbox: MailboxName | None = None
+    """Only this one."""
+    dry_run: bool = False
+    full: bool = False
+    """Compare everything, whatever earlier passes recorded."""
+    full_interval: int = 7 * DAY
+    """Seconds after which this is done anyway."""
+    settings: str = ""
+    """Those that decide what is done, in ASCII."""
+
+
+@dataclass(slots=True)
+class Pass:
+    """One pass; `run` fills `report`."""
+
+    order: Order
+    crew: Crew
+    store: LocalStore
+    index: Index
+    report: AccountReport
+    progress: Progress
+    now: Callable[[], int]
+    """Seconds since the epoch."""
+    stop: threading.Event
+    failed: set[MailboxName] = field(default_factory=set)
+
+    def run(self) -> None:
+        """Make both sides equal.
+
+        Raises:
+            AccountError: the account cannot be worked on any further; what was done is recorded.
+        """
+        order = self.order
+        shortcuts = Shortcuts(order.settings, self.now(), order.full_interval, never=order.full)
+        glance = Glance(order.account, self.crew, self.store, self.index, order.wants, shortcuts)
+        places = glance.places()
+        names = self.chosen(places)
+        unchanged = glance.unchanged(places, names) if places.settled else {}
+        if places.settled and unchanged.keys() == names:
+            self._finish(unchanged)
+        else:
+            self.work(glance, places)
+
+    def work(self, glance: Glance, places: Places) -> None:
+        """Go on from a glance at which something had happened."""
+        from syncer.engine.rounds import Rounds  # noqa: PLC0415 (a pass that finds nothing to do needs none of it)
+
+        Rounds(self, glance).run(places)
+
+    def chosen(self, places: Places) -> set[MailboxName]:
+        """The mailboxes to look at: those the index knows, and those that have just got both places."""
+        every = places.known.keys() | (places.server & places.local)
+        if self.order.dry_run:
+            every = every | places.server | places.local
+        if self.order.mailbox is None:
+            return set(every) - self.failed
+        if self.order.mailbox not in every | places.server | places.local:
+            some = ", ".join(sorted(every)[:20]) or "none"
+            raise AccountError(f"there is no mailbox {self.order.mailbox} on either side; there are: {some}")
+        return {self.order.mailbox} & every - self.failed
+
+    def _finish(self, unchanged: Mapping[MailboxName, KnownMailbox]) -> None:
+        """Record that nothing had to be done."""
+        if self.order.dry_run:
+            return
+        done = [
+            Finished(name, None, None, None, known.local_state, self.order.settings, compared=False)
+            for name, known in unchanged.items()
+        ]
+        self.index.finish(done, self.now())

@@ -1,0 +1,65 @@
+"""The rounds of a pass in which something happened: look at both sides, decide, apply, and look again if need be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from syncer.engine.applying import Applying
+from syncer.engine.passing import DAY
+from syncer.engine.recording import finished
+from syncer.observer.glance import Glance
+from syncer.observer.look import Look, Observer
+from syncer.reconcile.places import Places
+from syncer.reconcile.policy import Policy
+
+if TYPE_CHECKING:
+    from syncer.engine.passing import Pass
+
+ROUNDS = 3
+"""How often one pass looks at the account: once, again for what could not be recorded at first, and once to spare."""
+
+
+class Rounds:
+    """The work of one pass."""
+
+    def __init__(self, one: Pass, glance: Glance) -> None:
+        self._pass = one
+        self._glance = glance
+        self._observer = Observer(glance, one.progress)
+        self._observer.spelling.normal(one.index.keywords())
+        self.applying = Applying(one, self._observer, self._policy())
+
+    def run(self, places: Places) -> None:
+        """See `Pass.run`; `places` are those of the glance."""
+        one, applying = self._pass, self.applying
+        for number in range(ROUNDS):
+            places = applying.arrange(self._for_renames(self._glance.places() if number else places))
+            look = self._observer.look(places, one.chosen(places), one.index.deleted_since(one.now() - DAY))
+            applying.decide(look)
+            if one.order.dry_run:
+                break
+            applying.apply()
+            if not applying.look_again:
+                break
+        applying.tell()
+        if not one.order.dry_run:
+            self._finish(look)
+
+    def _policy(self) -> Policy:
+        policy = self._pass.order.policy
+        return replace(policy, trash=self._glance.trash) if policy.on_local_delete == "trash" else policy
+
+    def _for_renames(self, places: Places) -> Places:
+        wanted = self._pass.order.policy.mailbox_changes == "all" and not places.settled
+        return self._observer.for_renames(places) if wanted else places
+
+    def _finish(self, look: Look) -> None:
+        """Record how far each mailbox came, for the next pass and for `status`."""
+        one, applying = self._pass, self.applying
+        applying.note_holds()
+        one.index.finish(tuple(finished(one, look, settled=not applying.look_again)), one.now())
+        known = {mailbox.name for mailbox in one.index.mailboxes()}
+        for name, mailbox in one.report.mailboxes.items():
+            if name in known and mailbox.trouble:
+                one.index.fail(name, mailbox.trouble)

@@ -1,0 +1,94 @@
+"""The first look, which costs next to nothing: where the mailboxes are, and in which of them nothing happened.
+
+It asks the server once for the counters of every mailbox, and looks at no directory but for its times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from syncer.crew import Crew
+from syncer.errors import MailboxError
+from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.places import Places
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from syncer.ports import Index, KnownMailbox, LocalStore, Server
+    from syncer.reconcile.epoch import Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcuts:
+    """When what earlier passes recorded may be relied on instead of comparing everything."""
+
+    settings: str
+    """Those that decide what is done: what was left alone under others may have to be done under these."""
+    now: int
+    interval: int
+    """After so many seconds everything is compared, whatever anybody tells."""
+    never: bool = False
+
+    def hold(self, known: KnownMailbox | None) -> bool:
+        """Whether they may be taken in this mailbox."""
+        if self.never or known is None or known.compared_at is None or known.settings != self.settings:
+            return False
+        return 0 <= self.now - known.compared_at < self.interval
+
+
+@dataclass(slots=True)
+class Glance:
+    """Eyes on one account from afar. `wants` says which mailboxes the settings include."""
+
+    account: str
+    crew: Crew
+    store: LocalStore
+    index: Index
+    wants: Callable[[str], bool]
+    shortcuts: Shortcuts
+    told: Mapping[MailboxName, Cursor | None] = field(default_factory=dict)
+    """The counters of each mailbox, as the server told them with the last `places`."""
+    trash: MailboxName | None = None
+    r"""The mailbox with the `\Trash` attribute (RFC 6154 section 2), told likewise."""
+
+    def places(self) -> Places:
+        """Where the mailboxes are. One that LIST leaves out is asked for by name before it counts as missing."""
+        known = {mailbox.name: mailbox.epoch for mailbox in self.index.mailboxes() if self.wants(mailbox.name)}
+        listed = self.crew.one(lambda server: server.mailboxes(counters=True))
+        self.told = {mailbox.name: mailbox.cursor for mailbox in listed}
+        self.trash = next((mailbox.name for mailbox in listed if mailbox.special_use == "\\trash"), None)
+        on_server = {mailbox.name for mailbox in listed if self.wants(mailbox.name)}
+        unlisted = sorted(known.keys() - on_server)
+        there = dict(zip(unlisted, self.crew.each(_exists, unlisted), strict=True))
+        unknown = {mailbox: found for mailbox, found in there.items() if isinstance(found, str)}
+        on_server |= {mailbox for mailbox, found in there.items() if found is True}
+        local = {mailbox for mailbox in self.store.mailboxes() if self.wants(mailbox)}
+        local |= {mailbox for mailbox in known.keys() - local if not self.store.scan(mailbox, {}).missing}
+        return Places(
+            {mailbox: epoch for mailbox, epoch in known.items() if mailbox not in unknown},
+            frozenset(on_server),
+            frozenset(local - unknown.keys()),
+            unknown,
+        )
+
+    def unchanged(self, places: Places, names: Iterable[MailboxName]) -> dict[MailboxName, KnownMailbox]:
+        """Those of the mailboxes that are on both sides as the last pass left them."""
+        known = {mailbox.name: mailbox for mailbox in self.index.mailboxes()}
+        both = places.server & places.local
+        return {name: known[name] for name in names if name in both and self._unchanged(known.get(name))}
+
+    def _unchanged(self, known: KnownMailbox | None) -> bool:
+        if known is None or not self.shortcuts.hold(known) or known.cursor is None or known.local_state is None:
+            return False
+        try:
+            return known.cursor.still(self.told.get(known.name)) and self.store.state(known.name) == known.local_state
+        except MailboxError:  # looking at it says what is wrong
+            return False
+
+
+def _exists(server: Server, mailbox: MailboxName) -> bool | str:
+    try:
+        return server.exists(mailbox)
+    except MailboxError as error:
+        return str(error)
