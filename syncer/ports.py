@@ -5,23 +5,27 @@ Adapters implement them, `tests/fakes.py` implements them in memory, and one con
 by sequence number or path.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from syncer.reconcile.epoch import Cursor, Epoch
-from syncer.reconcile.flags import NONE, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import (
-    Fingerprint,
-    Intent,
-    LocalListing,
-    Pair,
-    ServerDelta,
-    ServerListing,
-    ServerMessage,
-)
+
+if TYPE_CHECKING:
+    from syncer.reconcile.flags import FlagDelta, Flags
+    from syncer.reconcile.observations import (
+        Fingerprint,
+        Intent,
+        LocalListing,
+        Pair,
+        ServerDelta,
+        ServerListing,
+        ServerMessage,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +284,9 @@ class LocalStore(Protocol):
     def own_uid(self, mailbox: MailboxName, epoch: Epoch, name: UniqueName) -> Uid | None:
         """The UID in a name that `unique_name` made for this mailbox and UIDVALIDITY; None for any other name."""
 
-    def change_flags(self, mailbox: MailboxName, name: UniqueName, change: FlagDelta, said: Flags = NONE) -> None:
+    def change_flags(
+        self, mailbox: MailboxName, name: UniqueName, change: FlagDelta, said: Flags = frozenset()
+    ) -> None:
         """Rename from the current name with the delta applied; looks again if the file was renamed meanwhile.
 
         `said` is what its name said when it was last seen: where to look for it first, here and below.
@@ -301,7 +307,7 @@ class LocalStore(Protocol):
         new_name: UniqueName,
         change: FlagDelta,
         *,
-        said: Flags = NONE,
+        said: Flags = frozenset(),
     ) -> None:
         """Rename into another mailbox under another unique name, with the delta applied, durably.
 
@@ -318,7 +324,7 @@ class LocalStore(Protocol):
         That is every change made here so far, and files that other programs wrote shortly before the last scan.
         """
 
-    def remove(self, mailbox: MailboxName, name: UniqueName, said: Flags = NONE) -> None:
+    def remove(self, mailbox: MailboxName, name: UniqueName, said: Flags = frozenset()) -> None:
         """Take the file out of the Maildir, into the attic. One that is gone already is no error.
 
         Raises:

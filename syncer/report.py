@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from syncer.errors import ConnectError, ConnectionLostError, LoginError, RefusedError, TlsError
-from syncer.ports import KnownMailbox
 from syncer.reconcile.identity import MailboxName, Side
 
 JSON_VERSION: Final = 1
@@ -240,40 +239,3 @@ def exit_status(report: Report) -> int:
     if "connect" in kinds:
         return UNREACHABLE
     return OK if report.ok else FAILED
-
-
-@dataclass(frozen=True, slots=True)
-class AccountStatus:
-    """What the index says about one account, without asking the server."""
-
-    name: str
-    host: str
-    maildir: str
-    known: tuple[KnownMailbox, ...] | None
-    """None where the account was never synchronised."""
-    error: str | None = None
-    """Why the index could not be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckLine:
-    """One thing that was checked."""
-
-    what: str
-    ok: bool
-    detail: str
-    advice: str | None = None
-    """What to do about it."""
-    kind: Literal["connect", "local"] = "local"
-    """Whether a failure means that the server cannot be used, or that something here is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class MailboxLine:
-    """A mailbox and where it exists."""
-
-    name: MailboxName
-    on_server: bool
-    in_maildir: bool
-    messages: int | None = None
-    """How many messages the index pairs; None where it does not know the mailbox."""

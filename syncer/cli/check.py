@@ -8,7 +8,8 @@ from syncer.cli.output import Output
 from syncer.cli.targets import accounts_named, configuration
 from syncer.config import Account, Config
 from syncer.errors import SyncerError
-from syncer.report import FAILED, OK, UNREACHABLE, CheckLine, error_kind
+from syncer.findings import CheckLine
+from syncer.report import FAILED, OK, UNREACHABLE, error_kind
 
 DESCRIPTION: Final = """\
 Test the configuration, the index, the Maildir and the server, one line each, with

@@ -8,8 +8,9 @@ from syncer.cli.output import Output, escape
 from syncer.cli.targets import account_named, configuration, mailbox_named, unknown_mailbox
 from syncer.config import Account, Config
 from syncer.errors import ConfigError
+from syncer.findings import MailboxLine
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.report import FAILED, JSON_VERSION, OK, MailboxLine
+from syncer.report import FAILED, JSON_VERSION, OK
 
 DESCRIPTION: Final = """\
 List, create, rename or delete mailboxes on the server and in the Maildir at once.

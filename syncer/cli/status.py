@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from syncer.cli.output import Output, escape
 from syncer.cli.targets import configuration
-from syncer.report import FAILED, JSON_VERSION, OK, AccountStatus
+from syncer.findings import AccountStatus
+from syncer.report import FAILED, JSON_VERSION, OK
 
 DESCRIPTION: Final = """\
 Show what is configured, what is in the index, when each mailbox last synced, and

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from syncer.crew import Crew
 from syncer.errors import AccountError
@@ -18,7 +19,6 @@ from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Policy
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from syncer.ports import Index, KnownMailbox, LocalStore, Progress
     from syncer.report import AccountReport

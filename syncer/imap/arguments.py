@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_FLAG = re.compile(r'\\?[^\x00-\x20(){%*"\\\]\x7f-\U0010ffff]+')
+_FLAG = re.compile(r'\\?[^\x00-\x20(){%*"\\\]\x7f]+', re.ASCII)
 _PLAIN = re.compile(rb"[\x20-\x7e]*")
 FORBIDDEN = re.compile(rb"[\0\r\n]")
 """What no line of a command may hold."""
@@ -22,7 +22,7 @@ Argument = bytes | Literal
 
 def is_flag(flag: str) -> bool:
     r"""Whether `flag` fits the grammar of flags (RFC 9051 section 9), `\*` and `\Recent` excluded."""
-    return _FLAG.fullmatch(flag) is not None and flag.lower() != "\\recent"
+    return flag.isascii() and _FLAG.fullmatch(flag) is not None and flag.lower() != "\\recent"
 
 
 def flag_list(flags: Iterable[str]) -> bytes:

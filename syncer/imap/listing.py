@@ -3,17 +3,13 @@
 A flag list is turned into a set once for each distinct spelling; messages share the sets.
 """
 
-from collections.abc import Callable
-
 from syncer.imap.ahead import Question
-from syncer.imap.dates import parse_date
-from syncer.imap.responses import FLAGS_LINE, Fetch, Response, Status, names, number, object_id
+from syncer.imap.responses import FLAGS_LINE, Fetch, Response, Status, names, number
 from syncer.imap.selected import Selected, parse_flags
 from syncer.imap.sets import MAX_UID
 from syncer.imap.wire import Wire
 from syncer.reconcile.flags import Flags
 from syncer.reconcile.identity import Uid
-from syncer.reconcile.observations import ServerMessage
 
 _RENEW = 4096
 _MAX_SETS = 50_000
@@ -84,21 +80,3 @@ def list_flags(
         return lines.found, None
     status = question.wait(lines.hear, lines.line)
     return lines.checked(), None if empty else status
-
-
-def described(response: Response, flag_sets: FlagSets, now: Callable[[], float]) -> ServerMessage | None:
-    """The description in a FETCH response, if it has a UID and a size."""
-    if not isinstance(response, Fetch):
-        return None
-    items = response.items
-    uid, size, date = number(items.get("UID")), number(items.get("RFC822.SIZE")), items.get("INTERNALDATE")
-    if uid is None or not 0 < uid <= MAX_UID or size is None:
-        return None
-    seconds = parse_date(date) if isinstance(date, bytes) else None
-    return ServerMessage(
-        uid=Uid(uid),
-        flags=flag_sets[b" ".join(names(items.get("FLAGS")))],
-        size=size,
-        internaldate=int(now()) if seconds is None else seconds,
-        email_id=object_id(items.get("EMAILID")),
-    )

@@ -6,25 +6,37 @@ ever sent that could remove a message which was not named: no bare EXPUNGE, no C
 that finds nothing to do does not need is loaded where it is used.
 """
 
-import hashlib
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from syncer.errors import ConnectionLostError, ProtocolError, ServerRefusedError
 from syncer.imap.ahead import Question
 from syncer.imap.arguments import flag_list
 from syncer.imap.dates import parse_date
-from syncer.imap.listing import ALL_FLAGS, FlagSets, described, list_flags
+from syncer.imap.listing import ALL_FLAGS, FlagSets, list_flags
 from syncer.imap.responses import Code, Response, Status, number
 from syncer.imap.session import Session
 from syncer.imap.sets import paired, parse_set, uid_sets
 from syncer.imap.wire import Reply
+from syncer.later import Later
 from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import DELETED, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity
-from syncer.reconcile.observations import ServerDelta, ServerListing, ServerMessage
+
+if TYPE_CHECKING:
+    import hashlib
+
+    from syncer.imap import describing
+    from syncer.reconcile import observations
+    from syncer.reconcile.observations import ServerDelta, ServerListing, ServerMessage
+else:
+    hashlib, describing = Later("hashlib"), Later("syncer.imap.describing")
+    observations = Later("syncer.reconcile.observations")
 
 _HEADER_SIZE = 4096
 _UNKNOWN_SIZE = 16_384
@@ -95,7 +107,7 @@ class ImapServer:
             complete = done and not selected.expunged and len(flags) == selected.exists
             if complete:
                 break
-        return ServerListing(
+        return observations.ServerListing(
             selected.epoch, flags, complete, selected.writable, selected.storable, selected.any_keyword, messages
         )
 
@@ -123,7 +135,7 @@ class ImapServer:
         found: dict[Uid, ServerMessage] = {}
 
         def hear(response: Response) -> None:
-            message = described(response, self._flag_sets, self._now)
+            message = describing.described(response, self._flag_sets, self._now)
             if message is not None and message.uid in wanted:
                 if message.uid not in found:
                     self._wire.renew()

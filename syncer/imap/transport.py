@@ -4,22 +4,34 @@ Every wait ends at the read timeout or at the deadline of the command under way,
 says while we send is set aside, so that two sides with full buffers never wait for each other.
 """
 
+from __future__ import annotations
+
 import io
 import select
 import socket
-import ssl
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from syncer.errors import ProtocolError
+from syncer.later import Later
+
+if TYPE_CHECKING:
+    import ssl
+    import zlib
+else:
+    ssl, zlib = Later("ssl"), Later("zlib")
 
 CHUNK = 65_536
 MAX_LINE = 8 * 1024 * 1024
 """A line of a response, without its literals. The longest legitimate ones are FLAGS and VANISHED."""
 _MAX_ASIDE = 4 * 1024 * 1024
 """As much as is read ahead while we send; beyond it the server has to wait for us."""
+
+
+class _Never(OSError):  # noqa: N818 (nobody ever raises it)
+    """In place of SSLWantReadError and SSLWantWriteError for a plain socket."""
 
 
 class Transport(io.RawIOBase):
@@ -41,6 +53,10 @@ class Transport(io.RawIOBase):
         self._inflater: zlib._Decompress | None = None
         self._deflater: zlib._Compress | None = None
         self._deflated = b""
+        # What TLS raises; naming it would load ssl also for a connection without.
+        tls = hasattr(sock, "getpeercert")
+        self._want_read: type[OSError] = ssl.SSLWantReadError if tls else _Never
+        self._want_write: type[OSError] = ssl.SSLWantWriteError if tls else _Never
         sock.settimeout(0)
         self.reader = io.BufferedReader(self, CHUNK)
 
@@ -63,7 +79,7 @@ class Transport(io.RawIOBase):
         """At least one octet, or 0 at the end."""
         return self._receive(buffer) if self._inflater is None else self._inflate(self._inflater, buffer)
 
-    def _inflate(self, inflater: "zlib._Decompress", buffer: memoryview) -> int:
+    def _inflate(self, inflater: zlib._Decompress, buffer: memoryview) -> int:
         """As much as fits into `buffer` and no more: a few octets may stand for very many."""
         try:
             while not (octets := inflater.decompress(self._deflated, len(buffer))):
@@ -86,9 +102,9 @@ class Transport(io.RawIOBase):
         while True:
             try:
                 return self.socket.recv_into(buffer)
-            except (BlockingIOError, ssl.SSLWantReadError):
+            except (BlockingIOError, self._want_read):
                 self._wait(select.POLLIN)
-            except ssl.SSLWantWriteError:
+            except self._want_write:
                 self._wait(select.POLLOUT)
 
     def line(self) -> bytes:
@@ -106,9 +122,9 @@ class Transport(io.RawIOBase):
         while view:
             try:
                 view = view[self.socket.send(view) :]
-            except (BlockingIOError, ssl.SSLWantWriteError):
+            except (BlockingIOError, self._want_write):
                 self._wait(select.POLLOUT, listen=True)
-            except ssl.SSLWantReadError:
+            except self._want_read:
                 self._wait(select.POLLIN)
 
     def early_octets(self) -> bool:
@@ -147,7 +163,7 @@ class Transport(io.RawIOBase):
     def _set_aside(self) -> None:
         try:
             piece = self.socket.recv(CHUNK)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except (BlockingIOError, self._want_read, self._want_write):
             return
         if not piece:
             raise ConnectionResetError("the server closed the connection")

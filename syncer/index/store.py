@@ -4,23 +4,32 @@ Each call is one transaction. A method that records something makes an unknown m
 removes finds nothing there.
 """
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from syncer.index import pairs as table
 from syncer.index import passes
 from syncer.index.codec import to_bytes, to_text
 from syncer.index.database import Database
-from syncer.index.filenames import file_names
-from syncer.index.renaming import rename
 from syncer.index.session import Memory, Session
 from syncer.index.snapshot import MAILBOXES, known_mailboxes
-from syncer.ports import Finished, KnownMailbox
-from syncer.reconcile.epoch import Epoch
-from syncer.reconcile.flags import Flags
+from syncer.later import Later
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Intent, Pair
+
+if TYPE_CHECKING:
+    from syncer.index import filenames, renaming
+    from syncer.index import pairs as table
+    from syncer.ports import Finished, KnownMailbox
+    from syncer.reconcile import observations
+    from syncer.reconcile.epoch import Epoch
+    from syncer.reconcile.flags import Flags
+    from syncer.reconcile.observations import Intent, Pair
+else:
+    filenames, renaming = Later("syncer.index.filenames"), Later("syncer.index.renaming")
+    table, observations = Later("syncer.index.pairs"), Later("syncer.reconcile.observations")
 
 KEEP_DELETIONS = 30 * 86400
 """Seconds for which `note_deleted` keeps what it recorded; the guards look back one day."""
@@ -94,7 +103,7 @@ class SqliteIndex:
         """
         with self._turn, self._session() as session:
             session.forget_ids()
-            rename(session.connection, mailbox, new_name)
+            renaming.rename(session.connection, mailbox, new_name)
 
     def forget_epoch(self, mailbox: MailboxName) -> None:
         """Its UIDs hold, its counters do not."""
@@ -153,7 +162,7 @@ class SqliteIndex:
         """For every pair whose state is not SERVER_ONLY, its unique name followed by `info` of its flags."""
         with self._turn, self._session() as session:
             id_ = session.known(mailbox)
-            return set() if id_ is None else file_names(session, id_, info)
+            return set() if id_ is None else filenames.file_names(session, id_, info)
 
     def record(self, mailbox: MailboxName, pairs: Collection[Pair]) -> None:
         """Insert or replace pairs by UID; intents of the same names are settled in the same transaction.
@@ -182,7 +191,7 @@ class SqliteIndex:
         with self._turn, self._session() as session:
             rows = session.connection.execute(_INTENTS, (session.known(mailbox),))
             return tuple(
-                Intent(UniqueName(to_text(name)), uidnext, date, sent=order is not None)
+                observations.Intent(UniqueName(to_text(name)), uidnext, date, sent=order is not None)
                 for name, uidnext, date, order in rows
             )
 

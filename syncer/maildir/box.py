@@ -12,13 +12,10 @@ from syncer.errors import VanishedError
 from syncer.maildir import fsops, keywords, scan
 from syncer.maildir.filename import letters_of, with_delta
 from syncer.maildir.keywords import Table
-from syncer.maildir.scan import CUR, NEW, TMP, Reading, Where
+from syncer.maildir.scan import Reading, Where
+from syncer.maildir.state import CUR, NEW, Stamps, keywords_state, stamps
 from syncer.reconcile.flags import NONE, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, UniqueName
-
-__all__ = ["CUR", "NEW", "TMP", "Box", "state_of"]
-
-KeywordsState = tuple[int, int, int, int] | None
 
 
 class Box:
@@ -31,9 +28,9 @@ class Box:
         self.remembered: Mapping[str, str] = {}
         """The letters of the index: not given to other keywords."""
         self._files: dict[UniqueName, Where] = {}
-        self._proof: scan.Stamps | None = None
+        self._proof: Stamps | None = None
         """As of these stamps `_files` is all there is, by a complete reading."""
-        self._known: scan.Stamps | None = None
+        self._known: Stamps | None = None
         """The same, but for the instants in which we added files: good enough to look for a name of ours."""
         self._table: tuple[object, Table] | None = None
 
@@ -59,11 +56,7 @@ class Box:
         """Everything is where the index expects it."""
         self._files = {}
         self._proof = None
-        self._known = scan.stamps(self.path)
-
-    def state(self) -> str | None:
-        """See `LocalStore.state`."""
-        return state_of(scan.stamps(self.path), self._keywords_state())
+        self._known = stamps(self.path)
 
     def hint(self, name: UniqueName) -> Where | None:
         """Where the file was last seen. Whoever uses it must be ready not to find it there."""
@@ -94,7 +87,7 @@ class Box:
         try:
             return self.find(name, said)
         except VanishedError:
-            if self.is_current() or scan.stamps(self.path) == (None, None):
+            if self.is_current() or stamps(self.path) == (None, None):
                 return None
         raise VanishedError(
             f"{self.name}: {fsops.printable(name)} was not found while other programs changed the mailbox; "
@@ -103,7 +96,7 @@ class Box:
 
     def present(self, names: Collection[UniqueName]) -> dict[UniqueName, Where]:
         """Which of the names are in the mailbox in any form; lists it only if it changed since it was last seen."""
-        if self._known is None or self._known != scan.stamps(self.path):
+        if self._known is None or self._known != stamps(self.path):
             self.read()
         found = {name: where for name in names if (where := self._files.get(name)) is not None}
         if any(not os.path.lexists(self.path_of(where)) for where in found.values()):
@@ -113,7 +106,7 @@ class Box:
 
     def is_current(self) -> bool:
         """Whether nothing changed since the last complete reading, and what is remembered is all there is."""
-        return self._proof is not None and self._proof == scan.stamps(self.path)
+        return self._proof is not None and self._proof == stamps(self.path)
 
     def moved(self, name: UniqueName, where: Where | None) -> None:
         """We gave a file another place, or (None) took it away. A new reading is due before anything is proved."""
@@ -137,7 +130,7 @@ class Box:
 
     def table(self) -> Table:
         """What `dovecot-keywords` says at the moment."""
-        state = self._keywords_state()
+        state = keywords_state(self.path)
         if state is None:
             return Table()
         if self._table is None or self._table[0] != state:
@@ -168,7 +161,7 @@ class Box:
     def _nothing_came_in(self) -> None:
         """Should another program have changed something in this instant, then no name that we may deliver."""
         if self._known is not None:
-            self._known = scan.stamps(self.path)
+            self._known = stamps(self.path)
 
     def _guessed(self, name: UniqueName, said: Flags) -> Where | None:
         """Where the index expects the file, if it is there."""
@@ -181,17 +174,3 @@ class Box:
                 self._files[name] = where
                 return where
         return None
-
-    def _keywords_state(self) -> KeywordsState:
-        try:
-            found = os.lstat(os.path.join(self.path, keywords.FILE))
-        except FileNotFoundError:
-            return None
-        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def state_of(stamps: scan.Stamps, keywords_state: KeywordsState) -> str | None:
-    """As text what tells whether the directories, or the meaning of the letters in them, changed."""
-    if None in stamps:
-        return None
-    return " ".join(map(str, (*stamps[0], *stamps[1], *(keywords_state or ()))))  # type: ignore[misc]  # not None

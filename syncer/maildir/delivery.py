@@ -12,9 +12,10 @@ from typing import Self
 
 from syncer.errors import NoSuchMailboxError
 from syncer.maildir import eol, fsops
-from syncer.maildir.box import CUR, NEW, TMP, Box
+from syncer.maildir.box import Box
 from syncer.maildir.filename import with_delta
 from syncer.maildir.scan import Where
+from syncer.maildir.state import CUR, NEW, TMP
 from syncer.maildir.temporary import remove_stale, temporary_name
 from syncer.reconcile.flags import FlagDelta, Flags
 from syncer.reconcile.identity import UniqueName

@@ -22,11 +22,12 @@ from dataclasses import dataclass, field
 from syncer.errors import MailboxError
 from syncer.maildir import fsops
 from syncer.maildir.filename import LETTERS
+from syncer.maildir.state import KEYWORDS
 from syncer.maildir.temporary import temporary_name
 from syncer.reconcile.flags import FORWARDED, SYSTEM, Flags
 from syncer.reconcile.observations import Letters
 
-FILE = b"dovecot-keywords"
+FILE = KEYWORDS
 UIDLIST_LOCK = b"dovecot-uidlist.lock"
 
 STALE_AFTER = 120

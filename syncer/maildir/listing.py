@@ -13,6 +13,7 @@ from syncer.maildir.keywords import Table
 from syncer.maildir.reading import is_same_message
 from syncer.maildir.scan import Reading
 from syncer.maildir.sifting import sift, speller, take_names
+from syncer.maildir.state import state
 from syncer.maildir.unflushed import Unflushed
 from syncer.ports import Expectation
 from syncer.reconcile.flags import Flags
@@ -28,7 +29,7 @@ def look(
     Raises:
         MailboxError: the mailbox cannot be read.
     """
-    before = box.state()
+    before = state(box.path)
     if expected is not None and before is not None and before == expected.state:
         return _unchanged(box, mapping, before, read_only=read_only)
     reading = scan.read(box.path, take=take_names) if expected is not None else box.read()
@@ -37,7 +38,7 @@ def look(
     unflushed.seen(box.name, reading)
     with fsops.explained(f"read the keywords of {box.name}:", MailboxError):
         table = completed_table(box, mapping, reading.notes, read_only=read_only)
-        after = box.state()
+        after = state(box.path)
     if expected is not None:
         infos: set[str] = set()
         spell = speller(table, keywords.letters(table, mapping, ()), infos)
@@ -47,17 +48,17 @@ def look(
     return listed(reading, table, mapping, before if before == after and reading.complete else None)
 
 
-def _unchanged(box: Box, mapping: Mapping[str, str], state: str, *, read_only: bool) -> LocalListing:
+def _unchanged(box: Box, mapping: Mapping[str, str], now: str, *, read_only: bool) -> LocalListing:
     """Nothing but what the index expects, in the directories as they were when it was told what is in them."""
     notes: list[str] = []
     with fsops.explained(f"read the keywords of {box.name}:", MailboxError):
         table = completed_table(box, mapping, notes, read_only=read_only)
     box.unchanged()
     letters = keywords.letters(table, mapping, ())
-    return LocalListing({}, True, letters, dict(table.mapping), tuple(notes), state=state)  # noqa: FBT003 (complete)
+    return LocalListing({}, True, letters, dict(table.mapping), tuple(notes), state=now)  # noqa: FBT003 (complete)
 
 
-def listed(reading: Reading, table: Table, remembered: Mapping[str, str], state: str | None = None) -> LocalListing:
+def listed(reading: Reading, table: Table, remembered: Mapping[str, str], now: str | None = None) -> LocalListing:
     """What the reading says, by the letters of `table`."""
     said: dict[str, Flags] = {}
     messages = {}
@@ -75,7 +76,7 @@ def listed(reading: Reading, table: Table, remembered: Mapping[str, str], state:
         dict(table.mapping),
         tuple(reading.notes),
         absent=frozenset(reading.absent),
-        state=state,
+        state=now,
     )
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from syncer.errors import MailboxError, NoSuchMailboxError
 from syncer.maildir import fsops
-from syncer.maildir.box import CUR, NEW, TMP
 from syncer.maildir.layout import Layout, from_path, to_path
+from syncer.maildir.state import CUR, NEW, TMP
 from syncer.maildir.temporary import OURS
 from syncer.reconcile.identity import INBOX, MailboxName
 

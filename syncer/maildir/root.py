@@ -5,15 +5,25 @@ disk is not mounted, is never read as "the user deleted everything". The file is
 so that two programs with different indexes never work on one Maildir.
 """
 
+from __future__ import annotations
+
 import errno
 import fcntl
 import os
-import uuid
+import re
+from typing import TYPE_CHECKING
 
 from syncer.errors import LockedError, RefusedError, StoreError
+from syncer.later import Later
 from syncer.maildir import fsops
 
+if TYPE_CHECKING:
+    import uuid
+else:
+    uuid = Later("uuid")
+
 MARKER = b".syncer-store"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Root:
@@ -25,7 +35,7 @@ class Root:
         self._fd = fd
 
     @classmethod
-    def open(cls, path: bytes, expected_id: str | None, *, read_only: bool = False) -> "Root":
+    def open(cls, path: bytes, expected_id: str | None, *, read_only: bool = False) -> Root:
         """Open the root, or make it if the index knows none yet.
 
         Raises:
@@ -109,10 +119,9 @@ def _make_marker(path: bytes) -> None:
 
 def _identify(path: bytes, fd: int, expected_id: str | None) -> str:
     text = os.pread(fd, 100, 0).decode("ascii", "replace").strip()
-    try:
-        store_id = str(uuid.UUID(text))
-    except ValueError:
-        raise RefusedError(_refusal(path, "its file .syncer-store is damaged")) from None
+    if not _UUID.fullmatch(text):
+        raise RefusedError(_refusal(path, "its file .syncer-store is damaged"))
+    store_id = text
     if expected_id not in {None, store_id}:
         raise RefusedError(_refusal(path, "it is another Maildir than the one that the index knows"))
     try:

@@ -43,12 +43,12 @@ from dataclasses import dataclass, field
 from syncer.errors import MailboxError
 from syncer.maildir import fsops
 from syncer.maildir.filename import split
+from syncer.maildir.state import CUR, NEW, Stamps, stamps
 from syncer.reconcile.identity import UniqueName
 
 Where = tuple[bytes, str]
 """The subdirectory, `cur` or `new`, and the file name."""
 
-CUR, NEW, TMP = b"cur", b"new", b"tmp"
 DOT = 46
 ATTEMPTS = 5
 
@@ -58,9 +58,6 @@ COARSE_TICK_NS = 2_100_000_000
 """Longer than the two seconds that FAT counts in."""
 _SECOND_NS = 1_000_000_000
 _NOTES = 10
-
-Stamp = tuple[int, int, int, int] | None
-Stamps = tuple[Stamp, Stamp]
 
 
 @dataclass(slots=True)
@@ -132,21 +129,6 @@ def read(
     elif not reading.stable:
         reading.notes.append("other programs kept changing it; nothing is taken for deleted in this pass")
     return reading
-
-
-def stamps(directory: bytes) -> Stamps:
-    """By what a change of `new/` and of `cur/` can be seen; None for one that does not exist."""
-    return _stamp(os.path.join(directory, NEW)), _stamp(os.path.join(directory, CUR))
-
-
-def _stamp(path: bytes) -> Stamp:
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise MailboxError(f"cannot look at {fsops.printable(path)}: {error.strerror}") from error
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _settle(directory: bytes, before: Stamps, sleep: Callable[[float], None]) -> bool:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Collection
 from syncer.maildir import scan
 from syncer.maildir.filename import split, with_delta
 from syncer.maildir.keywords import Table
-from syncer.maildir.scan import CUR, DOT, NEW, Reading
+from syncer.maildir.scan import DOT, Reading
+from syncer.maildir.state import CUR, NEW
 from syncer.reconcile.flags import FlagDelta, Flags
 from syncer.reconcile.identity import UniqueName
 from syncer.reconcile.observations import Letters

@@ -9,31 +9,46 @@ Renames are not durable at once: `flush` makes those of a mailbox durable, and m
 records them.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from syncer.errors import MailboxError, MessageError, NoSuchMailboxError, RefusedError, VanishedError
-from syncer.maildir import filename, fsops, places
-from syncer.maildir.attic import Attic
-from syncer.maildir.box import CUR, NEW, Box
-from syncer.maildir.delivery import Batch
+from syncer.later import Later
+from syncer.maildir import fsops, places, state
 from syncer.maildir.layout import Layout
-from syncer.maildir.listing import look
 from syncer.maildir.places import Places
-from syncer.maildir.reading import MessageFile, internaldate, is_same_message
 from syncer.maildir.root import Root
-from syncer.maildir.scan import ATTEMPTS, Where
-from syncer.maildir.transfer import transfer
+from syncer.maildir.state import CUR, NEW
 from syncer.maildir.unflushed import Unflushed
-from syncer.ports import Expectation
-from syncer.reconcile.epoch import Epoch
-from syncer.reconcile.flags import NONE, FlagDelta, Flags
-from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Fingerprint, LocalListing, ServerMessage
+
+if TYPE_CHECKING:
+    from syncer.maildir import attic as attics
+    from syncer.maildir import box as boxes
+    from syncer.maildir import delivery, filename, listing, reading
+    from syncer.maildir import transfer as transferring
+    from syncer.maildir.attic import Attic
+    from syncer.maildir.box import Box
+    from syncer.maildir.scan import Where
+    from syncer.ports import Expectation
+    from syncer.reconcile.epoch import Epoch
+    from syncer.reconcile.flags import FlagDelta, Flags
+    from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+    from syncer.reconcile.observations import Fingerprint, LocalListing, ServerMessage
+else:
+    delivery, filename = Later("syncer.maildir.delivery"), Later("syncer.maildir.filename")
+    listing, reading = Later("syncer.maildir.listing"), Later("syncer.maildir.reading")
+    attics, boxes = Later("syncer.maildir.attic"), Later("syncer.maildir.box")
+    transferring = Later("syncer.maildir.transfer")
+
+ATTEMPTS = 5
+"""How often a file is looked for again that another program renames at the same time."""
 
 BOXES = 24
 """Of so many mailboxes we remember where their files are: of more than there may be connections."""
@@ -42,11 +57,14 @@ BOXES = 24
 class MaildirStore:
     """The LocalStore port on a real Maildir. Close it when done: it holds a lock."""
 
-    def __init__(self, root: Root, layout: Layout, attic: Attic, *, read_only: bool) -> None:
+    def __init__(
+        self, root: Root, layout: Layout, attic: bytes, clock: Callable[[], float], *, read_only: bool
+    ) -> None:
         self._root = root
         self._layout = layout
         self._places = Places(root.path, layout)
-        self._attic = attic
+        self._attic_path = attic
+        self._clock = clock
         self._read_only = read_only
         self._lock = threading.Lock()
         self._boxes: OrderedDict[MailboxName, Box] = OrderedDict()
@@ -63,7 +81,7 @@ class MaildirStore:
         *,
         read_only: bool = False,
         clock: Callable[[], float] = time.time,
-    ) -> "MaildirStore":
+    ) -> MaildirStore:
         """Open the Maildir at `root`. `expected_id` is the `store_id` that the index knows, None before the first pass.
 
         With `read_only`, opening and scanning change nothing on the disk (for a dry run).
@@ -81,7 +99,7 @@ class MaildirStore:
                 " away and remove this account's index to begin anew"
             )
         opened = Root.open(os.path.abspath(os.fsencode(root)), known or None, read_only=read_only)
-        return cls(opened, layout, Attic(os.path.abspath(os.fsencode(attic)), clock), read_only=read_only)
+        return cls(opened, layout, os.path.abspath(os.fsencode(attic)), clock, read_only=read_only)
 
     @property
     def store_id(self) -> str:
@@ -108,7 +126,7 @@ class MaildirStore:
 
     def state(self, mailbox: MailboxName) -> str | None:
         """By what the mailbox's directories are recognised as unchanged."""
-        return self._box(mailbox).state()
+        return state.state(self._places.directory(mailbox))
 
     def scan(
         self, mailbox: MailboxName, mapping: Mapping[str, str], expected: Expectation | None = None
@@ -116,9 +134,9 @@ class MaildirStore:
         """List `new/` and `cur/`."""
         box = self._box(mailbox)
         box.remembered = mapping or box.remembered
-        listing = look(box, mapping, expected, self._unflushed, read_only=self._read_only)
+        found = listing.look(box, mapping, expected, self._unflushed, read_only=self._read_only)
         self._root.check()
-        return listing
+        return found
 
     def mapping(self, mailbox: MailboxName) -> Mapping[str, str]:
         """The letters of `dovecot-keywords` as the file says now."""
@@ -129,18 +147,18 @@ class MaildirStore:
         """Read the file."""
         return self.outgoing(mailbox, name).fingerprint
 
-    def outgoing(self, mailbox: MailboxName, name: UniqueName) -> MessageFile:
+    def outgoing(self, mailbox: MailboxName, name: UniqueName) -> reading.MessageFile:
         """The file as a message to append."""
-        return MessageFile(self._box(mailbox), name)
+        return reading.MessageFile(self._box(mailbox), name)
 
     def internaldate(self, mailbox: MailboxName, name: UniqueName) -> int:
         """The file's mtime."""
-        return internaldate(self._box(mailbox), name)
+        return reading.internaldate(self._box(mailbox), name)
 
     @contextmanager
-    def delivery(self, mailbox: MailboxName) -> Iterator[Batch]:
+    def delivery(self, mailbox: MailboxName) -> Iterator[delivery.Batch]:
         """Begin a batch."""
-        with Batch(self._box(mailbox), self._root.check, sweep=mailbox not in self._swept) as batch:
+        with delivery.Batch(self._box(mailbox), self._root.check, sweep=mailbox not in self._swept) as batch:
             self._swept.add(mailbox)
             yield batch
 
@@ -152,7 +170,9 @@ class MaildirStore:
         """The UID in a name that `unique_name` made."""
         return filename.own_uid(name, mailbox, epoch.uidvalidity)
 
-    def change_flags(self, mailbox: MailboxName, name: UniqueName, change: FlagDelta, said: Flags = NONE) -> None:
+    def change_flags(
+        self, mailbox: MailboxName, name: UniqueName, change: FlagDelta, said: Flags = frozenset()
+    ) -> None:
         """Rename from the current name with the delta applied. Durable after `flush`."""
         if not change:
             return
@@ -181,7 +201,7 @@ class MaildirStore:
         new_name: UniqueName,
         change: FlagDelta,
         *,
-        said: Flags = NONE,
+        said: Flags = frozenset(),
     ) -> None:
         """Move into another mailbox, durably."""
         self._root.check()
@@ -189,11 +209,11 @@ class MaildirStore:
         if not os.path.isdir(os.path.join(destination.path, CUR)):
             raise NoSuchMailboxError(f"{target}: there is no such mailbox in the Maildir; {name} stays in {mailbox}")
         with fsops.explained(f"move a message of {mailbox} to {target}:", MessageError):
-            later = transfer(source, name, destination, new_name, change, said=said)
+            later = transferring.transfer(source, name, destination, new_name, change, said=said)
         self.change_flags(target, new_name, later)
         self.flush(target)
 
-    def remove(self, mailbox: MailboxName, name: UniqueName, said: Flags = NONE) -> None:
+    def remove(self, mailbox: MailboxName, name: UniqueName, said: Flags = frozenset()) -> None:
         """Take the file into the attic. Durable after `flush`."""
         box = self._box(mailbox)
         with fsops.explained(f"take a message of {mailbox} into the attic:", MessageError):
@@ -254,15 +274,21 @@ class MaildirStore:
 
     def purge_attic(self, older_than_seconds: float, now: float) -> int:
         """Remove what has been in the attic for longer than this, by whole days; returns how many files went."""
+        if not os.path.isdir(self._attic_path):
+            return 0
         with fsops.explained("clear the attic:"):
             return self._attic.purge(older_than_seconds, now)
+
+    @property
+    def _attic(self) -> Attic:
+        return attics.Attic(self._attic_path, self._clock)
 
     def _box(self, mailbox: MailboxName) -> Box:
         path = self._places.directory(mailbox)
         with self._lock:
             box = self._boxes.get(mailbox)
             if box is None:
-                box = self._boxes[mailbox] = Box(mailbox, path)
+                box = self._boxes[mailbox] = boxes.Box(mailbox, path)
             self._boxes.move_to_end(mailbox)
             while len(self._boxes) > BOXES:
                 self._boxes.popitem(last=False)
@@ -276,7 +302,7 @@ class MaildirStore:
             fsops.rename_new(old, new)
         except FileExistsError:
             # The same message under the very name it should get (see `scan`): one of the two is enough.
-            if not is_same_message(old, new):
+            if not reading.is_same_message(old, new):
                 raise MessageError(
                     f"{box.name}: two different files have the unique name {fsops.printable(name)}; "
                     "the next pass makes them two messages"

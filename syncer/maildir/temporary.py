@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-import secrets
 import time
 
 from syncer.maildir import fsops
@@ -12,7 +11,7 @@ OURS = re.compile(rb"syncer\.[0-9]+\.[0-9a-f]{16}\.[0-9]+")
 STALE_AFTER = 36 * 3600
 """Seconds after which a file in `tmp/` is left over (Maildir specification, "How is a message delivered?")."""
 
-_RUN = secrets.token_hex(8).encode()
+_RUN = os.urandom(8).hex().encode()
 _COUNT = itertools.count()
 
 

@@ -9,10 +9,11 @@ import os
 
 from syncer.errors import MessageError, VanishedError
 from syncer.maildir import fsops
-from syncer.maildir.box import CUR, NEW, Box
+from syncer.maildir.box import Box
 from syncer.maildir.filename import flags_of, translated, with_delta
 from syncer.maildir.reading import is_same_message
 from syncer.maildir.scan import ATTEMPTS, Where
+from syncer.maildir.state import CUR, NEW
 from syncer.maildir.temporary import temporary_name
 from syncer.reconcile.flags import NONE, FlagDelta, Flags, apply, delta
 from syncer.reconcile.identity import UniqueName

@@ -1,12 +1,17 @@
 """What may not be on the disk yet, by mailbox, and making it durable before the index records it."""
 
+from __future__ import annotations
+
 import os
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from syncer.maildir import fsops
-from syncer.maildir.scan import Reading
-from syncer.reconcile.identity import MailboxName
+
+if TYPE_CHECKING:
+    from syncer.maildir.scan import Reading
+    from syncer.reconcile.identity import MailboxName
 
 WRITTEN_BACK_NS = 120 * 10**9
 """What was written longer ago than this is on the disk (Linux writes back after 30 s: vm.dirty_expire_centisecs)."""

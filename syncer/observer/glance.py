@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from syncer.crew import Crew
 from syncer.errors import MailboxError
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.places import Places
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from syncer.ports import Index, KnownMailbox, LocalStore, Server
     from syncer.reconcile.epoch import Cursor

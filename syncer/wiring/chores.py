@@ -11,11 +11,11 @@ from contextlib import closing
 from syncer.config import Account, Config
 from syncer.errors import AccountError, SyncerError
 from syncer.executor.mailbox import learn_epochs
+from syncer.findings import CheckLine, MailboxLine
 from syncer.imap.mailbox import ImapServer
 from syncer.index import read_index
 from syncer.maildir.store import MaildirStore
 from syncer.reconcile.identity import MailboxName
-from syncer.report import CheckLine, MailboxLine
 from syncer.wiring.parts import connector_for, opened
 from syncer.wiring.status import Files
 

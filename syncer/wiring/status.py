@@ -5,8 +5,8 @@ from pathlib import Path
 
 from syncer.config import Account, Config
 from syncer.errors import IndexFileError
+from syncer.findings import AccountStatus
 from syncer.index import read_index
-from syncer.report import AccountStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from cli_support import Ran
 
 from syncer.config import Account, Config
 from syncer.errors import IndexFileError, LoginError, SyncerError
-from syncer.report import CheckLine
+from syncer.findings import CheckLine
 
 GOOD = CheckLine("Maildir", True, "/m/work, 3 mailboxes")
 LOCAL = CheckLine("Maildir", False, "/m/work is not writable", "run: chmod u+w /m/work")

@@ -9,8 +9,8 @@ from cli_support import Ran
 
 from syncer.config import Account, Config
 from syncer.errors import LoginError, MailboxError
+from syncer.findings import MailboxLine
 from syncer.reconcile.identity import MailboxName
-from syncer.report import MailboxLine
 
 
 class Mailboxes:

@@ -9,9 +9,9 @@ from cli_support import Ran
 
 from syncer.cli.status import ago
 from syncer.config import Account, Config
+from syncer.findings import AccountStatus
 from syncer.ports import KnownMailbox
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.report import AccountStatus
 
 
 def status(config: Config, account: Account) -> AccountStatus:

@@ -10,9 +10,10 @@ from cli_support import Ran
 
 from syncer.config import Account, Config
 from syncer.errors import ConnectError
+from syncer.findings import AccountStatus, MailboxLine
 from syncer.ports import KnownMailbox, Progress
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.report import AccountReport, AccountStatus, HeldDeletions, MailboxLine, Report, SyncOptions, Target
+from syncer.report import AccountReport, HeldDeletions, Report, SyncOptions, Target
 
 Syncer = Callable[..., Ran]
 

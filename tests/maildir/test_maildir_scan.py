@@ -11,7 +11,8 @@ import pytest
 
 from syncer.errors import MailboxError
 from syncer.maildir import scan
-from syncer.maildir.scan import CUR, NEW, read
+from syncer.maildir.scan import read
+from syncer.maildir.state import CUR, NEW
 
 RENAMER = """
 import os, sys, time
