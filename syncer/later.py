@@ -10,6 +10,7 @@ For the type checker the module is imported as usual:
 """
 
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 
@@ -19,7 +20,10 @@ class Later:
     def __init__(self, name: str) -> None:
         """`name` is the module's whole name."""
         self._name = name
+        self._module: ModuleType | None = None
 
     def __getattr__(self, attribute: str) -> Any:
         """What the module has under that name; loads it if need be."""
-        return getattr(import_module(self._name), attribute)
+        if self._module is None:
+            self._module = import_module(self._name)
+        return getattr(self._module, attribute)

@@ -7,19 +7,20 @@ directories are read next time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from syncer.observer.look import Look, Sight
 from syncer.ports import Finished, Index
 from syncer.reconcile.comparing import resolved
+from syncer.reconcile.identity import Uid
 from syncer.reconcile.observations import Observation, Pair
 
 if TYPE_CHECKING:
     from syncer.engine.passing import Pass
 
 MANY = 1000
-"""From so many messages on it is cheaper to read every pair of a mailbox than those asked for."""
+"""From so many messages on it is cheaper to read every UID of a mailbox than the pairs asked for."""
 
 
 def finished(one: Pass, look: Look, *, settled: bool) -> Iterator[Finished]:
@@ -39,7 +40,7 @@ def finished(one: Pass, look: Look, *, settled: bool) -> Iterator[Finished]:
 
 def _finished(one: Pass, sight: Sight, *, settled: bool) -> Finished:
     here = sight.observation
-    server, local = resolved(here, _known_now(one.index, here)) if settled else (False, False)
+    server, local = resolved(here, *_known_now(one.index, here)) if settled else (False, False)
     # Without shortcuts not even what lies before the recorded cursor need be resolved: then there is none any more.
     stays = not server and sight.shortcut
     return Finished(
@@ -53,10 +54,12 @@ def _finished(one: Pass, sight: Sight, *, settled: bool) -> Finished:
     )
 
 
-def _known_now(index: Index, here: Observation) -> Sequence[Pair]:
-    """The pairs that the index has now of what was new or gone."""
-    uids = [*(message.uid for message in here.server.new), *here.server.gone]
+def _known_now(index: Index, here: Observation) -> tuple[Collection[Uid], Sequence[Pair]]:
+    """The UIDs that the index has now of what was new on the server, and its pairs of new files and of what is gone."""
+    new = [message.uid for message in here.server.new]
+    if len(new) > MANY:
+        uids: Collection[Uid] = index.base(here.mailbox).keys()
+    else:
+        uids = {pair.uid for pair in index.pairs_among(here.mailbox, uids=new)}
     names = [*(message.name for message in here.local.new), *here.local.gone]
-    if len(uids) + len(names) > MANY:
-        return index.pairs(here.mailbox)
-    return index.pairs_among(here.mailbox, uids=uids, names=names) if uids or names else ()
+    return uids, index.pairs_among(here.mailbox, uids=here.server.gone, names=names)

@@ -134,16 +134,22 @@ class ImapServer:
         selected = self._session.select(mailbox, ahead=questions[0])
         found: dict[Uid, ServerMessage] = {}
 
-        def hear(response: Response) -> None:
-            message = describing.described(response, self._flag_sets, self._now)
+        def take(message: ServerMessage | None) -> bool:
             if message is not None and message.uid in wanted:
                 if message.uid not in found:
                     self._wire.renew()
                 found[message.uid] = message
                 selected.sizes[message.uid] = message.size
+            return message is not None
+
+        def hear(response: Response) -> None:
+            take(describing.described(response, self._flag_sets, self._now))
+
+        def line(text: bytes) -> bool:
+            return take(describing.described_by(text, self._flag_sets, self._now))
 
         for question in questions:
-            status = question.wait(hear)
+            status = question.wait(hear, line)
             if status.kind != "OK" and not found:
                 raise self._session.directory.refusal(mailbox, status, "FETCH")
         self._session.check(selected)

@@ -86,9 +86,10 @@ class Batch:
 
     def _make_visible(self) -> tuple[dict[UniqueName, Where], dict[UniqueName, Where]]:
         """Give every file its name; returns where ours are now, and where others had the name already."""
-        mapping = self._box.mapping_for(frozenset().union(*(flags for _, flags in self._waiting.values())))
+        distinct = {flags for _, flags in self._waiting.values()}
+        mapping = self._box.mapping_for(frozenset().union(*distinct))
         present = self._box.present(self._waiting)
-        infos = {flags: with_delta("", FlagDelta(add=flags), mapping) for _, flags in self._waiting.values()}
+        infos = {flags: with_delta("", FlagDelta(add=flags), mapping) for flags in distinct}
         places: dict[UniqueName, Where] = {}
         for name, (path, flags) in list(self._waiting.items()):
             where = (NEW if not infos[flags] else CUR, name + infos[flags])

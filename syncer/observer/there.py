@@ -110,4 +110,8 @@ def _described(
     server: Server, mailbox: MailboxName, uids: Collection[Uid], spelling: Spelling
 ) -> tuple[ServerMessage, ...]:
     described = server.describe(mailbox, sorted(uids))
-    return tuple(replace(message, flags=spelling.normal(message.flags)) for message in described)
+    spelled = {flags: spelling.normal(flags) for flags in {message.flags for message in described}}
+    return tuple(
+        message if spelled[message.flags] == message.flags else replace(message, flags=spelled[message.flags])
+        for message in described
+    )

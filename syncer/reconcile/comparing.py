@@ -116,15 +116,16 @@ def covered(uids: Iterable[Uid], ranges: Iterable[tuple[Uid, Uid]]) -> set[Uid]:
     return found
 
 
-def resolved(here: Observation, pairs: Collection[Pair]) -> tuple[bool, bool]:
+def resolved(here: Observation, uids: Collection[Uid], pairs: Collection[Pair]) -> tuple[bool, bool]:
     """Whether everything that was seen of the server, and of the Maildir, is in the index now.
 
-    Then nothing of it has to be seen again by the next pass. `pairs` are those that the index has now of the messages
-    that were new or gone, or more. Changed flags are not asked about: what an action about them failed to do is known.
+    Then nothing of it has to be seen again by the next pass. `uids` are those that the index has now of the messages
+    that were new on the server, or more; `pairs` those of new files and of what was gone. Changed flags are not asked
+    about: what an action about them failed to do is known.
     """
     both = [pair for pair in pairs if pair.state is PairState.BOTH]
-    uids, names = {pair.uid for pair in pairs}, {pair.name for pair in pairs}
-    server = here.server.complete and uids.issuperset(message.uid for message in here.server.new)
+    names = {pair.name for pair in pairs}
+    server = here.server.complete and all(message.uid in uids for message in here.server.new)
     local = here.local.complete and names.issuperset(message.name for message in here.local.new)
     return (
         server and here.server.gone.isdisjoint(pair.uid for pair in both),
