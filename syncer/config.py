@@ -20,6 +20,7 @@ from syncer.settings import (
     CREDENTIALS,
     REQUIRED,
     Direction,
+    Durability,
     Layout,
     MailboxChanges,
     OnLocalDelete,
@@ -86,6 +87,7 @@ class Account:
     timeout: int
     """Seconds."""
     compress: bool
+    durability: Durability
 
     def wants(self, mailbox: str) -> bool:
         """Whether the mailbox takes part: a pattern of `include` matches it and none of `exclude` does."""

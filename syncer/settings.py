@@ -17,6 +17,7 @@ Layout = Literal["fs", "maildir++"]
 Direction = Literal["both", "pull", "push"]
 OnLocalDelete = Literal["expunge", "trash", "keep"]
 MailboxChanges = Literal["create", "all"]
+Durability = Literal["batch", "file"]
 
 REQUIRED: Final = object()
 """The default of a key that has none."""
@@ -209,5 +210,6 @@ ACCOUNT_SETTINGS: Final[Mapping[str, Setting]] = {
     "full_interval": Setting(_duration(), 7 * 86_400),
     "timeout": Setting(_duration(1, 3600), 60),
     "compress": Setting(_boolean, default=False),
+    "durability": Setting(_choice("batch", "file"), "batch"),
 }
 """Every key of `[accounts.NAME]`. `port` follows `tls` where it is not given."""

@@ -27,8 +27,9 @@ _LATEST = 2**33
 class Batch:
     """The Delivery port. `check` makes sure that the root is still the one that was opened."""
 
-    def __init__(self, box: Box, check: Callable[[], None], *, sweep: bool) -> None:
+    def __init__(self, box: Box, check: Callable[[], None], *, sweep: bool, together: bool = True) -> None:
         self._box = box
+        self._together = together
         self._check = check
         self._sweep = sweep
         self._tmp = os.path.join(box.path, TMP)
@@ -76,7 +77,8 @@ class Batch:
             return frozenset()
         self._check()
         with fsops.explained(f"deliver to {self._box.name}:"):
-            fsops.flush_files(self._directory, [path for path, _ in self._waiting.values()])
+            paths = [path for path, _ in self._waiting.values()]
+            fsops.flush_files(self._directory, paths, together=self._together)
             with self._box.turn:
                 places, present = self._make_visible()
             for sub in sorted({sub for sub, _ in places.values()} | {sub for sub, _ in present.values()}):

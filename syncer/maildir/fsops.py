@@ -134,13 +134,14 @@ def fsync_path(path: bytes) -> None:
         os.close(fd)
 
 
-def flush_files(directory: int, paths: Sequence[bytes]) -> None:
+def flush_files(directory: int, paths: Sequence[bytes], *, together: bool = True) -> None:
     """Make files durable that were written below `directory`, a descriptor opened before the first was written.
 
-    One syncfs is 7 to 10 times cheaper than a flush of each file. It reports errors of writes since the descriptor was
-    opened, but only from Linux 5.8 on; elsewhere each file is flushed, in several threads.
+    One syncfs is 7 to 10 times cheaper than a flush of each file, but it flushes what other programs wrote as well. It
+    reports errors of writes since the descriptor was opened, but only from Linux 5.8 on; elsewhere, and if not
+    `together`, each file is flushed, in several threads.
     """
-    if len(paths) > FEW and _syncfs_reports_errors():
+    if len(paths) > FEW and together and _syncfs_reports_errors():
         _check(_libc().syncfs(directory), None)
     elif len(paths) > FEW:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - seldom needed, slow to import

@@ -17,7 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from syncer.errors import MailboxError, MessageError, NoSuchMailboxError, RefusedError, VanishedError
 from syncer.later import Later
@@ -50,6 +50,8 @@ else:
 ATTEMPTS = 5
 """How often a file is looked for again that another program renames at the same time."""
 
+Durability = Literal["batch", "file"]
+
 BOXES = 24
 """Of so many mailboxes we remember where their files are: of more than there may be connections."""
 
@@ -58,7 +60,14 @@ class MaildirStore:
     """The LocalStore port on a real Maildir. Close it when done: it holds a lock."""
 
     def __init__(
-        self, root: Root, layout: Layout, attic: bytes, clock: Callable[[], float], *, read_only: bool
+        self,
+        root: Root,
+        layout: Layout,
+        attic: bytes,
+        clock: Callable[[], float],
+        *,
+        read_only: bool,
+        durability: Durability,
     ) -> None:
         self._root = root
         self._layout = layout
@@ -66,6 +75,7 @@ class MaildirStore:
         self._attic_path = attic
         self._clock = clock
         self._read_only = read_only
+        self._together = durability == "batch"
         self._lock = threading.Lock()
         self._boxes: OrderedDict[MailboxName, Box] = OrderedDict()
         self._unflushed = Unflushed()
@@ -80,26 +90,29 @@ class MaildirStore:
         expected_id: str | None,
         *,
         read_only: bool = False,
+        durability: Durability = "batch",
         clock: Callable[[], float] = time.time,
     ) -> MaildirStore:
         """Open the Maildir at `root`. `expected_id` is the `store_id` that the index knows, None before the first pass.
 
-        With `read_only`, opening and scanning change nothing on the disk (for a dry run).
+        With `read_only`, opening and scanning change nothing on the disk (for a dry run). With the durability "batch" a
+        batch of new files is flushed by one flush of their file system, with "file" each is flushed by itself.
 
         Raises:
             RefusedError: this is not the Maildir that the index knows, or its disk is not mounted. Nothing was changed.
             LockedError: another program has it open.
             StoreError: it cannot be used.
         """
-        known, _, kept = (expected_id or "").partition(" ")
-        if kept not in {"", layout}:
+        known, _, used = (expected_id or "").partition(" ")
+        if used not in {"", layout}:
             raise RefusedError(
-                f"{root}: the Maildir has the layout {kept}, and the configuration says {layout}; with another layout "
+                f"{root}: the Maildir has the layout {used}, and the configuration says {layout}; with another layout "
                 "its mailboxes would seem to be deleted. Nothing was changed. Set the layout back, or move the Maildir"
                 " away and remove this account's index to begin anew"
             )
         opened = Root.open(os.path.abspath(os.fsencode(root)), known or None, read_only=read_only)
-        return cls(opened, layout, os.path.abspath(os.fsencode(attic)), clock, read_only=read_only)
+        kept = os.path.abspath(os.fsencode(attic))
+        return cls(opened, layout, kept, clock, read_only=read_only, durability=durability)
 
     @property
     def store_id(self) -> str:
@@ -158,7 +171,9 @@ class MaildirStore:
     @contextmanager
     def delivery(self, mailbox: MailboxName) -> Iterator[delivery.Batch]:
         """Begin a batch."""
-        with delivery.Batch(self._box(mailbox), self._root.check, sweep=mailbox not in self._swept) as batch:
+        sweep = mailbox not in self._swept
+        box, check = self._box(mailbox), self._root.check
+        with delivery.Batch(box, check, sweep=sweep, together=self._together) as batch:
             self._swept.add(mailbox)
             yield batch
 

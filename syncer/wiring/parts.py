@@ -56,7 +56,9 @@ def opened(
         def open_store() -> MaildirStore:
             root, attic = str(account.maildir), str(files.attic)
             try:
-                return MaildirStore.open(root, account.layout, attic, known, read_only=read_only)
+                return MaildirStore.open(
+                    root, account.layout, attic, known, read_only=read_only, durability=account.durability
+                )
             except RefusedError as error:
                 raise RefusedError(f"{error} (the index is {files.index})") from error
 

@@ -66,12 +66,12 @@ def killed_at(number: int, act: Callable[[], None]) -> bool:
         left = number
 
         def mortal(real: Callable[..., object]) -> Callable[..., object]:
-            def call(*args: object) -> object:
+            def call(*args: object, **options: object) -> object:
                 nonlocal left
                 left -= 1
                 if left < 0:
                     os._exit(9)
-                return real(*args)
+                return real(*args, **options)
 
             return call
 

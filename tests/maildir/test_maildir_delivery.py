@@ -65,9 +65,9 @@ def test_files_are_durable_before_they_are_visible_and_then_their_directories(
     for operation in ("flush_files", "publish", "fsync_directory"):
         real = getattr(fsops, operation)
 
-        def noted(*args: object, real: object = real, operation: str = operation) -> object:
+        def noted(*args: object, real: object = real, operation: str = operation, **options: object) -> object:
             calls.append(operation)
-            return real(*args)  # type: ignore[operator]
+            return real(*args, **options)  # type: ignore[operator]
 
         monkeypatch.setattr(fsops, operation, noted)
     with store.delivery(INBOX) as batch:
@@ -81,7 +81,7 @@ def test_files_are_durable_before_they_are_visible_and_then_their_directories(
 def test_a_full_disk_says_so_and_leaves_nothing_half_done(
     store: MaildirStore, inbox: Path, operation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", b"/some/\x1bwhere")
 
     def deliver() -> None:

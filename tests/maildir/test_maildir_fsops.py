@@ -43,10 +43,11 @@ def test_a_file_is_created_once_and_not_through_a_link(tmp_path: Path) -> None:
         fsops.open_read(bytes(tmp_path / "link"))
 
 
+@pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("reports", [True, False])
 @pytest.mark.parametrize("count", [1, 9])
 def test_files_are_flushed_together_or_one_by_one(
-    tmp_path: Path, count: int, reports: bool, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, count: int, reports: bool, together: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[int] = []
     monkeypatch.setattr(fsops, "fsync", flushed.append)
@@ -55,9 +56,9 @@ def test_files_are_flushed_together_or_one_by_one(
     for path in paths:
         os.close(fsops.open_new(path))
     directory = os.open(tmp_path, os.O_RDONLY)
-    fsops.flush_files(directory, paths)
+    fsops.flush_files(directory, paths, together=together)
     os.close(directory)
-    assert len(flushed) == (0 if count > fsops.FEW and reports else count)
+    assert len(flushed) == (0 if count > fsops.FEW and reports and together else count)
 
 
 @pytest.mark.parametrize("portable", [True, False])
