@@ -432,6 +432,9 @@ class Index(Protocol):
     def forget_epoch(self, mailbox: MailboxName) -> None:
         """Its UIDs hold, its counters do not: they are learned anew."""
 
+    def distrust(self, mailbox: MailboxName) -> None:
+        """Its cursor and state do not say any more what is in the index: no shortcut holds before all is compared."""
+
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         """Remove it with its pairs and intents."""
 

@@ -110,6 +110,10 @@ class FakeIndex:
         if mailbox in self.rows:
             self._transaction(lambda: vars(self.rows[mailbox]).update(epoch=None, messages=None))
 
+    def distrust(self, mailbox: MailboxName) -> None:
+        if mailbox in self.rows:
+            self._transaction(lambda: setattr(self.rows[mailbox], "compared_at", None))
+
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         if mailbox in self.rows:
             self._transaction(lambda: self.rows.pop(mailbox))

@@ -101,8 +101,11 @@ class Executor:
             for batch in batches(expunges):
                 self._expunge(server, here.mailbox, trash, batch)
         forgotten = [action.uid for action in actions if isinstance(action, Forget)]
+        if _left_on_a_side(here).intersection(forgotten):
+            # Before it is forgotten: the copy that is left lies behind the cursor, where nobody would look for it.
+            bench.index.distrust(here.mailbox)
+            bench.look_again = True
         bench.index.forget(here.mailbox, forgotten)
-        bench.look_again |= bool(_left_on_a_side(here).intersection(forgotten))
         for action in actions:
             if isinstance(action, MailboxAction):
                 self.arrange(server, action)

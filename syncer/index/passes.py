@@ -12,6 +12,7 @@ _FORGET = """
     UPDATE mailbox SET uidvalidity = NULL, uidnext = NULL, highestmodseq = NULL, object_id = NULL, messages = NULL
     WHERE id = ?
 """
+_DISTRUST = "UPDATE mailbox SET compared_at = NULL WHERE id = ?"
 _BEGIN = """
     UPDATE mailbox SET uidvalidity = ?, uidnext = ?, highestmodseq = ?, object_id = ?
     WHERE id = ? AND uidvalidity IS NULL
@@ -29,6 +30,11 @@ _FINISH = """
 def forget_epoch(session: Session, mailbox: MailboxName) -> None:
     """Forget the counters, and with them how many messages there were."""
     session.connection.execute(_FORGET, (session.known(mailbox),))
+
+
+def distrust(session: Session, mailbox: MailboxName) -> None:
+    """Forget when it was compared, without which no shortcut holds."""
+    session.connection.execute(_DISTRUST, (session.known(mailbox),))
 
 
 def begin(session: Session, mailbox: MailboxName, epoch: Epoch) -> None:

@@ -110,6 +110,11 @@ class SqliteIndex:
         with self._turn, self._session() as session:
             passes.forget_epoch(session, mailbox)
 
+    def distrust(self, mailbox: MailboxName) -> None:
+        """No shortcut holds in it before both sides are compared."""
+        with self._turn, self._session() as session:
+            passes.distrust(session, mailbox)
+
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         """Remove it with its pairs and intents. What was deleted from it lately is remembered."""
         with self._turn, self._session() as session:

@@ -164,6 +164,13 @@ class IndexContract(ABC):
         index.begin(INBOX, EPOCH)
         assert index.mailboxes()[0].epoch == Epoch(UidValidity(9))
 
+    def test_a_mailbox_that_is_distrusted_was_never_compared_and_keeps_everything_else(self, index: Index) -> None:
+        index.finish([finished(INBOX, EPOCH, messages=4), finished(WORK, EPOCH)], 1_700_000_000)
+        before = index.mailboxes()
+        index.distrust(INBOX)
+        index.distrust(MailboxName("Nowhere"))
+        assert index.mailboxes() == (replace(before[0], compared_at=None), before[1])
+
     def test_what_is_remembered_is_recalled_and_is_nothing_else(self, index: Index) -> None:
         index.bind("one")
         for key in ("store_id", "account", "created", "kéy"):

@@ -1,0 +1,65 @@
+"""What a pass still finds that looks only at what changed."""
+
+from typing import Literal
+
+import pytest
+from mortality import Killed, Mortality
+from worlds import World, octets
+
+from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.reconcile.policy import Limits, Policy
+
+WORK = MailboxName("Work")
+FREE = Limits(max_delete=1.0)
+
+Rung = Literal["qresync", "condstore", "plain"]
+RUNGS: list[Rung] = ["qresync", "condstore", "plain"]
+
+
+def settled(names: str = "abc", rung: Rung = "qresync") -> World:
+    """INBOX and Work with these messages, after so many passes that every shortcut is there to be taken."""
+    world = World()
+    world.server.rung = rung
+    for mailbox in (INBOX, WORK):
+        for name in names:
+            world.server.deliver(mailbox, octets(name))
+    for _ in range(3):
+        world.sync()
+    return world
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+class TestACopyThatIsLeftBehindTheCursor:
+    """A pair was forgotten, so that the copy that is left is new to the other side: it has to be found."""
+
+    def test_is_uploaded_again_when_it_is_restored(self, rung: Rung) -> None:
+        world = settled(rung=rung)
+        del world.server.mailboxes[INBOX].messages[min(world.server.mailboxes[INBOX].messages)]
+        assert world.sync(Policy(restore=True)).mailbox(INBOX).uploaded == 1
+        assert world.on_server() == world.in_maildir() == "Work/a: Work/b: Work/c: a: b: c:"
+
+    def test_is_downloaded_again_when_it_is_restored(self, rung: Rung) -> None:
+        world = settled(rung=rung)
+        files = world.store.directories[INBOX].files
+        del files[min(files)]
+        assert world.sync(Policy(restore=True)).mailbox(INBOX).downloaded == 1
+        assert world.on_server() == world.in_maildir() == "Work/a: Work/b: Work/c: a: b: c:"
+
+    def test_is_downloaded_again_when_the_directory_was_missing(self, rung: Rung) -> None:
+        world = settled(rung=rung)
+        del world.store.directories[WORK]
+        assert world.sync().mailbox(WORK).downloaded == 3
+        assert world.on_server() == world.in_maildir() == "Work/a: Work/b: Work/c: a: b: c:"
+
+    @pytest.mark.parametrize("before", [True, False])
+    @pytest.mark.parametrize("at", range(1, 10))
+    def test_is_found_after_a_kill(self, rung: Rung, at: int, before: bool) -> None:
+        world = settled("ab", rung)
+        del world.store.directories[WORK]
+        world.mortal(Mortality(at, before=before))
+        try:
+            world.sync()
+        except Killed:
+            world.mortal(Mortality())
+            world.sync()
+        assert world.state() == ("Work/a: Work/b: a: b:",) * 3
