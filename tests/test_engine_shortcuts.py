@@ -3,10 +3,11 @@
 from typing import Literal
 
 import pytest
+from fake_server import FakeServer
 from mortality import Killed, Mortality
 from worlds import World, octets
 
-from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
 from syncer.reconcile.policy import Limits, Policy
 
 WORK = MailboxName("Work")
@@ -63,3 +64,46 @@ class TestACopyThatIsLeftBehindTheCursor:
             world.mortal(Mortality())
             world.sync()
         assert world.state() == ("Work/a: Work/b: a: b:",) * 3
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+class TestAChangeHereWhereTheServersCountersStand:
+    """STATUS tells that nothing happened there; what may be done there only SELECT tells."""
+
+    def test_a_keyword_that_the_server_cannot_store_stays_here(self, rung: Rung) -> None:
+        world = settled(rung=rung)
+        world.server.mailboxes[INBOX].any_keyword = False
+        directory = world.store.directories[INBOX]
+        directory.files[min(directory.files)].flags = directory.sayable(frozenset({"todo"}))
+        assert world.sync().ok
+        assert (world.planned(), "todo" in world.on_server()) == ([], False)
+        assert " a:{todo} b: c:" in world.in_maildir()
+
+    def test_a_deletion_waits_while_the_mailbox_is_read_only(self, rung: Rung) -> None:
+        world = settled(rung=rung)
+        world.server.mailboxes[INBOX].writable = False
+        directory = world.store.directories[INBOX]
+        del directory.files[min(directory.files)]
+        for _ in range(2):
+            assert world.sync().mailbox(INBOX).notes == [
+                "1 deleted messages not expunged: the mailbox is read-only on the server"
+            ]
+        world.server.mailboxes[INBOX].writable = True
+        world.sync()
+        assert world.planned() == ["INBOX!1000!1: expunge"]
+
+    def test_what_was_appended_without_a_reply_is_not_sent_again_when_status_is_a_moment_old(
+        self, rung: Rung, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world = settled(rung=rung)
+        told = FakeServer(world.server).mailboxes(counters=True)
+        world.store.put(INBOX, UniqueName("d"), octets("d"))
+        world.server.mortality = Mortality(1)
+        with pytest.raises(Killed):
+            world.sync()
+        world.mortal(Mortality())
+        with monkeypatch.context() as patch:
+            patch.setattr(FakeServer, "mailboxes", lambda _, *, counters=False: told)
+            world.sync()
+        world.sync()
+        assert world.on_server() == world.in_maildir() == "Work/a: Work/b: Work/c: a: b: c: d:"

@@ -28,6 +28,16 @@ class Here:
         """Everything was listed, or there is nothing to list."""
         return self.changes.complete or self.changes.missing
 
+    @property
+    def idle(self) -> bool:
+        """Nothing differs here."""
+        return not self.changes.missing and idle(self.changes)
+
+
+def idle(changes: LocalChanges) -> bool:
+    """Whether no message differs."""
+    return not (changes.new or changes.flags or changes.gone)
+
 
 def look_here(
     store: LocalStore,

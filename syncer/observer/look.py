@@ -7,7 +7,7 @@ from itertools import islice
 
 from syncer.errors import MailboxError, MessageError
 from syncer.observer.glance import Glance
-from syncer.observer.here import Here, look_here
+from syncer.observer.here import Here, idle, look_here
 from syncer.observer.there import MISSING, There, look_there
 from syncer.ports import Index, KnownMailbox, LocalStore, Progress, Server
 from syncer.reconcile.comparing import observe
@@ -162,15 +162,20 @@ class Observer:
     def _look_at(self, server: Server, name: MailboxName, look: Look) -> Sight:
         known = look.known.get(name)
         shortcut = self.glance.shortcuts.hold(known)
+        since = known.cursor if known is not None and shortcut else None
+        now = self.glance.told.get(name)
         there = MISSING
         if name in look.places.server:
-            since = known.cursor if known is not None and shortcut else None
-            there = look_there(server, self.index, name, self.spelling, since=since, now=self.glance.told.get(name))
+            there = look_there(server, self.index, name, self.spelling, since=since, now=now)
         here = Here(LocalChanges(missing=True, complete=False))
         if name in look.places.local:
             mapping = known.mapping if known is not None else {}
             state = known.local_state if known is not None and shortcut else None
             here = look_here(self.store, self.index, name, self.spelling, mapping=mapping, state=state)
+        if there.presumed and not here.idle:
+            # What is to be done there depends on what SELECT tells (is it read-only, which flags can it store), and on
+            # whether a message of ours has arrived whose APPEND was not answered: STATUS may be a moment old.
+            there = look_there(server, self.index, name, self.spelling, since=since, now=None)
         observation = self._observation(look, name, there, here)
         if not there.changes.missing and not _idle(observation):
             observation = replace(observation, impostor=self._impostor(server, name, observation))
@@ -238,4 +243,4 @@ class Observer:
 def _idle(here: Observation) -> bool:
     """Whether nothing differs."""
     there = here.server.new or here.server.flags or here.server.gone
-    return not (there or here.local.new or here.local.flags or here.local.gone)
+    return not there and idle(here.local)

@@ -30,6 +30,8 @@ class There:
     """New messages of which the server does not tell the size."""
     compared: bool = False
     """Everything was listed, completely."""
+    presumed: bool = False
+    """The mailbox was not asked about: what only SELECT tells, and what happened just now, is not known."""
 
 
 MISSING = There(ServerChanges(NOWHERE, missing=True))
@@ -54,7 +56,7 @@ def look_there(
     """
     if since is not None:
         if since.still(now):
-            return There(ServerChanges(since.epoch), messages=since.messages)
+            return There(ServerChanges(since.epoch), messages=since.messages, presumed=True)
         delta = server.changes(mailbox, since)
         found = _from_delta(server, index, mailbox, spelling, delta) if delta is not None else None
         if found is not None:
