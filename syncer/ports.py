@@ -366,7 +366,9 @@ class KnownMailbox:
     compared_at: int | None = None
     """When both sides were last compared without any shortcut, in seconds since the epoch."""
     settings: str | None = None
-    """A fingerprint of the settings of the pass that recorded all this."""
+    """The settings of the pass that recorded all this, as far as they decide what is done."""
+    highest: Uid | None = None
+    """The highest UID of a pair."""
 
     @property
     def cursor(self) -> Cursor | None:

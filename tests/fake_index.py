@@ -71,6 +71,7 @@ class FakeIndex:
                     r.local_state,
                     r.compared_at,
                     r.settings,
+                    max(r.pairs, default=None),
                 )
                 for name in by_name(self.rows)
                 for r in (self.rows[name],)

@@ -1,5 +1,6 @@
 """What a pass still finds that looks only at what changed."""
 
+from copy import deepcopy
 from typing import Literal
 
 import pytest
@@ -106,4 +107,26 @@ class TestAChangeHereWhereTheServersCountersStand:
             patch.setattr(FakeServer, "mailboxes", lambda _, *, counters=False: told)
             world.sync()
         world.sync()
+        assert world.on_server() == world.in_maildir() == "Work/a: Work/b: Work/c: a: b: c: d:"
+
+    def test_a_server_that_lost_what_was_appended_is_recognised(self, rung: Rung) -> None:
+        world = settled(rung=rung)
+        before = deepcopy(world.server.mailboxes[INBOX])
+        world.store.put(INBOX, UniqueName("d"), octets("d"))
+        world.sync()
+        world.server.mailboxes[INBOX] = before
+        report = world.sync()
+        assert report.mailbox(INBOX).refused == "UIDNEXT went back from 5 to 4: nothing was changed. Delete the index."
+        assert world.in_maildir().endswith(" d:")
+
+    def test_counters_from_before_an_append_are_no_reason_to_refuse_the_mailbox(
+        self, rung: Rung, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world = settled(rung=rung)
+        told = FakeServer(world.server).mailboxes(counters=True)
+        world.store.put(INBOX, UniqueName("d"), octets("d"))
+        world.sync()
+        with monkeypatch.context() as patch:
+            patch.setattr(FakeServer, "mailboxes", lambda _, *, counters=False: told)
+            assert world.sync().ok
         assert world.on_server() == world.in_maildir() == "Work/a: Work/b: Work/c: a: b: c: d:"

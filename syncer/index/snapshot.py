@@ -22,7 +22,7 @@ from syncer.reconcile.identity import INBOX, MailboxName
 
 MAILBOXES = """
     SELECT id, name, uidvalidity, uidnext, highestmodseq, object_id, mapping, synced_at, error, held, messages,
-           local_state, compared_at, settings
+           local_state, compared_at, settings, (SELECT max(uid) FROM pair WHERE mailbox_id = mailbox.id)
     FROM mailbox
 """
 _COUNTS = "SELECT mailbox_id, count(*) FROM pair GROUP BY mailbox_id"
@@ -84,6 +84,7 @@ def known_mailboxes(
             local_state=None if local_state is None else to_text(local_state),
             compared_at=compared_at,
             settings=settings,
+            highest=highest,
         )
         for (
             id_,
@@ -100,6 +101,7 @@ def known_mailboxes(
             local_state,
             compared_at,
             settings,
+            highest,
         ) in rows
     ]
     return tuple(sorted(found, key=lambda mailbox: (mailbox.name != INBOX, mailbox.name)))

@@ -78,11 +78,22 @@ class Glance:
         both = places.server & places.local
         return {name: known[name] for name in names if name in both and self._unchanged(known.get(name))}
 
+    def now(self, name: MailboxName, known: KnownMailbox | None) -> Cursor | None:
+        """What the server told of a mailbox in passing, unless that is from before a message that the index knows.
+
+        The counters then are a moment old, or the server has lost what we appended: only a look at it can tell.
+        """
+        told = self.told.get(name)
+        if told is None or (known is not None and (told.epoch.uidnext or 0) <= (known.highest or 0)):
+            return None
+        return told
+
     def _unchanged(self, known: KnownMailbox | None) -> bool:
         if known is None or not self.shortcuts.hold(known) or known.cursor is None or known.local_state is None:
             return False
         try:
-            return known.cursor.still(self.told.get(known.name)) and self.store.state(known.name) == known.local_state
+            now = self.now(known.name, known)
+            return known.cursor.still(now) and self.store.state(known.name) == known.local_state
         except MailboxError:  # looking at it says what is wrong
             return False
 

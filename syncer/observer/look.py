@@ -163,7 +163,7 @@ class Observer:
         known = look.known.get(name)
         shortcut = self.glance.shortcuts.hold(known)
         since = known.cursor if known is not None and shortcut else None
-        now = self.glance.told.get(name)
+        now = self.glance.now(name, known)
         there = MISSING
         if name in look.places.server:
             there = look_there(server, self.index, name, self.spelling, since=since, now=now)
@@ -203,19 +203,12 @@ class Observer:
             there.changes,
             here.changes,
             sorted(pairs, key=lambda pair: pair.uid),
-            known=self._not_before(name, known.epoch if known else None),
+            known=_not_before(known),
             held=known.held if known else frozenset(),
             intents=self.index.intents(name) if new or there.changes.new else (),
             own={unique: uid for unique, uid in own.items() if uid is not None},
             deleted_lately={side: look.lately.get((name, side), 0) for side in ("server", "local")},
         )
-
-    def _not_before(self, name: MailboxName, known: Epoch | None) -> Epoch | None:
-        """The counters as last recorded, which was before the last APPENDs: UIDNEXT is above every UID of a pair."""
-        if known is None:
-            return None
-        highest = max((pair.uid for pair in self.index.latest(name, 1)), default=0)
-        return replace(known, uidnext=Uid(max(known.uidnext or 0, highest + 1))) if highest else known
 
     def _impostor(self, server: Server, name: MailboxName, here: Observation) -> Uid | None:
         """A known UID that is another message now: a server restored from a backup uses UIDs again.
@@ -238,6 +231,13 @@ class Observer:
         while pairs:
             yield from pairs
             pairs = self.index.latest(name, min(1000, len(pairs) * 4), below=pairs[-1].uid)
+
+
+def _not_before(known: KnownMailbox | None) -> Epoch | None:
+    """The counters as last recorded, which was before the last APPENDs: UIDNEXT is above every UID of a pair."""
+    if known is None or known.epoch is None or known.highest is None:
+        return known.epoch if known is not None else None
+    return replace(known.epoch, uidnext=Uid(max(known.epoch.uidnext or 0, known.highest + 1)))
 
 
 def _idle(here: Observation) -> bool:

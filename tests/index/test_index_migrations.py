@@ -168,8 +168,9 @@ def test_an_index_of_revision_0001_keeps_its_rows_and_knows_nothing_of_what_it_d
                     mapping={"a": "work"},
                     synced_at=1_700_000_001,
                     held=frozenset({"server"}),
+                    highest=Uid(2),
                 ),
-                KnownMailbox(work, None, error="no \udcff"),
+                KnownMailbox(work, None, error="no \udcff", highest=Uid(1)),
             )
             first = Fingerprint(100, bytes(16), b"1" * 16)
             assert index.pairs(INBOX) == (

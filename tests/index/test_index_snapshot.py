@@ -50,7 +50,15 @@ def test_it_shows_what_the_store_shows_while_a_run_holds_the_lock_and_after(tmp_
             mailboxes=(
                 KnownMailbox(INBOX, None, 0, {}, None, "no \udcff"),
                 KnownMailbox(
-                    MailboxName("a\udcff"), EPOCH, 1, {"a": "é"}, 3, messages=1, local_state="l", settings="s"
+                    MailboxName("a\udcff"),
+                    EPOCH,
+                    1,
+                    {"a": "é"},
+                    3,
+                    messages=1,
+                    local_state="l",
+                    settings="s",
+                    highest=Uid(1),
                 ),
             ),
             intents=1,
