@@ -21,8 +21,8 @@ from syncer.reconcile.identity import UniqueName
 from syncer.reconcile.observations import Letters
 
 NO_FLAGS = ":2,"
-NOWHERE = ":2,/"
-"""Behind a name that no file can have."""
+NOWHERE = ":2,\0"
+"""Behind a name that no file can have. (A `/` would be another: the index joins names with that.)"""
 
 
 def take_names(path: bytes, sub: bytes, reading: Reading) -> None:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syncer.index import open_index
+from syncer.maildir.sifting import NOWHERE
 from syncer.ports import Finished, Index, KnownMailbox
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SYSTEM, Flags
@@ -262,6 +263,12 @@ class IndexContract(ABC):
         names = index.file_names(INBOX, lambda flags: asked.append(flags) or f":{len(asked)}")  # type: ignore[func-returns-value]
         assert len(asked) == len(set(asked)) == 30
         assert names == {f"{uid}.host:{asked.index(flags) + 1}".encode() for uid, flags in index.base(INBOX).items()}
+
+    @pytest.mark.parametrize("kinds", [1, 12])
+    def test_an_info_may_be_one_that_no_file_has(self, index: Index, kinds: int) -> None:
+        index.record(INBOX, [pair(uid, None, f"k{uid % kinds}") for uid in range(1, 41)])
+        names = index.file_names(INBOX, lambda flags: NOWHERE if "k0" in flags else ":2,")
+        assert names == {f"{uid}.host{':2,' if uid % kinds else NOWHERE}".encode() for uid in range(1, 41)}
 
     @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     @given(
