@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("e2e.world", "e2e.history", "e2e.ledger")
+pytest.register_assert_rewrite("e2e.world", "e2e.history", "e2e.ledger", "e2e.costs")
 
-from e2e.world import World  # noqa: E402  (only what is imported later explains what its assertions found)
+from e2e.costs import Metered  # noqa: E402  (only what is imported later explains what its assertions found)
+from e2e.world import World  # noqa: E402
 from servers.base import Server  # noqa: E402
 
 
@@ -26,6 +27,30 @@ def world_on(tmp_path: pathlib.Path) -> Iterator[Callable[..., World]]:
     yield make
     for world in made:
         world.close()
+
+
+@pytest.fixture
+def metered_on(
+    tmp_path: pathlib.Path, request: pytest.FixtureRequest, dovecot_with: Callable[..., Server]
+) -> Iterator[Callable[..., Metered]]:
+    """`metered_on(name, **settings)` makes a world that counts, on a server of this name.
+
+    The name is that of a fixture, or `dovecot-hides-` and the capabilities that it does not announce, with commas.
+    """
+    made: list[Metered] = []
+
+    def make(name: str, **settings: Any) -> Metered:
+        name, _, hidden = name.partition("-hides-")
+        hide = tuple(hidden.split(",")) if hidden else ()
+        server = dovecot_with(hide=hide) if hide else request.getfixturevalue(name)
+        directory = tmp_path / f"metered{len(made)}"
+        directory.mkdir()
+        made.append(Metered(server, directory, **settings))
+        return made[-1]
+
+    yield make
+    for metered in made:
+        metered.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Self
 
-COMMAND = re.compile(rb"^[^\s*+]+ (UID [A-Z]+|[A-Z]+)", re.IGNORECASE)
+COMMAND = re.compile(rb"^[^\s*+]+ ((UID [A-Z]+|[A-Z]+).*)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -18,6 +18,8 @@ class Count:
     to_client: int = 0
     commands: Counter[str] = field(default_factory=Counter)
     """How often each command was sent, by name in capitals, `UID` included; valid without TLS and COMPRESS only."""
+    lines: list[str] = field(default_factory=list)
+    """The same commands in the order of sending, without tag and without what follows the first literal."""
     round_trips: int = 0
     """How often a client said something after the server had spoken: what the distance to the server is paid for."""
 
@@ -36,6 +38,7 @@ class CountingProxy:
         self._target = (host, port)
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
+        self._pumps: list[threading.Thread] = []
         self._spoken: set[socket.socket] = set()
         """The clients whose server was the last to speak."""
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -48,11 +51,26 @@ class CountingProxy:
 
     def __exit__(self, *_: object) -> None:
         """Close everything."""
+        self.close()
+
+    def close(self) -> None:
+        """Close everything."""
         self._free.set()
         self._listener.close()
         with self._lock:
             for connection in self._sockets:
                 connection.close()
+
+    def taken(self) -> Count:
+        """What has passed since the last time, when every connection has ended; counting begins anew."""
+        for pump in self._pumps:
+            pump.join(30)
+            assert not pump.is_alive(), "a connection through the proxy did not end"
+        with self._lock:
+            taken, self.count = self.count, Count()
+            self._pumps.clear()
+            self._spoken.clear()
+        return taken
 
     def stall_after(self, octets: int) -> None:
         """Pass no more than about so many octets to the client, until `go_on`; `stalled` is set then."""
@@ -88,7 +106,9 @@ class CountingProxy:
             for source, target in ((client, server), (server, client)):
                 source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 arguments = (source, target, source is client)
-                threading.Thread(target=self._pump, args=arguments, daemon=True).start()
+                pump = threading.Thread(target=self._pump, args=arguments, daemon=True)
+                self._pumps.append(pump)
+                pump.start()
 
     def _pump(self, source: socket.socket, target: socket.socket, from_client: bool) -> None:
         commands = Commands()
@@ -98,7 +118,9 @@ class CountingProxy:
                 with self._lock:
                     if from_client:
                         self.count.to_server += len(data)
-                        self.count.commands.update(commands.feed(data))
+                        for name, line in commands.feed(data):
+                            self.count.commands[name] += 1
+                            self.count.lines.append(line)
                         self.count.round_trips += source in self._spoken
                         self._spoken.discard(source)
                     else:
@@ -129,8 +151,8 @@ class Commands:
     inside: bool = False
     """The line at hand goes on after a literal."""
 
-    def feed(self, data: bytes) -> list[str]:
-        """The commands that begin in `data`, given what came before."""
+    def feed(self, data: bytes) -> list[tuple[str, str]]:
+        """Names and lines of the commands that begin in `data`, given what came before."""
         found = []
         self.rest += data
         while True:
@@ -141,7 +163,7 @@ class Commands:
                 return found
             self.rest = rest
             if not self.inside and (match := COMMAND.match(line)):
-                found.append(match.group(1).decode().upper())
+                found.append((match.group(2).decode().upper(), match.group(1).decode(errors="replace")))
             literal = re.search(rb"\{(\d+)\+?\}$", line)
             self.inside = literal is not None
             self.skip = int(literal.group(1)) if literal else 0
