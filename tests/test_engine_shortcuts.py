@@ -8,6 +8,7 @@ from fake_server import FakeServer
 from mortality import Killed, Mortality
 from worlds import World, octets
 
+from syncer.reconcile.flags import SEEN
 from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
 from syncer.reconcile.policy import Limits, Policy
 
@@ -130,3 +131,15 @@ class TestAChangeHereWhereTheServersCountersStand:
             patch.setattr(FakeServer, "mailboxes", lambda _, *, counters=False: told)
             assert world.sync().ok
         assert world.on_server() == world.in_maildir() == "Work/a: Work/b: Work/c: a: b: c: d:"
+
+    def test_flags_wait_while_the_mailbox_is_read_only(self, rung: Rung) -> None:
+        world = settled(rung=rung)
+        world.server.mailboxes[INBOX].writable = False
+        directory = world.store.directories[INBOX]
+        directory.files[min(directory.files)].flags = frozenset({SEEN})
+        for _ in range(2):
+            world.sync()
+            assert world.planned() == []
+        world.server.mailboxes[INBOX].writable = True
+        world.sync()
+        assert world.on_server() == world.in_maildir() == "Work/a: Work/b: Work/c: a:S b: c:"

@@ -121,12 +121,14 @@ def resolved(here: Observation, uids: Collection[Uid], pairs: Collection[Pair]) 
 
     Then nothing of it has to be seen again by the next pass. `uids` are those that the index has now of the messages
     that were new on the server, or more; `pairs` those of new files and of what was gone. Changed flags are not asked
-    about: what an action about them failed to do is known.
+    about: what an action about them failed to do is known. Only of those that a read-only mailbox did not take nobody
+    says anything, and it may take them another time.
     """
     both = [pair for pair in pairs if pair.state is PairState.BOTH]
     names = {pair.name for pair in pairs}
     server = here.server.complete and all(message.uid in uids for message in here.server.new)
     local = here.local.complete and names.issuperset(message.name for message in here.local.new)
+    local = local and (here.server.writable or not here.local.flags)
     return (
         server and here.server.gone.isdisjoint(pair.uid for pair in both),
         local and here.local.gone.isdisjoint(pair.name for pair in both),
