@@ -16,7 +16,17 @@ from syncer.executor.portions import connections_for, portions
 from syncer.observer.evidence import evidence, names_elsewhere
 from syncer.observer.look import Look, Observer
 from syncer.ports import Server
-from syncer.reconcile.actions import Action, Agree, Append, Download, MoveLocal, MoveOnServer, Plan, RemoveLocal
+from syncer.reconcile.actions import (
+    Action,
+    Agree,
+    Append,
+    CreateMailbox,
+    Download,
+    MoveLocal,
+    MoveOnServer,
+    Plan,
+    RemoveLocal,
+)
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.mailboxes import arrange
 from syncer.reconcile.matching import file_left
@@ -67,7 +77,8 @@ class Applying:
         for action in actions:
             self._contained(action.mailbox, lambda server, action=action: self._executor.arrange(server, action))  # type: ignore[misc]
         if actions:
-            places = self._observer.glance.places()
+            here_only = all(isinstance(action, CreateMailbox) and action.side == "local" for action in actions)
+            places = self._observer.glance.places(anew=not here_only)
         for mailbox in (places.server & places.local) - places.known.keys():
             self._index.add_mailbox(mailbox)
         return places

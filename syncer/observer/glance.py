@@ -52,13 +52,17 @@ class Glance:
     trash: MailboxName | None = None
     r"""The mailbox with the `\Trash` attribute (RFC 6154 section 2), told likewise."""
 
-    def places(self) -> Places:
-        """Where the mailboxes are. One that LIST leaves out is asked for by name before it counts as missing."""
+    def places(self, *, anew: bool = True) -> Places:
+        """Where the mailboxes are. One that LIST leaves out is asked for by name before it counts as missing.
+
+        If not `anew`, the server is taken to have the mailboxes that it had the last time.
+        """
         known = {mailbox.name: mailbox.epoch for mailbox in self.index.mailboxes() if self.wants(mailbox.name)}
-        listed = self.crew.one(lambda server: server.mailboxes(counters=True))
-        self.told = {mailbox.name: mailbox.cursor for mailbox in listed}
-        self.trash = next((mailbox.name for mailbox in listed if mailbox.special_use == "\\trash"), None)
-        on_server = {mailbox.name for mailbox in listed if self.wants(mailbox.name)}
+        if anew:
+            listed = self.crew.one(lambda server: server.mailboxes(counters=True))
+            self.told = {mailbox.name: mailbox.cursor for mailbox in listed}
+            self.trash = next((mailbox.name for mailbox in listed if mailbox.special_use == "\\trash"), None)
+        on_server = {mailbox for mailbox in self.told if self.wants(mailbox)}
         unlisted = sorted(known.keys() - on_server)
         there = dict(zip(unlisted, self.crew.each(_exists, unlisted), strict=True))
         unknown = {mailbox: found for mailbox, found in there.items() if isinstance(found, str)}
