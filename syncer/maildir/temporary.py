@@ -24,10 +24,14 @@ def remove_stale(directory: bytes) -> None:
     """Remove what an interrupted run of ours left in the `tmp/` of a mailbox, once nobody can still be writing it."""
     with os.scandir(os.path.join(directory, b"tmp")) as entries:
         for entry in entries:
-            # Not by mtime, which may be the date of the message.
-            if (
-                OURS.fullmatch(entry.name)
-                and entry.is_file(follow_symlinks=False)
-                and time.time() - entry.stat(follow_symlinks=False).st_ctime > STALE_AFTER
-            ):
+            if OURS.fullmatch(entry.name) and _is_stale(entry):
                 fsops.unlink_if_there(entry.path)
+
+
+def _is_stale(entry: os.DirEntry[bytes]) -> bool:
+    """Whether it is a file and was left over. Not by mtime, which may be the date of the message."""
+    try:
+        changed = entry.stat(follow_symlinks=False).st_ctime
+        return entry.is_file(follow_symlinks=False) and time.time() - changed > STALE_AFTER
+    except FileNotFoundError:  # another thread delivers to this mailbox
+        return False

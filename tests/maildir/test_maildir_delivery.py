@@ -5,7 +5,9 @@ import resource
 import shutil
 import signal
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stores import LISTS, ONE, TWO, tree
@@ -166,6 +168,27 @@ def test_only_our_own_old_leftovers_are_removed_from_tmp(
     store._swept.clear()
     with store.delivery(INBOX):
         assert os.listdir(inbox / "tmp") == [theirs]
+
+
+def test_a_file_that_another_delivery_takes_out_of_tmp_meanwhile_is_no_leftover(
+    store: MaildirStore, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def listed(path: bytes) -> Any:
+        with scandir(path) as found:
+            entries = list(found)
+        for entry in entries:
+            os.unlink(entry.path)
+        return nullcontext(iter(entries))
+
+    (inbox / "tmp" / f"syncer.1.{'0' * 16}.7").write_bytes(b"under way")
+    monkeypatch.setattr(temporary.os, "scandir", listed)
+    with store.delivery(INBOX) as batch:
+        batch.add(ONE, NONE, 5, [b"x"])
+        monkeypatch.undo()
+        batch.commit()
+    assert tree(inbox) == {"new/1.one": b"x"}
 
 
 @pytest.mark.parametrize("lost", ["cur", "new", "tmp"])
