@@ -36,7 +36,7 @@ class History:
     deaths: Counter[str] = field(default_factory=Counter)
 
     def play(self, rounds: int) -> None:
-        """Fill both sides, then act, sync and check, `rounds` times.
+        """Fill both sides, then act, sync and check, `rounds` times; comparing everything then finds nothing more.
 
         Raises:
             AssertionError: with the story, and what is wrong.
@@ -49,6 +49,7 @@ class History:
                 for _ in range(self.rng.randint(2, 9)):
                     self._act()
                 self._sync_and_check()
+            self.world.sync("--full").quiet()
         except Exception as error:
             told = "\n  ".join(self.story)
             raise AssertionError(f"{error}\n\nthe story:\n  {told}") from error

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from e2e.world import World
+from e2e.world import World, run
 from servers.dovecot import Dovecot
 from servers.mail import note, token_of
 
@@ -200,3 +200,32 @@ def test_a_dry_run_changes_nothing_on_either_side(synced: World) -> None:
     assert (synced.on_server(), synced.on_disk()) == before
     synced.sync().done()
     synced.converged()
+
+
+@pytest.fixture
+def settled(synced: World) -> World:
+    """The same, after passes that found nothing to do."""
+    for _ in range(3):
+        synced.sync().quiet()
+    return synced
+
+
+def test_a_directory_that_was_removed_comes_back_with_its_messages(settled: World) -> None:
+    settled.local.delete_mailbox("Box")
+    settled.sync().done()
+    settled.converged()
+    assert tokens(settled, "local") == TWENTY
+    settled.sync("--full").quiet()
+
+
+@pytest.mark.parametrize("side", ["server", "local"])
+def test_what_was_deleted_on_a_side_is_restored_there(settled: World, side: str) -> None:
+    if side == "server":
+        settled.client.expunge("Box", settled.client.uids("Box")[:3])
+    else:
+        delete_locally(settled, 3)
+    outcome = run("-c", str(settled.configuration), "restore", "--json", "test")
+    assert outcome.done().totals["uploaded" if side == "server" else "downloaded"] == 3
+    assert tokens(settled, "server") == tokens(settled, "local") == TWENTY
+    settled.sync().quiet()
+    settled.sync("--full").quiet()
