@@ -6,17 +6,18 @@ arrive on either. The oracle knows nothing of the planner: it is the table of wh
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pytest
+from fake_store import FakeDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mortality import Killed, Mortality
 from worlds import World, _subject, octets
 
 from syncer.reconcile.flags import ANSWERED, FLAGGED, SEEN, Flags, merge
-from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
 
 MAILBOXES = [INBOX, MailboxName("Work"), MailboxName("Work/old")]
 FLAGS = [SEEN, FLAGGED, ANSWERED, "todo", "later"]
@@ -218,6 +219,180 @@ def _without_flags(state: Counter[tuple[str, MailboxName, Flags]]) -> Counter[tu
     for (name, mailbox, _), count in state.items():
         result[name, mailbox] += count
     return result
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What somebody does on one side. Which message it happens to is a number, counted round and round."""
+
+    side: Literal["server", "local"]
+    kind: Literal["flags", "move", "delete", "arrive"]
+    which: int
+    place: MailboxName
+    flags: Flags
+
+
+@dataclass(frozen=True)
+class Round:
+    """Some deeds, and a pass over the account or over one mailbox, killed or not."""
+
+    deeds: list[Deed]
+    only: MailboxName | None = None
+    killed_at: int = 0
+    before: bool = False
+    lost_directory: bool = False
+
+
+deeds = st.builds(
+    Deed,
+    st.sampled_from(["server", "local"]),
+    st.sampled_from(["flags", "flags", "move", "delete", "arrive"]),
+    st.integers(0, 20),
+    places,
+    flag_sets,
+)
+rounds = st.builds(
+    Round,
+    st.lists(deeds, max_size=4),
+    st.sampled_from([None, None, None, *MAILBOXES]),
+    st.sampled_from([0, 0, *range(1, 13)]),
+    st.booleans(),
+    st.sampled_from([False] * 9 + [True]),
+)
+
+
+@dataclass
+class Longer:
+    """A world in which round follows round, and what must be true of it whatever happens."""
+
+    world: World
+    deleted: set[str] = field(default_factory=set)
+    """Messages that somebody deleted somewhere."""
+    moved: dict[str, set[str]] = field(default_factory=dict)
+    """On which sides a message was moved since the last time that both sides agreed."""
+    twice: set[str] = field(default_factory=set)
+    """Messages that may be in two places: both sides moved them before any pass saw it."""
+    arrived: int = 0
+
+    def play(self, one: Round) -> None:
+        for deed in one.deeds:
+            self._do(deed)
+        if one.lost_directory:
+            names = {_subject(f.octets) for f in self._directories().pop(MAILBOXES[1], FakeDirectory()).files.values()}
+            self.deleted |= names & self.moved.keys()  # not known to the index in that place: gone with its directory
+            self.deleted |= names - {name for name, _, _ in on_server(self.world)}
+            self.twice |= names | {name for name, place, _ in on_server(self.world) if place == MAILBOXES[1]}
+        self.world.mortal(Mortality(one.killed_at, before=one.before))
+        try:
+            self.world.sync(mailbox=one.only)
+        except Killed:  # what is under way then is found again, but not whatever is done to it before anybody looked
+            self.world.mortal(Mortality())
+            self.agree()
+        self.world.mortal(Mortality())
+
+    def agree(self) -> None:
+        """Both sides, after a pass without trouble, and what nobody deleted is there, mostly once."""
+        for _ in range(2):
+            self.world.sync()
+        there = on_server(self.world)
+        assert there == in_maildir(self.world)
+        counts = Counter(name for name, _, _ in there.elements())
+        names = {f"m{number}" for number in range(self.arrived)}
+        assert names - self.deleted <= counts.keys()
+        assert {name for name, count in counts.items() if count > 1} <= self.twice
+        self.moved.clear()
+
+    def _do(self, deed: Deed) -> None:
+        if deed.kind == "arrive":
+            if deed.side == "local" and deed.place not in self._directories():
+                return  # in a directory that is made anew, what was in it before is deleted
+            name = f"m{self.arrived}"
+            self.arrived += 1
+            if deed.side == "server":
+                self.world.server.deliver(deed.place, octets(name), deed.flags)
+            else:
+                self.world.store.put(deed.place, UniqueName(f"l{name}"), octets(name), deed.flags)
+            return
+        if deed.side == "server":
+            boxes = self.world.server.mailboxes
+            found = [(place, uid) for place, box in sorted(boxes.items()) for uid in sorted(box.messages)]
+            if found:
+                place, uid = found[deed.which % len(found)]
+                self._on_server(deed, place, uid)
+        else:
+            files = [(place, name) for place, d in sorted(self._directories().items()) for name in sorted(d.files)]
+            if files:
+                place, name = files[deed.which % len(files)]
+                self._in_maildir(deed, place, name)
+
+    def _on_server(self, deed: Deed, place: MailboxName, uid: Uid) -> None:
+        box = self.world.server.mailboxes[place]
+        message = box.messages[uid]
+        if deed.kind == "flags":
+            message.flags = deed.flags
+            return
+        if deed.kind == "move" and deed.place == place:
+            return
+        box.messages.pop(uid)
+        if deed.kind == "move":
+            self.world.server.mailboxes[deed.place].add(message)
+        self._gone(deed, _subject(message.octets))
+
+    def _in_maildir(self, deed: Deed, place: MailboxName, name: UniqueName) -> None:
+        directory = self._directories()[place]
+        file = directory.files[name]
+        if deed.kind == "flags":
+            file.flags = directory.sayable(deed.flags)
+            return
+        if deed.kind == "move" and (deed.place == place or deed.place not in self._directories()):
+            return
+        del directory.files[name]
+        if deed.kind == "move":
+            self.world.store.put(deed.place, name, file.octets, file.flags)
+        self._gone(deed, _subject(file.octets))
+
+    def _gone(self, deed: Deed, name: str) -> None:
+        if deed.kind == "delete":
+            self.deleted.add(name)
+        self.moved.setdefault(name, set()).add(deed.side)
+        if len(self.moved[name]) == 2:
+            self.twice.add(name)
+
+    def _directories(self) -> dict[MailboxName, FakeDirectory]:
+        return self.world.store.directories
+
+
+longer = st.builds(
+    History,
+    st.just([]),
+    st.lists(arrivals(), max_size=5),
+    st.just([]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["qresync", "condstore", "plain"]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(history=longer, played=st.lists(rounds, min_size=1, max_size=6), agreeing=st.booleans())
+def test_whatever_happened_round_by_round_comparing_everything_finds_nothing_more(
+    history: History, played: list[Round], agreeing: bool
+) -> None:
+    story = Longer(world_of(replace(history, on_server=[])))
+    for number, (place, flags) in enumerate(history.on_server):
+        story.world.server.deliver(place, octets(f"m{number}"), flags)
+    story.arrived = len(history.on_server)
+    for _ in range(3):
+        story.world.sync()
+    for one in played:
+        story.play(one)
+        if agreeing:
+            story.agree()
+    story.agree()
+    before = story.world.state()
+    report = story.world.sync(full=True)
+    assert (story.world.planned(), report.mailboxes, story.world.state()) == ([], {}, before)
 
 
 @pytest.mark.parametrize("seed", range(5))
