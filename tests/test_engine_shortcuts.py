@@ -9,7 +9,7 @@ from mortality import Killed, Mortality
 from worlds import World, octets
 
 from syncer.reconcile.flags import SEEN
-from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
 from syncer.reconcile.policy import Limits, Policy
 
 WORK = MailboxName("Work")
@@ -143,3 +143,21 @@ class TestAChangeHereWhereTheServersCountersStand:
         world.server.mailboxes[INBOX].writable = True
         world.sync()
         assert world.on_server() == world.in_maildir() == "Work/a: Work/b: Work/c: a:S b: c:"
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_flags_that_changed_on_the_server_as_the_file_was_deleted_are_there_when_it_is_back(rung: Rung) -> None:
+    world = settled(rung=rung)
+    keep = Policy(limits=FREE, on_local_delete="keep")
+    files = world.store.directories[INBOX].files
+    name = min(files)
+    file = files.pop(name)
+    world.server.mailboxes[INBOX].messages[Uid(1)].flags = frozenset({SEEN})
+    for _ in range(3):
+        world.sync(keep)
+    files[name] = file
+    for _ in range(2):
+        world.sync(keep)
+    world.sync(keep, full=True)
+    assert world.planned() == []
+    assert world.on_server() == world.in_maildir()

@@ -290,7 +290,8 @@ def _deleted_here(
     here: Observation, pair: Pair, policy: Policy, strangers: frozenset[UniqueName], *, everything_seen: bool
 ) -> Action | str:
     if not policy.to_server or policy.on_local_delete == "keep":
-        kept = replace(pair, state=PairState.SERVER_ONLY)
+        # With the server's flags: a change of them is told once.
+        kept = replace(pair, flags=here.server.flags.get(pair.uid, pair.flags), state=PairState.SERVER_ONLY)
         return Agree(mailbox=here.mailbox, reason="deleted here, kept on the server", pair=kept)
     if not here.server.writable:
         return "deleted messages not expunged: the mailbox is read-only on the server"
