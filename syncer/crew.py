@@ -1,14 +1,17 @@
 """The connections of one account and the threads that use them.
 
 The first connection belongs to the caller's own thread, so that a pass with little to do starts none; further ones are
-opened when there is enough to do for them, each with a thread for as long as the work lasts. Work is handed out in
-order, so that what matters most (INBOX, the newest) comes first. The first error that concerns the whole account ends
-all work; no thread outlives the call. A server that does not admit a further connection costs only that.
+opened when there is enough to do for them, each with a thread for as long as the work lasts. Where the processor may be
+what limits the work and not the line, they are opened one by one while it is idle: threads that compete for it only
+slow each other down. Work is handed out in order, so that what matters most (INBOX, the newest) comes first. The first
+error that concerns the whole account ends all work; no thread outlives the call. A server that does not admit a further
+connection costs only that.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -18,6 +21,11 @@ from syncer.ports import Server
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+MOMENT = 0.3
+"""Seconds for which is looked whether the processor is idle."""
+BUSY = 0.5
+"""With more than this part of one processor in use, a further thread gains little: there is one interpreter lock."""
 
 
 class Crew:
@@ -42,12 +50,18 @@ class Crew:
                 server.close()
 
     def each(
-        self, work: Callable[[Server, Item], Result], items: Iterable[Item], at_once: int | None = None
+        self,
+        work: Callable[[Server, Item], Result],
+        items: Iterable[Item],
+        at_once: int | None = None,
+        *,
+        when_idle: bool = False,
     ) -> list[Result]:
         """Do `work` for every item and return the results in the order of the items.
 
         At most `at_once` items are worked on at a time, or as many as connections are open; by default as many as
-        there may be connections.
+        there may be connections. With `when_idle` it begins with one, and takes another whenever the processor was idle
+        for a good part of the last moment.
 
         Raises:
             AccountError: the first that any of the work raised; what had not begun by then is not done.
@@ -55,13 +69,17 @@ class Crew:
         shift = _Shift(self, work, list(items))
         wanted = max(at_once or self._admitted, sum(server is not None for server in self._servers))
         lanes = min(self._admitted, len(shift.items), wanted)
-        threads = [threading.Thread(target=shift.help, args=(lane,), name=f"syncer-{lane}") for lane in range(1, lanes)]
+        if lanes > 1 and when_idle:
+            threads = [threading.Thread(target=shift.watch, args=(lanes,), name="syncer-watch")]
+        else:
+            threads = [shift.helper(lane) for lane in range(1, lanes)]
         for thread in threads:
             thread.start()
         try:
             if lanes:
                 shift.work(0)
         finally:
+            shift.over.set()
             for thread in threads:
                 thread.join()
         if shift.error is not None:
@@ -100,6 +118,8 @@ class _Shift(Generic[Item, Result]):
         self.items = items
         self.results: dict[int, Result] = {}
         self.error: BaseException | None = None
+        self.over = threading.Event()
+        """No item is left, or something went wrong."""
         self._crew = crew
         self._work = work
         self._next = iter(range(len(items)))
@@ -115,6 +135,23 @@ class _Shift(Generic[Item, Result]):
             self._crew.fail()
             with self._lock:
                 self.error = self.error or error
+
+    def helper(self, lane: int) -> threading.Thread:
+        """A thread that works on a further connection."""
+        return threading.Thread(target=self.help, args=(lane,), name=f"syncer-{lane}")
+
+    def watch(self, lanes: int) -> None:
+        """Open further connections, up to `lanes` in all, while the processor is idle; wait until they are done."""
+        helpers: list[threading.Thread] = []
+        wall, busy = time.monotonic(), time.process_time()
+        while len(helpers) < lanes - 1 and not self.over.wait(MOMENT):
+            before = wall, busy
+            wall, busy = time.monotonic(), time.process_time()
+            if busy - before[1] < BUSY * (wall - before[0]):
+                helpers.append(self.helper(len(helpers) + 1))
+                helpers[-1].start()
+        for thread in helpers:
+            thread.join()
 
     def help(self, lane: int) -> None:
         """The same on a further connection, if the server admits one."""

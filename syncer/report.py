@@ -62,6 +62,8 @@ class SyncOptions:
     """Carry out the deletions that `max_delete` would hold."""
     restore: bool = False
     """Copy again what is missing on one side, instead of deleting it on the other."""
+    every_action: bool = False
+    """The report is to name every action that was carried out."""
     wait: bool = False
     """Wait for another run on the same account instead of leaving."""
 
@@ -155,7 +157,7 @@ class AccountReport:
     seconds: float = 0.0
     mailboxes: dict[MailboxName, MailboxReport] = field(default_factory=dict)
     plan: list[str] = field(default_factory=list)
-    """One line for each action: those carried out, or, in a dry run, those that would be."""
+    """One line for each action: those carried out, if that was asked for, or, in a dry run, those that would be."""
 
     @property
     def ok(self) -> bool:

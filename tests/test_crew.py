@@ -1,11 +1,13 @@
 """Several connections to one server, and the threads that use them."""
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
+from syncer import crew as crew_module
 from syncer.crew import Crew
 from syncer.errors import ConnectError, LoginError, MailboxError, StoppedError
 
@@ -196,3 +198,23 @@ def test_stopped_in_the_middle_what_was_begun_is_finished(
     with pytest.raises(StoppedError):
         crew_of(1).each(work, range(10))
     assert done == [0, 1]
+
+
+@pytest.mark.parametrize(("busy", "connections"), [(0.0, 3), (0.2, 3), (0.8, 1)])
+def test_where_the_processor_is_the_limit_no_further_connection_is_opened(
+    crew_of: Callable[[int], Crew], office: Office, monkeypatch: pytest.MonkeyPatch, busy: float, connections: int
+) -> None:
+    clock = itertools.count(start=1.0)
+    monkeypatch.setattr(crew_module, "MOMENT", 0.001)
+    monkeypatch.setattr(crew_module.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(crew_module.time, "process_time", lambda: busy * next(clock))
+    enough = threading.Event()
+
+    def work(server: object, item: int) -> None:
+        if len(office.opened) == 3:
+            enough.set()
+        enough.wait(0.2 if connections == 1 else 10)
+
+    crew_of(3).each(work, range(4), when_idle=True)
+    assert len(office.opened) == connections
+    assert threads() == 0

@@ -163,7 +163,9 @@ class TestTheReport:
 
     def test_the_plan_is_told_in_words(self) -> None:
         world = World.of("a:", "", "")
-        assert world.sync().plan == ["INBOX: download UID 1 (new on the server)"]
+        assert world.sync(every_action=True).plan == ["INBOX: download UID 1 (new on the server)"]
+        world.server.deliver(INBOX, octets("b"))
+        assert world.sync().plan == []
 
 
 @dataclass

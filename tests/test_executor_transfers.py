@@ -93,7 +93,7 @@ class TestTheNameIsTaken:
 class TestTheConnectionIsLost:
     @pytest.mark.parametrize("batch", [1, 2, 500])
     def test_in_the_middle_of_a_fetch(self, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(transfers, "BATCH_MESSAGES", batch)
+        monkeypatch.setattr(transfers, "DELIVERED_TOGETHER", batch)
         world = World.of("a: b: c: d: e:", "", "")
         server_hears(world, FETCH_INBOX_2=LOST)
         with pytest.raises(ConnectionLostError):
@@ -194,7 +194,7 @@ class TestStopping:
 
     @pytest.fixture(autouse=True)
     def small_batches(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(transfers, "BATCH_MESSAGES", 2)
+        monkeypatch.setattr(transfers, "DELIVERED_TOGETHER", 2)
         monkeypatch.setattr(moves, "MOVE_MESSAGES", 2)
         monkeypatch.setattr(bench.batches, "__defaults__", (2,))
 

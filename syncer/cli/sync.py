@@ -49,6 +49,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         allow_delete=options.allow_delete,
         restore=options.restore,
         wait=options.wait,
+        every_action=output.verbosity > 0,
     )
 
     def stopping() -> None:

@@ -71,7 +71,7 @@ class Applying:
     def arrange(self, places: Places) -> Places:
         """Create and rename mailboxes, so that messages have both places to be in."""
         actions = [a for a in arrange(places, self._policy) if self._order.mailbox in {None, a.mailbox}]
-        self._report.plan += [str(action) for action in actions]
+        self._note_plan(actions)
         if self._order.dry_run:
             return places
         for action in actions:
@@ -104,7 +104,7 @@ class Applying:
             everything_seen=complete and look.everything_seen,
             whole=self._order.mailbox is None,
         )
-        self._report.plan += [str(action) for action in decision.actions]
+        self._note_plan(decision.actions)
         self._look, self._accepted = look, accepted
         self._decision = replace(decision, refusals=refusals, notes=(*look.notes, *decision.notes))
 
@@ -151,6 +151,11 @@ class Applying:
             if here.mailbox in known and held != here.held:
                 self._index.hold(here.mailbox, held)
 
+    def _note_plan(self, actions: Iterable[Action]) -> None:
+        """A line for each action, where somebody wants to read them: a first pull has a hundred thousand."""
+        if self._order.dry_run or self._order.every_action:
+            self._report.plan += [str(action) for action in actions]
+
     def _checkpoint(self) -> None:
         if self._pass.stop.is_set():
             raise StoppedError("stopped before everything was done; the next sync goes on from here")
@@ -165,7 +170,8 @@ class Applying:
             return _failure(lambda: self._executor.mailbox(server, here, actions))
 
         at_once = connections_for(action for _, actions in jobs for action in actions)
-        for (here, _), error in zip(jobs, self._pass.crew.each(work, jobs, at_once), strict=True):
+        errors = self._pass.crew.each(work, jobs, at_once, when_idle=True)
+        for (here, _), error in zip(jobs, errors, strict=True):
             self._note_failure(here.mailbox, error)
 
     def _announce(self, actions: Iterable[Action]) -> None:

@@ -39,6 +39,8 @@ class Order:
     mailbox: MailboxName | None = None
     """Only this one."""
     dry_run: bool = False
+    every_action: bool = False
+    """The report is to name every action that was carried out."""
     full: bool = False
     """Compare everything, whatever earlier passes recorded."""
     full_interval: int = 7 * DAY

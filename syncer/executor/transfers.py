@@ -4,10 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
 from syncer.errors import MessageError
-from syncer.executor.bench import BATCH_MESSAGES, BATCH_OCTETS, Bench
+from syncer.executor.bench import BATCH_OCTETS, Bench
 from syncer.ports import Fetched, Server
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Observation, Pair, ServerMessage
+
+DELIVERED_TOGETHER = 2000
+"""Messages that become durable and are recorded together: each flush costs some 10 ms whatever there is to flush."""
 
 
 def download(bench: Bench, server: Server, here: Observation, messages: Sequence[ServerMessage]) -> None:
@@ -45,7 +48,7 @@ def _deliver(bench: Bench, here: Observation, wanted: dict[Uid, ServerMessage], 
                 octets += message.size
                 received += 1
                 bench.progress.transferred(bench.account, 1, message.size)
-                if len(pairs) >= BATCH_MESSAGES or octets >= BATCH_OCTETS:
+                if len(pairs) >= DELIVERED_TOGETHER or octets >= BATCH_OCTETS:
                     break
         finally:  # a connection lost half-way costs only the message it was lost in
             for taken in delivery.commit():

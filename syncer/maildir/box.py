@@ -17,6 +17,9 @@ from syncer.maildir.state import CUR, NEW, Stamps, keywords_state, stamps
 from syncer.reconcile.flags import NONE, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, UniqueName
 
+FEW = 8
+"""Nobody asks so soon for more of the files that were just added, and a first pull adds very many."""
+
 
 class Box:
     """A mailbox's directory. Threads that deliver to it or change flags in it take turns with `turn`."""
@@ -123,8 +126,9 @@ class Box:
         self._files.pop(name, None)
 
     def delivered(self, places: Mapping[UniqueName, Where]) -> None:
-        """We added files, just after `present` looked for their names."""
-        self._files.update(places)
+        """We added files, just after `present` looked for their names; where they are is remembered of a few."""
+        if len(places) <= FEW:
+            self._files.update(places)
         self._proof = None
         self._nothing_came_in()
 

@@ -35,6 +35,7 @@ class Batch:
         self._tmp = os.path.join(box.path, TMP)
         self._waiting: dict[UniqueName, tuple[bytes, Flags]] = {}
         self._directory = -1
+        self._mode_holds = False
 
     def __enter__(self) -> Self:
         self._check()
@@ -45,6 +46,7 @@ class Batch:
                 fsops.make_directory(os.path.join(self._box.path, sub))
             if self._sweep:
                 remove_stale(self._box.path)
+            self._mode_holds = fsops.umask_is_harmless()
             # Opened before anything is written: syncfs reports the errors since then.
             self._directory = os.open(self._tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return self
@@ -63,7 +65,7 @@ class Batch:
         path = temporary_name(self._box.path)
         try:
             with fsops.explained(f"write a message of {self._box.name} to"):
-                fingerprint = _write(path, internaldate, _told_apart(body))
+                fingerprint = _write(path, internaldate, _told_apart(body), mode_holds=self._mode_holds)
         except _BodyError as failed:
             raise failed.error from None
         if name in self._waiting:
@@ -130,8 +132,8 @@ def _told_apart(body: Iterable[bytes]) -> Iterator[bytes]:
         raise _BodyError(error) from error
 
 
-def _write(path: bytes, internaldate: int, body: Iterable[bytes]) -> Fingerprint:
-    fd = fsops.open_new(path)
+def _write(path: bytes, internaldate: int, body: Iterable[bytes], *, mode_holds: bool) -> Fingerprint:
+    fd = fsops.open_new(path, mode_holds=mode_holds)
     try:
         fingerprint = eol.write(fd, body)
         with contextlib.suppress(OSError):  # best effort: not every file system keeps every date

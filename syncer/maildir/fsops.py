@@ -12,8 +12,9 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from syncer.errors import MailboxError, MessageError, StoreError
@@ -45,23 +46,34 @@ _HINTS = {
 }
 
 
-@contextlib.contextmanager
-def explained(
-    doing: str, kind: type[StoreError] | type[MailboxError] | type[MessageError] = StoreError
-) -> Iterator[None]:
+class explained:  # noqa: N801 (used like a function; a generator would cost every message two microseconds)
     """Turn an OSError into an error that says what could not be done, to which path, and what to do.
 
     What would fail for every file (no space, read-only) is a StoreError, anything else is of the `kind` given.
     """
-    try:
-        yield
-    except OSError as error:
+
+    __slots__ = ("_doing", "_kind")
+
+    def __init__(
+        self, doing: str, kind: type[StoreError] | type[MailboxError] | type[MessageError] = StoreError
+    ) -> None:
+        self._doing = doing
+        self._kind = kind
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, OSError):
+            return
         path = error.filename2 or error.filename
         where = f" {printable(path)}" if path is not None else ""
         why = _ADVICE.get(error.errno or 0)
-        chosen = kind if why is None else StoreError
+        chosen = self._kind if why is None else StoreError
         why = why or _HINTS.get(error.errno or 0) or error.strerror or "unknown error"
-        raise chosen(f"cannot {doing}{where}: {why}") from error
+        raise chosen(f"cannot {self._doing}{where}: {why}") from error
 
 
 def printable(path: object) -> str:
@@ -70,10 +82,21 @@ def printable(path: object) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def open_new(path: bytes) -> int:
-    """Create a file, for writing and reading back."""
+def umask_is_harmless() -> bool:
+    """Whether files are created with the mode asked for, so that it need not be set (Linux 4.7 on tells)."""
+    try:
+        with open("/proc/self/status", "rb") as status:
+            found = re.search(rb"^Umask:\t([0-7]+)$", status.read(), re.MULTILINE)
+    except OSError:
+        return False
+    return found is not None and not int(found[1], 8) & FILE_MODE
+
+
+def open_new(path: bytes, *, mode_holds: bool = False) -> int:
+    """Create a file, for writing and reading back. `mode_holds`: the umask is known to be harmless."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-    os.fchmod(fd, FILE_MODE)
+    if not mode_holds:
+        os.fchmod(fd, FILE_MODE)
     return fd
 
 

@@ -11,13 +11,28 @@ OURS = re.compile(rb"syncer\.[0-9]+\.[0-9a-f]{16}\.[0-9]+")
 STALE_AFTER = 36 * 3600
 """Seconds after which a file in `tmp/` is left over (Maildir specification, "How is a message delivered?")."""
 
-_RUN = os.urandom(8).hex().encode()
 _COUNT = itertools.count()
+
+
+def _run() -> bytes:
+    return b"syncer.%d.%b" % (os.getpid(), os.urandom(8).hex().encode())
+
+
+_prefix = _run()
+
+
+def _forked() -> None:
+    """A forked process must not use the names of its parent."""
+    global _prefix  # noqa: PLW0603 (asked for once, since every message needs it)
+    _prefix = _run()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def temporary_name(directory: bytes) -> bytes:
     """A path in the `tmp/` of a mailbox's directory that nothing has or had."""
-    return b"%b/tmp/syncer.%d.%b.%d" % (directory, os.getpid(), _RUN, next(_COUNT))
+    return b"%b/tmp/%b.%d" % (directory, _prefix, next(_COUNT))
 
 
 def remove_stale(directory: bytes) -> None:

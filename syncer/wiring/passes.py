@@ -90,6 +90,7 @@ class _Run:
                     _way_on(Files.of(self.config, account).index),
                     mailbox,
                     options.dry_run,
+                    options.every_action,
                     options.full,
                     account.full_interval,
                     _decisive(account),
