@@ -28,6 +28,7 @@ def rows(
     for workload in workloads:
         late: dict[str, Outcome] = {}
         for rtt in (rtt for rtt in rtts if workload.times(rtt)):
+            stage.distance = rtt
             row = Row(workload.key, workload.title, rtt, stage.server.account(workload.account).count)
             row.limits = {contender.name: stage.limits[contender.name] for contender in contenders}
             row.runs = {contender.name: [] for contender in contenders}

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 MOMENT = 0.3
 """Seconds for which is looked whether the processor is idle."""
-BUSY = 0.5
+BUSY = 0.7
 """With more than this part of one processor in use, a further thread gains little: there is one interpreter lock."""
 
 

@@ -200,7 +200,7 @@ def test_stopped_in_the_middle_what_was_begun_is_finished(
     assert done == [0, 1]
 
 
-@pytest.mark.parametrize(("busy", "connections"), [(0.0, 3), (0.2, 3), (0.8, 1)])
+@pytest.mark.parametrize(("busy", "connections"), [(0.0, 3), (0.5, 3), (0.9, 1)])
 def test_where_the_processor_is_the_limit_no_further_connection_is_opened(
     crew_of: Callable[[int], Crew], office: Office, monkeypatch: pytest.MonkeyPatch, busy: float, connections: int
 ) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from syncer.errors import MailboxError, MessageError, StoppedError
 from syncer.executor import Bench, Executor
-from syncer.executor.portions import connections_for, portions
+from syncer.executor.portions import are_large, connections_for, portions
 from syncer.observer.evidence import evidence, names_elsewhere
 from syncer.observer.look import Look, Observer
 from syncer.ports import Server
@@ -169,8 +169,8 @@ class Applying:
                 return None
             return _failure(lambda: self._executor.mailbox(server, here, actions))
 
-        at_once = connections_for(action for _, actions in jobs for action in actions)
-        errors = self._pass.crew.each(work, jobs, at_once, when_idle=True)
+        every = [action for _, actions in jobs for action in actions]
+        errors = self._pass.crew.each(work, jobs, connections_for(every), when_idle=not are_large(every))
         for (here, _), error in zip(jobs, errors, strict=True):
             self._note_failure(here.mailbox, error)
 

@@ -14,6 +14,7 @@ LOT_OCTETS = 32 * 1024 * 1024
 CONNECTION_OCTETS = 2 * 1024 * 1024
 """A further connection is worth its log-in for so much to transfer."""
 CONNECTION_APPENDS = 200
+LARGE = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ def connections_for(actions: Iterable[Action]) -> int:
         octets += action.message.size if isinstance(action, Download) else 0
         appends += isinstance(action, Append)
     return 1 + octets // CONNECTION_OCTETS + appends // CONNECTION_APPENDS
+
+
+def are_large(actions: Iterable[Action]) -> bool:
+    """Whether these are mostly large messages, which leave the interpreter to other threads most of the time."""
+    sizes = [action.message.size for action in actions if isinstance(action, Download)]
+    return sum(sizes) >= LARGE * len(sizes) > 0
 
 
 def _lots(downloads: Iterable[Download]) -> Iterable[list[Download]]:

@@ -18,7 +18,7 @@ from syncer.imap.ahead import Question
 from syncer.imap.arguments import flag_list
 from syncer.imap.dates import parse_date
 from syncer.imap.listing import ALL_FLAGS, FlagSets, list_flags
-from syncer.imap.responses import Code, Response, Status, number
+from syncer.imap.responses import MODSEQ_LINE, Code, Response, Status, number
 from syncer.imap.session import Session
 from syncer.imap.sets import paired, parse_set, uid_sets
 from syncer.imap.wire import Reply
@@ -265,7 +265,7 @@ class ImapServer:
         except ValueError as error:
             raise ServerRefusedError(f"{self._wire.where}: mailbox {mailbox!r}: {error}; rename the keyword") from None
         for uid_set in uid_sets(uids, self._line - len(words) if len(words) < self._line // 2 else self._line):
-            reply = self._wire.run(b"UID STORE", uid_set, sign + b"FLAGS.SILENT", words)
+            reply = self._wire.run(b"UID STORE", uid_set, sign + b"FLAGS.SILENT", words, line=_tells_modseq)
             # RFC 2180 section 4.2: servers say NO if some of the messages are gone; the others were changed.
             if not reply.ok and not reply.status.has("EXPUNGEISSUED"):
                 raise self._session.refused(mailbox, reply.status, "STORE")
@@ -279,6 +279,11 @@ class ImapServer:
                     if self._session.validities.get(target) in (None, number(validity)):
                         moved.update(paired(old, new, uids))
         return moved
+
+
+def _tells_modseq(line: bytes) -> bool:
+    """Whether a line only tells that a message has a new modseq, as one does for each that a STORE has changed."""
+    return MODSEQ_LINE.fullmatch(line) is not None
 
 
 def _within(uid_set: bytes, uids: Iterable[Uid]) -> set[Uid]:

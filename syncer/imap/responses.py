@@ -28,6 +28,9 @@ FLAGS_LINE = re.compile(
 )
 """What `UID FETCH 1:* (FLAGS)` answers, in the orders in which real servers do. Anything else goes the long way."""
 
+MODSEQ_LINE = re.compile(rb"\* \d+ FETCH \((?:UID \d{1,10} )?MODSEQ \(\d+\)\)\r\n")
+"""What answers a STORE in silence where there are modseqs (RFC 7162 section 3.1.3)."""
+
 _TOKEN = re.compile(
     rb' *(?:([()])|"((?:[^"\\]|\\.)*+)"|((?:BODY|BINARY)[A-Z.]*\[[^\]]*\](?:<\d+>)?|[^ ()]+))',
     re.IGNORECASE | re.DOTALL,

@@ -19,7 +19,7 @@ from syncer.imap.transport import CHUNK
 from syncer.imap.wire import Wire
 from syncer.reconcile.identity import Uid
 
-WINDOW = 8
+WINDOW = 16
 """Commands under way at once."""
 _LAST_WORD = 16 * 1024 * 1024
 """When the caller stops early, so much is read and thrown away to keep the connection; beyond it, it is closed."""
