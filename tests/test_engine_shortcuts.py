@@ -161,3 +161,47 @@ def test_flags_that_changed_on_the_server_as_the_file_was_deleted_are_there_when
     world.sync(keep, full=True)
     assert world.planned() == []
     assert world.on_server() == world.in_maildir()
+
+
+def lie(world: World) -> None:
+    """The server changes a flag and keeps HIGHESTMODSEQ as it was."""
+    box = world.server.mailboxes[INBOX]
+    uid = min(box.messages)
+    box.messages[uid].flags = frozenset({SEEN})
+    box.history[uid] = (box.history[uid][0], box.messages[uid].flags)
+
+
+class TestAServerThatDoesNotTell:
+    LINE = "comparing everything found changes that the server had not told of: 1"
+
+    def test_is_believed_until_everything_is_compared_and_then_that_is_said(self) -> None:
+        world = settled()
+        lie(world)
+        assert world.sync().mailboxes == {}
+        assert world.in_maildir() == "Work/a: Work/b: Work/c: a: b: c:"
+        report = world.sync(full=True)
+        assert (report.mailbox(INBOX).flags_local, report.mailbox(INBOX).notes) == (1, [self.LINE])
+        assert world.on_server() == world.in_maildir() == "Work/a: Work/b: Work/c: a:S b: c:"
+        for full in (False, True, False):
+            assert world.sync(full=full).mailboxes == {}
+
+    @pytest.mark.parametrize("days", [6, 8])
+    def test_is_found_out_when_the_interval_is_over(self, days: int) -> None:
+        world = settled()
+        lie(world)
+        world.clock += days * 86_400
+        assert world.sync().mailbox(INBOX).notes == [self.LINE] * (days > 7)
+
+    def test_is_not_blamed_for_what_it_told(self) -> None:
+        world = settled()
+        world.server.mailboxes[INBOX].messages[Uid(1)].flags = frozenset({SEEN})
+        report = world.sync(full=True)
+        assert (report.mailbox(INBOX).flags_local, report.mailbox(INBOX).notes) == (1, [])
+
+
+@pytest.mark.parametrize("settings", ["other", ""])
+def test_under_other_settings_everything_is_compared_once(settings: str) -> None:
+    world = settled()
+    lie(world)
+    assert world.sync(settings=settings).mailbox(INBOX).flags_local == (settings == "other")
+    assert world.sync(settings=settings).mailbox(INBOX).flags_local == 0

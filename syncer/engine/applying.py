@@ -216,7 +216,7 @@ def _hidden(look: Look, decision: Plan) -> Iterator[tuple[MailboxName, str]]:
         uids = {*(message.uid for message in server.new), *server.flags, *server.gone}
         found = sum(_uid_of(action) in uids for action in decision.actions if action.mailbox == mailbox)
         if found:
-            yield mailbox, f"{found} changes that the server had not told of were found by comparing everything"
+            yield mailbox, f"comparing everything found changes that the server had not told of: {found}"
 
 
 def _uid_of(action: Action) -> int | None:
