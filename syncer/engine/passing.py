@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from syncer.crew import Crew
 from syncer.errors import AccountError
+from syncer.observer.ahead import Ahead
 from syncer.observer.glance import Glance, Shortcuts
 from syncer.ports import Finished
 from syncer.reconcile.identity import MailboxName
@@ -72,14 +73,18 @@ class Pass:
         """
         order = self.order
         shortcuts = Shortcuts(order.settings, self.now(), order.full_interval, never=order.full)
-        glance = Glance(order.account, self.crew, self.store, self.index, order.wants, shortcuts)
-        places = glance.places()
-        names = self.chosen(places)
-        unchanged = glance.unchanged(places, names) if places.settled else {}
-        if places.settled and unchanged.keys() == names:
-            self._finish(unchanged)
-        else:
-            self.work(glance, places)
+        ahead = Ahead(self.store, self.index, shortcuts, self._matters, _load)
+        try:
+            glance = Glance(order.account, self.crew, self.store, self.index, order.wants, shortcuts, ahead)
+            places = glance.places()
+            names = self.chosen(places)
+            unchanged = glance.unchanged(places, names) if places.settled else {}
+            if places.settled and unchanged.keys() == names:
+                self._finish(unchanged)
+            else:
+                self.work(glance, places)
+        finally:
+            ahead.end()
 
     def work(self, glance: Glance, places: Places) -> None:
         """Go on from a glance at which something had happened."""
@@ -99,6 +104,10 @@ class Pass:
             raise AccountError(f"there is no mailbox {self.order.mailbox} on either side; there are: {some}")
         return {self.order.mailbox} & every - self.failed
 
+    def _matters(self, mailbox: str) -> bool:
+        """Whether this pass is about the mailbox."""
+        return self.order.wants(mailbox) and self.order.mailbox in {None, mailbox}
+
     def _finish(self, unchanged: Mapping[MailboxName, KnownMailbox]) -> None:
         """Record that nothing had to be done."""
         if self.order.dry_run:
@@ -108,3 +117,8 @@ class Pass:
             for name, known in unchanged.items()
         ]
         self.index.finish(done, self.now())
+
+
+def _load() -> None:
+    """Load what `work` needs, since there will be some."""
+    import syncer.engine.rounds  # noqa: F401, PLC0415 (see `work`)

@@ -27,6 +27,9 @@ from syncer.reconcile.flags import DELETED, before
 from syncer.reconcile.identity import MailboxName, Uid
 from syncer.reconcile.observations import Observation, Pair, PairState
 
+AGREED_TOGETHER = 5000
+"""Messages whose flags are changed and recorded together. What a killed run did is seen again, and changes nothing."""
+
 
 @dataclass(slots=True)
 class Executor:
@@ -91,7 +94,7 @@ class Executor:
         bench = self.bench
         if not here.server.missing:
             server.expect(here.mailbox, here.server.epoch.uidvalidity)
-        for agreed in batches(a for a in actions if isinstance(a, Agree)):
+        for agreed in batches((a for a in actions if isinstance(a, Agree)), AGREED_TOGETHER):
             self._agree(server, here.mailbox, agreed)
         transfers.download(bench, server, here, [a.message for a in actions if isinstance(a, Download)])
         uploads.append(bench, server, here, [a for a in actions if isinstance(a, Append)])

@@ -15,6 +15,7 @@ from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.places import Places
 
 if TYPE_CHECKING:
+    from syncer.observer.ahead import Ahead
     from syncer.ports import Index, KnownMailbox, LocalStore, Server
     from syncer.reconcile.epoch import Cursor
 
@@ -47,6 +48,8 @@ class Glance:
     index: Index
     wants: Callable[[str], bool]
     shortcuts: Shortcuts
+    ahead: Ahead | None = None
+    """Reads directories meanwhile."""
     told: Mapping[MailboxName, Cursor | None] = field(default_factory=dict)
     """The counters of each mailbox, as the server told them with the last `places`."""
     trash: MailboxName | None = None
@@ -97,7 +100,8 @@ class Glance:
             return False
         try:
             now = self.now(known.name, known)
-            return known.cursor.still(now) and self.store.state(known.name) == known.local_state
+            state = (self.ahead or self.store).state(known.name)
+            return known.cursor.still(now) and state == known.local_state
         except MailboxError:  # looking at it says what is wrong
             return False
 

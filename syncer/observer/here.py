@@ -47,15 +47,17 @@ def look_here(
     *,
     mapping: Mapping[str, str],
     state: str | None,
+    read: LocalListing | None = None,
 ) -> Here:
     """How the mailbox differs from the index in the Maildir.
 
-    `mapping` are the letters as last recorded; `state` is one in which nothing differed, None to read in any case.
+    `mapping` are the letters as last recorded; `state` is one in which nothing differed, None to read in any case;
+    `read` is what was read already, with both.
 
     Raises:
         MailboxError: it cannot be looked at.
     """
-    found = store.scan(mailbox, mapping, Expectation(partial(index.file_names, mailbox), state))
+    found = read or store.scan(mailbox, mapping, Expectation(partial(index.file_names, mailbox), state))
     listing = _normal(found, spelling)
     pairs: tuple[Pair, ...] = ()
     if listing.missing:

@@ -171,7 +171,8 @@ class Observer:
         if name in look.places.local:
             mapping = known.mapping if known is not None else {}
             state = known.local_state if known is not None and shortcut else None
-            here = look_here(self.store, self.index, name, self.spelling, mapping=mapping, state=state)
+            read = self.glance.ahead.take(name) if self.glance.ahead is not None and shortcut else None
+            here = look_here(self.store, self.index, name, self.spelling, mapping=mapping, state=state, read=read)
         if there.presumed and not here.idle:
             # What is to be done there depends on what SELECT tells (is it read-only, which flags can it store), and on
             # whether a message of ours has arrived whose APPEND was not answered: STATUS may be a moment old.
