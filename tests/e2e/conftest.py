@@ -30,22 +30,26 @@ def world_on(tmp_path: pathlib.Path) -> Iterator[Callable[..., World]]:
 
 
 @pytest.fixture
-def metered_on(
-    tmp_path: pathlib.Path, request: pytest.FixtureRequest, dovecot_with: Callable[..., Server]
-) -> Iterator[Callable[..., Metered]]:
-    """`metered_on(name, **settings)` makes a world that counts, on a server of this name.
+def server_named(request: pytest.FixtureRequest, dovecot_with: Callable[..., Server]) -> Callable[[str], Server]:
+    """The server of a name: that of a fixture, or `dovecot-hides-` and the capabilities not announced, with commas."""
 
-    The name is that of a fixture, or `dovecot-hides-` and the capabilities that it does not announce, with commas.
-    """
+    def get(name: str) -> Server:
+        name, _, hidden = name.partition("-hides-")
+        server: Server = dovecot_with(hide=tuple(hidden.split(","))) if hidden else request.getfixturevalue(name)
+        return server
+
+    return get
+
+
+@pytest.fixture
+def metered_on(tmp_path: pathlib.Path, server_named: Callable[[str], Server]) -> Iterator[Callable[..., Metered]]:
+    """`metered_on(name, **settings)` makes a world that counts, on the server of this name (see `server_named`)."""
     made: list[Metered] = []
 
     def make(name: str, **settings: Any) -> Metered:
-        name, _, hidden = name.partition("-hides-")
-        hide = tuple(hidden.split(",")) if hidden else ()
-        server = dovecot_with(hide=hide) if hide else request.getfixturevalue(name)
         directory = tmp_path / f"metered{len(made)}"
         directory.mkdir()
-        made.append(Metered(server, directory, **settings))
+        made.append(Metered(server_named(name), directory, **settings))
         return made[-1]
 
     yield make

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from e2e.costs import Metered
 from e2e.world import World, by_mailbox, environment
 from servers.dovecot import Dovecot
 from servers.mail import note
@@ -71,6 +72,35 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing(
         world.close()
         del world.client
     assert killed >= POINTS
+
+
+def delivered(world: World) -> set[str]:
+    """The names of the files that every program sees."""
+    mail = world.directory / "mail"
+    return {path.name for place in ("cur", "new") for path in mail.glob(f"**/{place}/*")}
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_a_pull_that_was_killed_goes_on_where_it_stopped(connections: int, metered_on: Callable[..., Metered]) -> None:
+    world = metered_on("dovecot", here=False, connections=connections)
+    octets = [note(f"m{number}", size=20_000) for number in range(2000)]
+    world.client.fill("INBOX", [(message, frozenset(), 1_500_000_000) for message in octets])
+    whole = sum(map(len, octets))
+    command = [sys.executable, "-m", "syncer", "-c", str(world.configuration), "sync"]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
+    while len(delivered(world)) < 600:
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.kill()
+    running.wait()
+
+    kept = delivered(world)
+    assert 600 <= len(kept) < len(octets)
+    done, cost = world.measured()
+    assert done["downloaded"] == len(octets) - len(kept)
+    assert cost.received < whole * (1 - len(kept) / len(octets)) * 1.1
+    assert kept < delivered(world)
+    world.converged()
 
 
 @pytest.mark.parametrize("to_server", [True, False], ids=["from us", "from the server"])
