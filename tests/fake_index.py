@@ -146,6 +146,9 @@ class FakeIndex:
     def base(self, mailbox: MailboxName) -> dict[Uid, Flags]:
         return {pair.uid: pair.flags for pair in self.pairs(mailbox)}
 
+    def has_all(self, mailbox: MailboxName, uids: Collection[Uid]) -> bool:
+        return self.base(mailbox).keys() >= set(uids)
+
     def file_names(self, mailbox: MailboxName, info: Callable[[Flags], str]) -> set[bytes]:
         pairs = [pair for pair in self.pairs(mailbox) if pair.state is not PairState.SERVER_ONLY]
         infos = {flags: info(flags) for flags in {pair.flags for pair in pairs}}

@@ -7,20 +7,16 @@ directories are read next time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from syncer.observer.look import Look, Sight
 from syncer.ports import Finished, Index
 from syncer.reconcile.comparing import resolved
-from syncer.reconcile.identity import Uid
-from syncer.reconcile.observations import Observation, Pair
+from syncer.reconcile.observations import Observation
 
 if TYPE_CHECKING:
     from syncer.engine.passing import Pass
-
-MANY = 1000
-"""From so many messages on it is cheaper to read every UID of a mailbox than the pairs asked for."""
 
 
 def finished(one: Pass, look: Look, *, settled: bool) -> Iterator[Finished]:
@@ -40,7 +36,7 @@ def finished(one: Pass, look: Look, *, settled: bool) -> Iterator[Finished]:
 
 def _finished(one: Pass, sight: Sight, *, settled: bool) -> Finished:
     here = sight.observation
-    server, local = resolved(here, *_known_now(one.index, here)) if settled else (False, False)
+    server, local = _resolved(one.index, here) if settled else (False, False)
     # Without shortcuts not even what lies before the recorded cursor need be resolved: then there is none any more.
     stays = not server and sight.shortcut
     return Finished(
@@ -54,12 +50,9 @@ def _finished(one: Pass, sight: Sight, *, settled: bool) -> Finished:
     )
 
 
-def _known_now(index: Index, here: Observation) -> tuple[Collection[Uid], Sequence[Pair]]:
-    """The UIDs that the index has now of what was new on the server, and its pairs of new files and of what is gone."""
-    new = [message.uid for message in here.server.new]
-    if len(new) > MANY:
-        uids: Collection[Uid] = index.base(here.mailbox).keys()
-    else:
-        uids = {pair.uid for pair in index.pairs_among(here.mailbox, uids=new)}
+def _resolved(index: Index, here: Observation) -> tuple[bool, bool]:
+    """See `resolved`, with what the index has now."""
     names = [*(message.name for message in here.local.new), *here.local.gone]
-    return uids, index.pairs_among(here.mailbox, uids=here.server.gone, names=names)
+    pairs = index.pairs_among(here.mailbox, uids=here.server.gone, names=names)
+    arrived = index.has_all(here.mailbox, [message.uid for message in here.server.new])
+    return resolved(here, pairs, arrived=arrived)

@@ -127,16 +127,15 @@ class ImapServer:
         """See `Server`."""
         if not uids:
             return ()
-        wanted = frozenset(uids)
+        found: dict[Uid, ServerMessage | None] = dict.fromkeys(uids)
         items = b"(UID FLAGS INTERNALDATE RFC822.SIZE"
         items += b" EMAILID)" if "OBJECTID" in self.capabilities else b")"
-        questions = [Question(self._wire, b"UID FETCH", each, items) for each in uid_sets(wanted, self._line)]
+        questions = [Question(self._wire, b"UID FETCH", each, items) for each in uid_sets(found, self._line)]
         selected = self._session.select(mailbox, ahead=questions[0])
-        found: dict[Uid, ServerMessage] = {}
 
         def take(message: ServerMessage | None) -> bool:
-            if message is not None and message.uid in wanted:
-                if message.uid not in found:
+            if message is not None and message.uid in found:
+                if found[message.uid] is None:
                     self._wire.renew()
                 found[message.uid] = message
                 selected.sizes[message.uid] = message.size
@@ -150,10 +149,10 @@ class ImapServer:
 
         for question in questions:
             status = question.wait(hear, line)
-            if status.kind != "OK" and not found:
+            if status.kind != "OK" and not any(found.values()):
                 raise self._session.directory.refusal(mailbox, status, "FETCH")
         self._session.check(selected)
-        return tuple(found[uid] for uid in sorted(found))
+        return tuple(message for uid in sorted(found) if (message := found[uid]) is not None)
 
     def headers(self, mailbox: MailboxName, uids: Collection[Uid]) -> Mapping[Uid, bytes]:
         """See `Server`."""

@@ -44,7 +44,7 @@ _PRAGMAS = (
     "fullfsync=ON",  # macOS: fsync alone does not reach the disk there
     "cell_size_check=ON",  # finds damaged pages earlier
     "temp_store=MEMORY",
-    "cache_size=-16384",  # KiB
+    "cache_size=-4096",  # KiB
     "journal_size_limit=4194304",
 )
 

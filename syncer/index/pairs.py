@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
 from itertools import chain
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ _COLUMNS = f"uid, name, {CODE}, size, header, content, email_id, state"
 _ALL = f"SELECT {_COLUMNS} FROM pair WHERE mailbox_id = ? ORDER BY uid"  # noqa: S608 (constants)
 _LATEST = f"SELECT {_COLUMNS} FROM pair WHERE mailbox_id = ? AND uid < ? ORDER BY uid DESC LIMIT ?"  # noqa: S608 (same)
 _BASE = f"SELECT uid, {CODE} FROM pair WHERE mailbox_id = ?"  # noqa: S608 (same)
+_UIDS = "SELECT uid FROM pair WHERE mailbox_id = ? AND uid >= ? ORDER BY uid"
 # What is asked for is joined as a table: SQLite then looks each row of it up, instead of going through the mailbox.
 _WITHIN = f"""
     WITH wanted (first, last) AS (VALUES {{}})
@@ -79,6 +81,14 @@ def base(session: Session, id_: int) -> dict[Uid, Flags]:
     """Every UID with its flags."""
     flags = session.codec.decoded
     return {uid: flags[code] for uid, code in session.connection.execute(_BASE, (id_,))}
+
+
+def has_all(session: Session, id_: int, uids: Collection[Uid]) -> bool:
+    """Whether each of the UIDs is there. They pass by one by one: there may be more than should be held twice."""
+    wanted = sorted(uids)
+    with closing(session.connection.execute(_UIDS, (id_, wanted[0] if wanted else _ABOVE_ALL))) as rows:
+        there = (uid for (uid,) in rows)
+        return all(uid in there for uid in wanted)
 
 
 def write(session: Session, id_: int, pairs: Collection[Pair]) -> None:

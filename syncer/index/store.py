@@ -163,6 +163,12 @@ class SqliteIndex:
             id_ = session.known(mailbox)
             return {} if id_ is None else table.base(session, id_)
 
+    def has_all(self, mailbox: MailboxName, uids: Collection[Uid]) -> bool:
+        """Whether there is a pair, whatever its state, of each of these UIDs."""
+        with self._turn, self._session() as session:
+            id_ = session.known(mailbox)
+            return not uids if id_ is None else table.has_all(session, id_, uids)
+
     def file_names(self, mailbox: MailboxName, info: Callable[[Flags], str]) -> set[bytes]:
         """For every pair whose state is not SERVER_ONLY, its unique name followed by `info` of its flags."""
         with self._turn, self._session() as session:

@@ -4,7 +4,7 @@ QRESYNC and CONDSTORE tell what changed since a cursor; what QRESYNC does not pr
 tell, the list of all UIDs does. Otherwise everything is listed. Each rung that fails leads to the next one below it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from syncer.ports import Index, Server
@@ -89,22 +89,34 @@ def _from_delta(
 
 
 def _from_listing(server: Server, index: Index, mailbox: MailboxName, spelling: Spelling) -> There:
-    told = server.listing(mailbox)
-    flags = _normal(told, spelling)
-    listing = replace(told, flags=flags, storable=spelling.normal(told.storable))
-    base = index.base(mailbox)
-    differ = differing(listing, base)
-    unknown = differ - base.keys()
-    pairs = index.pairs_among(mailbox, uids=differ & base.keys())
+    found, unknown = _compared(server, index, mailbox, spelling)
     new = _described(server, mailbox, unknown, spelling)
-    changes = listed_changes(listing, pairs, new)
+    changes = replace(found.changes, new=new)
+    return replace(found, changes=changes, untold=len(unknown) - len(new))
+
+
+def _compared(server: Server, index: Index, mailbox: MailboxName, spelling: Spelling) -> tuple[There, set[Uid]]:
+    """What a listing shows, and the UIDs of which only that is known that they are there.
+
+    The listing ends here: in a first pull it takes as much room as what is asked for next.
+    """
+    told = server.listing(mailbox)
+    listing = replace(told, flags=_normal(told, spelling), storable=spelling.normal(told.storable))
+    base = index.base(mailbox)
+    unknown = differing(listing, base)
+    known = unknown & base.keys()
+    unknown -= known
+    pairs = index.pairs_among(mailbox, uids=known)
     messages = listing.messages if listing.complete else None
-    return There(changes, pairs, messages, len(unknown) - len(new), compared=listing.complete)
+    found = There(listed_changes(listing, pairs), pairs, messages, compared=listing.complete)
+    return found, unknown
 
 
-def _normal(listing: ServerListing, spelling: Spelling) -> dict[Uid, Flags]:
+def _normal(listing: ServerListing, spelling: Spelling) -> Mapping[Uid, Flags]:
     """The flags in the account's spelling. Listings share their sets, so that each is spelled once."""
     spelled = {flags: spelling.normal(flags) for flags in set(listing.flags.values())}
+    if all(flags == normal for flags, normal in spelled.items()):
+        return listing.flags
     return {uid: spelled[flags] for uid, flags in listing.flags.items()}
 
 

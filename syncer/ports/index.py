@@ -134,6 +134,9 @@ class Index(Protocol):
     def base(self, mailbox: MailboxName) -> dict[Uid, Flags]:
         """The UID of every pair, whatever its state, with the flags both sides last agreed on."""
 
+    def has_all(self, mailbox: MailboxName, uids: Collection[Uid]) -> bool:
+        """Whether there is a pair, whatever its state, of each of these UIDs, which are all different."""
+
     def file_names(self, mailbox: MailboxName, info: Callable[[Flags], str]) -> set[bytes]:
         """How the files of a mailbox are named, of which no flag changed since both sides last agreed.
 

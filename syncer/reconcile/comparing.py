@@ -50,8 +50,9 @@ def observe(
 
 def differing(listing: ServerListing, base: Mapping[Uid, Flags]) -> set[Uid]:
     """The UIDs that are on one side only, or have other flags than the base."""
-    listed = {uid for uid, flags in listing.flags.items() if base.get(uid) != flags}
-    return listed | (base.keys() - listing.flags.keys())
+    differ = {uid for uid, flags in listing.flags.items() if base.get(uid) != flags}
+    differ |= base.keys() - listing.flags.keys()
+    return differ
 
 
 def listed_changes(
@@ -116,17 +117,17 @@ def covered(uids: Iterable[Uid], ranges: Iterable[tuple[Uid, Uid]]) -> set[Uid]:
     return found
 
 
-def resolved(here: Observation, uids: Collection[Uid], pairs: Collection[Pair]) -> tuple[bool, bool]:
+def resolved(here: Observation, pairs: Collection[Pair], *, arrived: bool) -> tuple[bool, bool]:
     """Whether everything that was seen of the server, and of the Maildir, is in the index now.
 
-    Then nothing of it has to be seen again by the next pass. `uids` are those that the index has now of the messages
-    that were new on the server, or more; `pairs` those of new files and of what was gone. Changed flags are not asked
-    about: what an action about them failed to do is known. Only of those that a read-only mailbox did not take nobody
-    says anything, and it may take them another time.
+    Then nothing of it has to be seen again by the next pass. `arrived` is whether the index has now all messages that
+    were new on the server; `pairs` are its pairs of new files and of what was gone. Changed flags are not asked about:
+    what an action about them failed to do is known. Only of those that a read-only mailbox did not take nobody says
+    anything, and it may take them another time.
     """
     both = [pair for pair in pairs if pair.state is PairState.BOTH]
     names = {pair.name for pair in pairs}
-    server = here.server.complete and all(message.uid in uids for message in here.server.new)
+    server = here.server.complete and arrived
     local = here.local.complete and names.issuperset(message.name for message in here.local.new)
     local = local and (here.server.writable or not here.local.flags)
     return (

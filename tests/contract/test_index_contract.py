@@ -196,6 +196,15 @@ class IndexContract(ABC):
         index.record(WORK, [pair(7)])
         assert index.base(INBOX) == {1: {"\\Seen", "Work"}, 2: {"Work"}, 2**32 - 1: set()}
 
+    def test_all_of_some_uids_are_there_or_not(self, index: Index) -> None:
+        assert (index.has_all(INBOX, []), index.has_all(INBOX, [Uid(1)])) == (True, False)
+        index.record(INBOX, [pair(1), replace(pair(2), state=PairState.SERVER_ONLY), pair(5), pair(2**32 - 1)])
+        index.record(WORK, [pair(3)])
+        for uids in ([], [5], [2, 1], [2**32 - 1, 5, 1, 2]):
+            assert index.has_all(INBOX, list(map(Uid, uids))), uids
+        for uids in ([3], [1, 3, 5], [4, 5], [1, 2, 5, 6]):
+            assert not index.has_all(INBOX, list(map(Uid, uids))), uids
+
     def test_the_latest_pairs_are_those_of_the_highest_uids_descending(self, index: Index) -> None:
         assert index.latest(INBOX, 3) == ()
         index.record(INBOX, [pair(uid) for uid in (1, 5, 9, 2**32 - 1)])

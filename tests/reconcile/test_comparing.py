@@ -216,7 +216,8 @@ BOTH = [pair(1, "a"), pair(2, "b")]
 def test_what_was_seen_is_resolved_once_the_index_says_so(
     seen: Observation, now: list[Pair], server: bool, local: bool
 ) -> None:
-    assert resolved(seen, {each.uid for each in now}, now) == (server, local)
+    arrived = {each.uid for each in now}.issuperset(message.uid for message in seen.server.new)
+    assert resolved(seen, now, arrived=arrived) == (server, local)
 
 
 KNOWN = Cursor(Epoch(UidValidity(7), Uid(5), ModSeq(9), "M1"), 3)
