@@ -5,7 +5,9 @@ asked for may live in it. Sets are ascending, since some servers refuse others.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 from syncer.errors import ProtocolError
 from syncer.reconcile.identity import Uid
@@ -118,27 +120,21 @@ def paired(source: bytes, target: bytes, asked: Iterable[Uid]) -> dict[Uid, Uid]
     old, new = parse_set(source), parse_set(target)
     if amount(old) != amount(new):
         return {}
+    places = sorted(zip(old, _offsets(old), strict=True))
+    starts = [low for (low, _), _ in places]
+    offsets = _offsets(new)
     result: dict[Uid, Uid] = {}
     for uid in asked:
-        place = _position(old, uid)
-        if place is not None:
-            result[uid] = Uid(_at(new, place))
+        which = bisect_right(starts, uid) - 1
+        if which < 0 or uid > places[which][0][1]:
+            continue
+        (low, _), before = places[which]
+        place = before + uid - low
+        part = bisect_right(offsets, place) - 1
+        result[uid] = Uid(new[part][0] + place - offsets[part])
     return result
 
 
-def _position(parts: tuple[Range, ...], uid: int) -> int | None:
-    before = 0
-    for low, high in parts:
-        if low <= uid <= high:
-            return before + uid - low
-        before += high - low + 1
-    return None
-
-
-def _at(parts: tuple[Range, ...], place: int) -> int:
-    """The UID at a place that is less than the set's size."""
-    part = 0
-    while place > parts[part][1] - parts[part][0]:
-        place -= parts[part][1] - parts[part][0] + 1
-        part += 1
-    return parts[part][0] + place
+def _offsets(parts: tuple[Range, ...]) -> list[int]:
+    """How many numbers come before each part."""
+    return list(accumulate((high - low + 1 for low, high in parts), initial=0))[:-1]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from syncer.errors import ProtocolError
 from syncer.imap.sets import MAX_UID, amount, clipped, gaps, named, paired, parse_set, ranges, uid_sets, united
+from syncer.reconcile.identity import Uid
 
 uids = st.integers(1, 60) | st.integers(1, MAX_UID)
 
@@ -48,6 +49,15 @@ def test_copyuid_of_a_billion_costs_nothing() -> None:
 
 def test_copyuid_whose_sets_differ_in_size_says_nothing() -> None:
     assert paired(b"1:3", b"1:2", [1, 2, 3]) == {}
+
+
+@given(
+    st.lists(st.tuples(uids, uids), unique_by=(lambda pair: pair[0], lambda pair: pair[1]), min_size=1), st.lists(uids)
+)
+def test_copyuid_pairs_scattered_uids(pairs: list[tuple[int, int]], further: list[int]) -> None:
+    old, new = (",".join(str(pair[side]) for pair in pairs).encode() for side in (0, 1))
+    asked = [Uid(uid) for uid in [*further, *(old_uid for old_uid, _ in pairs)]]
+    assert paired(old, new, asked) == dict(pairs)
 
 
 RANGES = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 20)).map(lambda pair: (pair[0], sum(pair))), max_size=8)
