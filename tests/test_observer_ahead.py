@@ -1,5 +1,6 @@
 """What is read before it is asked for: it counts only while it is so."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -113,11 +114,32 @@ def test_a_pass_finds_what_changed_while_the_server_was_answering() -> None:
     assert world.on_server() == world.in_maildir() == "Play/a: Play/b: Work/a:FS Work/b: a: b:"
 
 
-def test_a_state_is_given_out_once_as_it_was_found() -> None:
+@pytest.mark.parametrize("further", [False, True], ids=["the same mailboxes", "one more on the server"])
+def test_where_there_is_work_no_mailbox_counts_as_unchanged_for_what_it_was(further: bool) -> None:
+    """A file that moved from one that was read to one that was not yet is not gone."""
+    world = settled()
+    flag_one(world, PLAY)
+    if further:
+        world.server.create(MailboxName("Further"))
+
+    def change() -> None:
+        for thread in threading.enumerate():
+            if thread.name == "ahead":
+                thread.join()
+        flag_one(world, WORK, SEEN)
+
+    server_hears(world, LIST=change)
+    scans = store_hears(world)
+    assert world.sync().ok
+    assert scans.heard.index("scan Play") < scans.heard.index("scan Work")
+    assert world.on_server() == world.in_maildir() == "Play/a:F Play/b: Work/a:S Work/b: a: b:"
+
+
+def test_a_state_is_told_as_it_was_found() -> None:
     world = settled()
     before = world.store.state(WORK)
     reading = ahead(world)
     reading.end()
     flag_one(world, WORK)
-    assert [reading.state(WORK), reading.state(WORK)] == [before, world.store.state(WORK)]
+    assert [reading.state(WORK), reading.state(WORK)] == [before, before]
     assert before != world.store.state(WORK)

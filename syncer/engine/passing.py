@@ -78,7 +78,7 @@ class Pass:
             glance = Glance(order.account, self.crew, self.store, self.index, order.wants, shortcuts, ahead)
             places = glance.places()
             names = self.chosen(places)
-            unchanged = glance.unchanged(places, names) if places.settled else {}
+            unchanged = glance.unchanged(places, names, ahead.state) if places.settled else {}
             if places.settled and unchanged.keys() == names:
                 self._finish(unchanged)
             else:

@@ -45,11 +45,13 @@ class Ahead:
         self._thread.start()
 
     def state(self, mailbox: MailboxName) -> str | None:
-        """The state of a directory (see `LocalStore.state`): the first time as it was found, from then on as it is."""
+        """The state of a directory (see `LocalStore.state`) as it was found when the pass began.
+
+        That will do to tell that there is nothing to do. Where there is, each has to be looked at anew: a file may have
+        moved from a directory that was read to one that was not yet, and is not gone then.
+        """
         self._thread.join()
-        if mailbox in self._states:
-            return self._states.pop(mailbox)
-        return self._store.state(mailbox)
+        return self._states[mailbox] if mailbox in self._states else self._store.state(mailbox)
 
     def take(self, mailbox: MailboxName) -> LocalListing | None:
         """What was read of a mailbox (see `LocalStore.scan`), if it still holds; given out once."""

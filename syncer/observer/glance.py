@@ -79,11 +79,17 @@ class Glance:
             unknown,
         )
 
-    def unchanged(self, places: Places, names: Iterable[MailboxName]) -> dict[MailboxName, KnownMailbox]:
-        """Those of the mailboxes that are on both sides as the last pass left them."""
+    def unchanged(
+        self, places: Places, names: Iterable[MailboxName], state: Callable[[MailboxName], str | None] | None = None
+    ) -> dict[MailboxName, KnownMailbox]:
+        """Those of the mailboxes that are on both sides as the last pass left them.
+
+        `state` tells the state of a directory; if it is not given, they are looked at now.
+        """
+        state = state or self.store.state
         known = {mailbox.name: mailbox for mailbox in self.index.mailboxes()}
         both = places.server & places.local
-        return {name: known[name] for name in names if name in both and self._unchanged(known.get(name))}
+        return {name: known[name] for name in names if name in both and self._unchanged(known.get(name), state)}
 
     def now(self, name: MailboxName, known: KnownMailbox | None) -> Cursor | None:
         """What the server told of a mailbox in passing, unless that is from before a message that the index knows.
@@ -95,13 +101,12 @@ class Glance:
             return None
         return told
 
-    def _unchanged(self, known: KnownMailbox | None) -> bool:
+    def _unchanged(self, known: KnownMailbox | None, state: Callable[[MailboxName], str | None]) -> bool:
         if known is None or not self.shortcuts.hold(known) or known.cursor is None or known.local_state is None:
             return False
         try:
             now = self.now(known.name, known)
-            state = (self.ahead or self.store).state(known.name)
-            return known.cursor.still(now) and state == known.local_state
+            return known.cursor.still(now) and state(known.name) == known.local_state
         except MailboxError:  # looking at it says what is wrong
             return False
 
