@@ -8,7 +8,6 @@ may hold stands in `settings`; what concerns several keys, or several accounts, 
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +29,7 @@ from syncer.settings import (
     UnfitError,
     parse_path,
 )
+from syncer.values import Struct
 
 EXAMPLE: Final = """\
 [accounts.work]
@@ -55,8 +55,7 @@ _KINDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(Struct, frozen=True, kw_only=True):
     """One login on one server, and the Maildir it is kept equal with. The keys are those of `[accounts.NAME]`."""
 
     name: str
@@ -94,8 +93,7 @@ class Account:
         return matches(self.include, mailbox) and not matches(self.exclude, mailbox)
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """What a configuration file says."""
 
     accounts: tuple[Account, ...]

@@ -7,17 +7,16 @@ together with what else is wrong.
 import os
 import stat
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from syncer.errors import ConfigError
+from syncer.values import Struct
 
 _LARGEST: Final = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """What a file says and what its permissions make of it."""
 
     content: dict[str, Any]

@@ -1,14 +1,13 @@
 """What the smaller commands find, as values: the language between the wiring and `status`, `check` and `mailbox`."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from syncer.ports import KnownMailbox
 from syncer.reconcile.identity import MailboxName
+from syncer.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class AccountStatus:
+class AccountStatus(Struct, frozen=True):
     """What the index says about one account, without asking the server."""
 
     name: str
@@ -20,8 +19,7 @@ class AccountStatus:
     """Why the index could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckLine:
+class CheckLine(Struct, frozen=True):
     """One thing that was checked."""
 
     what: str
@@ -33,8 +31,7 @@ class CheckLine:
     """Whether a failure means that the server cannot be used, or that something here is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class MailboxLine:
+class MailboxLine(Struct, frozen=True):
     """A mailbox and where it exists."""
 
     name: MailboxName

@@ -5,11 +5,11 @@ shell. Each `MailboxReport` is filled by one thread; `AccountReport.mailbox` may
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from syncer.errors import ConnectError, ConnectionLostError, LoginError, RefusedError, TlsError
 from syncer.reconcile.identity import MailboxName, Side
+from syncer.values import Struct, field
 
 JSON_VERSION: Final = 1
 
@@ -39,8 +39,7 @@ COUNTERS: Final = (
 """The counters of a mailbox, in the order of the JSON document."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What to synchronise: an account, or one of its mailboxes."""
 
     account: str
@@ -50,8 +49,7 @@ class Target:
         return self.account if self.mailbox is None else f"{self.account}:{self.mailbox}"
 
 
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
+class SyncOptions(Struct, frozen=True):
     """How to make a pass."""
 
     dry_run: bool = False
@@ -68,8 +66,7 @@ class SyncOptions:
     """Wait for another run on the same account instead of leaving."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldDeletions:
+class HeldDeletions(Struct, frozen=True):
     """Deletions that a guard held back."""
 
     side: Side
@@ -78,8 +75,7 @@ class HeldDeletions:
     reason: str
 
 
-@dataclass(slots=True)
-class MailboxReport:
+class MailboxReport(Struct):
     """What happened to one mailbox. `*_local` was changed in the Maildir, `*_remote` on the server."""
 
     name: MailboxName
@@ -146,8 +142,7 @@ class MailboxReport:
         }
 
 
-@dataclass(slots=True)
-class AccountReport:
+class AccountReport(Struct):
     """What happened to one account."""
 
     name: str
@@ -191,8 +186,7 @@ class AccountReport:
         return document
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What happened in one pass over everything that was asked for."""
 
     accounts: list[AccountReport] = field(default_factory=list)

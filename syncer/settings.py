@@ -8,9 +8,10 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
+
+from syncer.values import Struct
 
 Tls = Literal["implicit", "starttls", "off"]
 Layout = Literal["fs", "maildir++"]
@@ -60,8 +61,7 @@ class Secret:
 Parser = Callable[[object, Path], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One key: its parser and its default."""
 
     parse: Parser

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from fake_server import by_name, rename_below
 from mortality import Mortality
@@ -12,6 +12,7 @@ from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Intent, Pair, PairState
+from syncer.values import replace
 
 
 @dataclass

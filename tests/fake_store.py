@@ -7,7 +7,7 @@ in `FakeStore.hears`.
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from fake_server import by_name, chunks, fingerprint, rename_below
 from mortality import Mortality
@@ -18,6 +18,7 @@ from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import FORWARDED, NONE, SYSTEM, FlagDelta, Flags, apply
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Fingerprint, Letters, LocalListing, LocalMessage, ServerMessage
+from syncer.values import replace
 
 VERSIONS = itertools.count()
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
@@ -207,7 +208,7 @@ class FakeStore:
         flags = there.sayable(apply(file.flags, change))
 
         def do() -> None:
-            there.files[new_name] = replace(file, flags=flags)
+            there.files[new_name] = StoredFile(file.octets, flags, file.mtime)
             del self.directories[mailbox].files[name]
 
         self._effect(do, there, self.directories[mailbox])

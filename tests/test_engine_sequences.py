@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from syncer.errors import ConnectionLostError, RefusedError, ServerRefusedError
 from syncer.maildir.store import MaildirStore
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity
 from syncer.reconcile.policy import Policy
+from syncer.values import replace
 
 A, B = MailboxName("A"), MailboxName("B")
 ALL = Policy(mailbox_changes="all")

@@ -8,9 +8,21 @@ import pytest
 from servers.dovecot import Dovecot
 
 HEAVY = {"sqlalchemy", "alembic", "imapclient", "imaplib", "rich", "watchdog", "tenacity"}
-SLOW = {"asyncio", "calendar", "concurrent", "email", "logging", "subprocess", "tempfile", "unittest", "xml"}
+SLOW = {
+    "asyncio",
+    "calendar",
+    "concurrent",
+    "dataclasses",
+    "email",
+    "inspect",
+    "logging",
+    "subprocess",
+    "tempfile",
+    "unittest",
+    "xml",
+}
 """What the standard library has that costs milliseconds."""
-TLS = {"ssl", "hashlib", "uuid", "secrets", "zlib"}
+TLS = {"ssl", "hashlib", "secrets", "zlib"}
 """What a sync without TLS and without anything to do has no use for."""
 
 

@@ -1,6 +1,5 @@
 """Where a password comes from, and that nothing else shows it."""
 
-import dataclasses
 import os
 import sys
 import time
@@ -13,6 +12,7 @@ from syncer.config import Account, load_config
 from syncer.errors import LoginError
 from syncer.passwords import resolve_password
 from syncer.settings import Secret
+from syncer.values import replace
 
 CANARY = "pass wörd-canary"
 
@@ -27,7 +27,7 @@ def account(tmp_path: Path) -> Account:
 
 
 def command(account: Account, *words: str) -> Account:
-    return dataclasses.replace(account, password_command=words)
+    return replace(account, password_command=words)
 
 
 def python(account: Account, program: str) -> Account:
@@ -35,7 +35,7 @@ def python(account: Account, program: str) -> Account:
 
 
 def file(account: Account, path: Path) -> Account:
-    return dataclasses.replace(account, password_command=None, password_file=path)
+    return replace(account, password_command=None, password_file=path)
 
 
 def refusal(account: Account) -> str:
@@ -46,7 +46,7 @@ def refusal(account: Account) -> str:
 
 
 def test_a_password_in_the_configuration_is_taken_as_it_is(account: Account) -> None:
-    given = dataclasses.replace(account, password_command=None, password=Secret(CANARY))
+    given = replace(account, password_command=None, password=Secret(CANARY))
     assert resolve_password(given).reveal() == CANARY
 
 

@@ -9,7 +9,7 @@ kept.
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from fake_index import FakeIndex, FakeRows
@@ -30,6 +30,7 @@ from syncer.reconcile.observations import Pair, PairState
 from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Limits, Policy
 from syncer.report import AccountReport
+from syncer.values import replace
 
 LETTERS = {"D": DRAFT, "F": FLAGGED, "P": FORWARDED, "R": ANSWERED, "S": SEEN, "T": DELETED}
 NAMES = {flag: letter for letter, flag in LETTERS.items()}
@@ -237,7 +238,6 @@ class World:
         self._names |= {(m, p.uid): p.name for m, rows in self.index.rows.items() for p in rows.pairs.values()}
 
 
-@dataclass(slots=True)
 class _Recorded(Pass):
     """A pass that keeps its plans."""
 

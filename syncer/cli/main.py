@@ -84,6 +84,7 @@ def _run(options: argparse.Namespace) -> int:
         output.error(str(error))
         status = FAILED
     output.close()
+    gc.freeze()  # or the interpreter would look for garbage among all of it before it goes
     return status or (FAILED if output.failed else status)
 
 

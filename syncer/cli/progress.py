@@ -8,12 +8,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from syncer.cli.output import on_terminal
 from syncer.ports import Progress
 from syncer.reconcile.identity import MailboxName
+from syncer.values import Struct, replace
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Display
@@ -23,8 +23,7 @@ _PATIENCE: Final = 0.5
 _REDRAW: Final = 0.1
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """What has been heard of one account."""
 
     mailboxes: int = 0
@@ -85,10 +84,7 @@ class Counting:
     def tallies(self) -> dict[str, Tally]:
         """Where every account stands, as copies."""
         with self._lock:
-            return {
-                account: Tally(*(getattr(tally, field) for field in Tally.__slots__))
-                for account, tally in self._tallies.items()
-            }
+            return {account: replace(tally) for account, tally in self._tallies.items()}
 
     def _tally(self, account: str) -> Tally:
         return self._tallies.setdefault(account, Tally())

@@ -7,7 +7,6 @@ A mailbox that fails is a line in the report; only an AccountError ends the pass
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syncer.errors import MailboxError, MessageError, StoppedError
@@ -35,6 +34,7 @@ from syncer.reconcile.places import Places
 from syncer.reconcile.planner import NO_NAMES, plan, refuse
 from syncer.reconcile.policy import Policy
 from syncer.report import HeldDeletions
+from syncer.values import replace
 
 if TYPE_CHECKING:
     from syncer.engine.passing import Pass

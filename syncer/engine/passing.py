@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from syncer.crew import Crew
@@ -19,6 +18,7 @@ from syncer.ports import Finished
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Policy
+from syncer.values import Struct, field
 
 if TYPE_CHECKING:
     from syncer.ports import Index, KnownMailbox, LocalStore, Progress
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 DAY = 24 * 60 * 60
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What one pass is to do."""
 
     account: str
@@ -50,8 +49,7 @@ class Order:
     """Those that decide what is done, in ASCII."""
 
 
-@dataclass(slots=True)
-class Pass:
+class Pass(Struct):
     """One pass; `run` fills `report`."""
 
     order: Order

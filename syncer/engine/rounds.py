@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syncer.engine.applying import Applying
@@ -12,6 +11,7 @@ from syncer.observer.glance import Glance
 from syncer.observer.look import Look, Observer
 from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Policy
+from syncer.values import replace
 
 if TYPE_CHECKING:
     from syncer.engine.passing import Pass

@@ -6,7 +6,6 @@ The ports, the report, and what is done in more than one place.
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ from syncer.reconcile.actions import Expunge, RemoveLocal
 from syncer.reconcile.flags import FlagDelta, Spelling
 from syncer.reconcile.identity import MailboxName, Side, Uid, UniqueName
 from syncer.report import AccountReport, MailboxReport
+from syncer.values import Struct, field
 
 BATCH_MESSAGES = 500
 """Messages that become durable and are recorded together."""
@@ -26,8 +26,7 @@ T = TypeVar("T")
 K = TypeVar("K")
 
 
-@dataclass(slots=True)
-class Bench:
+class Bench(Struct):
     """The tools of one pass over one account. Used from several threads, in different mailboxes."""
 
     account: str

@@ -1,7 +1,6 @@
 """One mailbox, in the order of effect and record that `syncer.executor` states."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 
 from syncer.errors import MailboxError, ServerRefusedError
@@ -26,13 +25,13 @@ from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import DELETED, before
 from syncer.reconcile.identity import MailboxName, Uid
 from syncer.reconcile.observations import Observation, Pair, PairState
+from syncer.values import Struct, replace
 
 AGREED_TOGETHER = 5000
 """Messages whose flags are changed and recorded together. What a killed run did is seen again, and changes nothing."""
 
 
-@dataclass(slots=True)
-class Executor:
+class Executor(Struct):
     """Carries out the actions of one pass over one account. `mailbox` and `move` may run in several threads."""
 
     bench: Bench

@@ -6,7 +6,6 @@ tell is not recorded: the next look finds the message on both sides and pairs it
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 from syncer.errors import ServerRefusedError
@@ -16,6 +15,7 @@ from syncer.reconcile.actions import Action, MoveLocal, MoveOnServer
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import MailboxName, Uid
 from syncer.reconcile.observations import Pair
+from syncer.values import replace
 
 MOVE_MESSAGES = 1000
 """UIDs in one MOVE: what a lost reply leaves to be matched again."""

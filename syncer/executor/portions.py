@@ -5,9 +5,9 @@ have given a message another place is done.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from syncer.reconcile.actions import Action, Agree, Append, Download
+from syncer.values import Struct
 
 LOT_MESSAGES = 2000
 LOT_OCTETS = 32 * 1024 * 1024
@@ -17,8 +17,7 @@ CONNECTION_APPENDS = 200
 LARGE = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Portions:
+class Portions(Struct, frozen=True):
     """The actions of one mailbox."""
 
     side_by_side: tuple[tuple[Action, ...], ...]

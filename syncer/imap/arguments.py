@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from syncer.values import Struct
 
 _FLAG = re.compile(r'\\?[^\x00-\x20(){%*"\\\]\x7f]+', re.ASCII)
 _PLAIN = re.compile(rb"[\x20-\x7e]*")
@@ -10,8 +11,7 @@ FORBIDDEN = re.compile(rb"[\0\r\n]")
 """What no line of a command may hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """An argument that is sent as a literal (RFC 9051 section 4.3)."""
 
     octets: bytes

@@ -6,7 +6,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from syncer.errors import ConnectError, ConnectionLostError, ProtocolError
@@ -17,10 +16,10 @@ from syncer.imap.login import Opening, UnansweredError
 from syncer.imap.mailbox import ImapServer
 from syncer.imap.memory import recall
 from syncer.imap.retry import CONNECT_ATTEMPTS, connecting
+from syncer.values import Struct, replace
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSettings:
+class ServerSettings(Struct, frozen=True):
     """Where and how to log in; see `Endpoint` for what is not explained here."""
 
     account: str
@@ -43,12 +42,12 @@ class ServerSettings:
     @property
     def endpoint(self) -> Endpoint:
         """The way to the server."""
-        return Endpoint(**{each.name: getattr(self, each.name) for each in fields(Endpoint)})
+        return Endpoint(**{name: getattr(self, name) for name in Endpoint.__struct_fields__})
 
     @classmethod
     def to(cls, endpoint: Endpoint, **others: Any) -> "ServerSettings":
         """Settings with the way to the server taken from `endpoint`."""
-        return cls(**{each.name: getattr(endpoint, each.name) for each in fields(endpoint)}, **others)
+        return cls(**{name: getattr(endpoint, name) for name in endpoint.__struct_fields__}, **others)
 
 
 def connect(
@@ -83,8 +82,7 @@ def connect(
     return connecting(attempt.make, attempts, sleep)
 
 
-@dataclass(slots=True)
-class _Attempt:
+class _Attempt(Struct):
     """What every attempt needs."""
 
     settings: ServerSettings

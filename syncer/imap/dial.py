@@ -9,12 +9,12 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from syncer.errors import ConnectError, ConnectionLostError, SyncerError, TlsError
 from syncer.later import Later
+from syncer.values import Struct
 
 if TYPE_CHECKING:
     import ssl
@@ -22,8 +22,7 @@ else:
     ssl = Later("ssl")
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Where a server is, and what makes it the right one."""
 
     account: str

@@ -6,13 +6,13 @@ before it are an attack. A PREAUTH greeting is only believed over TLS.
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from syncer.errors import ProtocolError, TlsError
 from syncer.imap.dial import Endpoint, secured
 from syncer.imap.responses import Code, Data, Response, Status, names
 from syncer.imap.transport import Transport
 from syncer.imap.wire import Wire
+from syncer.values import Struct
 
 _MAX_RESPONSES = 10_000
 """As many as a server may send to one command before the log-in is done."""
@@ -50,8 +50,7 @@ class Told:
         return status
 
 
-@dataclass(frozen=True, slots=True)
-class Greeted:
+class Greeted(Struct, frozen=True):
     """A server that has greeted, over TLS unless there is to be none."""
 
     wire: Wire

@@ -6,17 +6,16 @@ whatever was sent on the strength of it is judged by what the server then says.
 """
 
 import re
-from dataclasses import dataclass
 
 from syncer.imap.greeting import Capabilities
+from syncer.values import Struct
 
 _VERSION = "1"
 _LONGEST = 16_384
 _ATOM = re.compile(r"[\x21-\x7e]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """What is remembered of a server."""
 
     greeting: bytes

@@ -13,11 +13,11 @@ would begin with INBOX, which must stay apart from the one INBOX. Each level is 
 
 import binascii
 import re
-from dataclasses import dataclass
 
 from syncer.errors import MailboxError
 from syncer.imap.responses import Value
 from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.values import Struct
 
 _SHIFTED = re.compile(rb"&([A-Za-z0-9+,]*)-")
 _SHIFTABLE = re.compile(r"&|[^\x00-\x7f]+")
@@ -29,8 +29,7 @@ _RAW_ESCAPE = re.compile(r"%(?:26|[89A-F][0-9A-F])")
 _UNSENDABLE = re.compile(rb"[\0\r\n]")
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
+class Namespace(Struct, frozen=True):
     """An account's personal namespace (RFC 2342): its prefix and its hierarchy separator, None for a flat one."""
 
     prefix: bytes = b""

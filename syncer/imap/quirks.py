@@ -3,11 +3,10 @@
 Only what the code uses is here; what can be handled by being lenient with everybody is handled where it occurs.
 """
 
-from dataclasses import dataclass
+from syncer.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Quirks:
+class Quirks(Struct, frozen=True):
     """How to treat one server."""
 
     line_octets: int = 8000

@@ -7,10 +7,10 @@ that do not match, a bare `+`) the parser is lenient; what is lost by that is on
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from syncer.errors import ProtocolError
+from syncer.values import Struct
 
 Value: TypeAlias = "bytes | list[Value] | None"
 """A string or atom, a parenthesised list, or NIL."""
@@ -43,8 +43,7 @@ _OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 _NUMBER = re.compile(rb"\d{1,20}")
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """A response code: `[UIDNEXT 5]` (RFC 9051 section 7.1)."""
 
     name: str
@@ -52,8 +51,7 @@ class Code:
     values: tuple[Value, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """OK, NO, BAD, BYE or PREAUTH; `tag` is empty for an untagged one."""
 
     tag: bytes
@@ -72,31 +70,27 @@ class Status:
         return self.code is not None and self.code.name in names
 
 
-@dataclass(frozen=True, slots=True)
-class Continuation:
+class Continuation(Struct, frozen=True):
     """`+`: the server waits for more of the command."""
 
     text: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """`* 5 EXISTS`, `* 5 EXPUNGE`, `* 5 RECENT`."""
 
     kind: str
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(Struct, frozen=True):
     """`* 5 FETCH (...)`; the items by name in upper case."""
 
     number: int
     items: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True):
     """Any other untagged response: LIST, STATUS, CAPABILITY, VANISHED, ESEARCH, ..."""
 
     kind: str

@@ -4,7 +4,6 @@ Numbers that a server cannot mean (UIDVALIDITY 0, a HIGHESTMODSEQ of 0 or beyond
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 
 from syncer.errors import ProtocolError
 from syncer.imap.arguments import is_flag
@@ -13,10 +12,10 @@ from syncer.imap.sets import MAX_UID, amount, parse_set, united
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, ModSeq, Uid, UidValidity
+from syncer.values import Struct, field, replace
 
 
-@dataclass(slots=True)
-class Selected:
+class Selected(Struct):
     """One selection. `exists`, `expunged` and `stale` follow what the server says later."""
 
     mailbox: MailboxName

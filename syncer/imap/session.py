@@ -9,7 +9,6 @@ epoch, a selection under another one is refused: the caller's UIDs would hit oth
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syncer.errors import MailboxError, ServerRefusedError
@@ -22,6 +21,7 @@ from syncer.imap.wire import Reply, Wire
 from syncer.ports import ServerMailbox
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity
+from syncer.values import replace
 
 if TYPE_CHECKING:
     from syncer.imap.delta import News

@@ -9,7 +9,6 @@ import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import IO
 
 from syncer.errors import ConnectionLostError, ProtocolError
@@ -18,6 +17,7 @@ from syncer.imap.sets import uid_sets
 from syncer.imap.transport import CHUNK
 from syncer.imap.wire import Wire
 from syncer.reconcile.identity import Uid
+from syncer.values import Struct
 
 WINDOW = 16
 """Commands under way at once."""
@@ -35,8 +35,7 @@ _LINE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A message, or its header block, on its way."""
 
     uid: Uid

@@ -15,7 +15,6 @@ kept. Without a tagged reply nothing is ever sent again here.
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from syncer.errors import ConnectionLostError, MailboxError, MessageError, NoSuchMailboxError, ProtocolError
@@ -26,6 +25,7 @@ from syncer.imap.responses import Status
 from syncer.imap.wire import Wire
 from syncer.ports import Appended, Outgoing
 from syncer.reconcile.flags import Flags
+from syncer.values import Struct, field
 
 _SMALL = 1024 * 1024
 _COMMAND = 100
@@ -37,14 +37,12 @@ _IN_FLIGHT_OCTETS = 4 * 1024 * 1024
 _BUFFER = 128 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _Message:
+class _Message(Struct, frozen=True):
     outgoing: Outgoing
     flags: Flags
 
 
-@dataclass(slots=True)
-class _Command:
+class _Command(Struct):
     """One APPEND. Without a tag there is none, only messages that are not sent."""
 
     tag: bytes | None

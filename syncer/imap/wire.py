@@ -8,13 +8,13 @@ read is unknown.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NoReturn
 
 from syncer.errors import ConnectionLostError, ProtocolError
 from syncer.imap.arguments import FORBIDDEN, Argument
 from syncer.imap.responses import LITERAL, Continuation, Response, Status, parse
 from syncer.imap.transport import Transport
+from syncer.values import Struct
 
 MAX_SMALL_LITERAL = 1024 * 1024
 """For literals that are kept in memory (mailbox names and the like), all those of one response together."""
@@ -24,8 +24,7 @@ _OUTBOX = 16_384
 """So many octets of command lines may wait for company."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """A command's tagged reply and the untagged responses that came before it."""
 
     status: Status

@@ -5,14 +5,13 @@ transaction, and takes it back when that has been committed. Else all of it is f
 """
 
 import sqlite3
-from dataclasses import dataclass, field
 
 from syncer.index.codec import FlagCodec, to_bytes
 from syncer.reconcile.identity import MailboxName
+from syncer.values import Struct, field
 
 
-@dataclass(slots=True)
-class Memory:
+class Memory(Struct):
     """What committed rows say."""
 
     ids: dict[MailboxName, int] = field(default_factory=dict)

@@ -8,7 +8,6 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from syncer.index.revision import HEAD, connect_read_only, revision_of
 from syncer.ports import KnownMailbox
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.values import Struct
 
 MAILBOXES = """
     SELECT id, name, uidvalidity, uidnext, highestmodseq, object_id, mapping, synced_at, error, held, messages,
@@ -28,8 +28,7 @@ MAILBOXES = """
 _COUNTS = "SELECT mailbox_id, count(*) FROM pair GROUP BY mailbox_id"
 
 
-@dataclass(frozen=True, slots=True)
-class IndexSnapshot:
+class IndexSnapshot(Struct, frozen=True):
     """What the index held at one moment."""
 
     store_id: str | None

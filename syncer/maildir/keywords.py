@@ -17,7 +17,6 @@ import re
 import socket
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from syncer.errors import MailboxError
 from syncer.maildir import fsops
@@ -26,6 +25,7 @@ from syncer.maildir.state import KEYWORDS
 from syncer.maildir.temporary import temporary_name
 from syncer.reconcile.flags import FORWARDED, SYSTEM, Flags
 from syncer.reconcile.observations import Letters
+from syncer.values import Struct, field
 
 FILE = KEYWORDS
 UIDLIST_LOCK = b"dovecot-uidlist.lock"
@@ -39,8 +39,7 @@ _LINE = re.compile(rb"(\d{1,9}) (.+)")
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f]|^\\")
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """What a `dovecot-keywords` file says."""
 
     mapping: Mapping[str, str] = field(default_factory=dict)

@@ -38,13 +38,13 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from syncer.errors import MailboxError
 from syncer.maildir import fsops
 from syncer.maildir.filename import split
 from syncer.maildir.state import CUR, NEW, Stamps, stamps
 from syncer.reconcile.identity import UniqueName
+from syncer.values import Struct, field
 
 Where = tuple[bytes, str]
 """The subdirectory, `cur` or `new`, and the file name."""
@@ -60,8 +60,7 @@ _SECOND_NS = 1_000_000_000
 _NOTES = 10
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(Struct):
     """What was found in `new/` and `cur/`."""
 
     files: dict[UniqueName, Where] = field(default_factory=dict)

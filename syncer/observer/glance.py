@@ -6,13 +6,13 @@ It asks the server once for the counters of every mailbox, and looks at no direc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from syncer.crew import Crew
 from syncer.errors import MailboxError
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.places import Places
+from syncer.values import Struct, field
 
 if TYPE_CHECKING:
     from syncer.observer.ahead import Ahead
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from syncer.reconcile.epoch import Cursor
 
 
-@dataclass(frozen=True, slots=True)
-class Shortcuts:
+class Shortcuts(Struct, frozen=True):
     """When what earlier passes recorded may be relied on instead of comparing everything."""
 
     settings: str
@@ -38,8 +37,7 @@ class Shortcuts:
         return 0 <= self.now - known.compared_at < self.interval
 
 
-@dataclass(slots=True)
-class Glance:
+class Glance(Struct):
     """Eyes on one account from afar. `wants` says which mailboxes the settings include."""
 
     account: str

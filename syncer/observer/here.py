@@ -1,7 +1,6 @@
 """How the Maildir's side of one mailbox differs from the index."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 
 from syncer.ports import Expectation, Index, LocalStore
@@ -9,10 +8,10 @@ from syncer.reconcile.comparing import local_changes
 from syncer.reconcile.flags import Spelling
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.observations import LocalChanges, LocalListing, LocalMessage, Pair
+from syncer.values import Struct, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Here:
+class Here(Struct, frozen=True):
     """What was found of a mailbox in the Maildir."""
 
     changes: LocalChanges

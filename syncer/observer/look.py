@@ -1,7 +1,6 @@
 """Looking at the mailboxes in which something may have happened."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 
@@ -16,6 +15,7 @@ from syncer.reconcile.flags import Spelling
 from syncer.reconcile.identity import INBOX, MailboxName, Uid
 from syncer.reconcile.observations import LocalChanges, Observation, Pair, ServerChanges
 from syncer.reconcile.places import Places, same_mailbox
+from syncer.values import Struct, field, replace
 
 SAMPLE = 3
 """How many known UIDs are compared with what they were."""
@@ -25,8 +25,7 @@ LOOKS_EACH = 8
 """A further connection costs as much as asking for the changes of so many mailboxes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(Struct, frozen=True):
     """What was seen of one mailbox."""
 
     observation: Observation
@@ -41,8 +40,7 @@ class Sight:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Look:
+class Look(Struct):
     """What was seen of the account in one round."""
 
     places: Places
@@ -69,8 +67,7 @@ class Look:
         return all(sight.here.seen for sight in self.sights.values())
 
 
-@dataclass(slots=True)
-class Observer:
+class Observer(Struct):
     """Eyes on one account, that take up where a glance has ended."""
 
     glance: Glance

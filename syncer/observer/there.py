@@ -5,7 +5,6 @@ tell, the list of all UIDs does. Otherwise everything is listed. Each rung that 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 
 from syncer.ports import Index, Server
 from syncer.reconcile.comparing import covered, differing, listed_changes, told_changes
@@ -13,12 +12,12 @@ from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import Flags, Spelling
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity
 from syncer.reconcile.observations import Pair, PairState, ServerChanges, ServerDelta, ServerListing, ServerMessage
+from syncer.values import Struct, replace
 
 NOWHERE = Epoch(UidValidity(0))
 
 
-@dataclass(frozen=True, slots=True)
-class There:
+class There(Struct, frozen=True):
     """What was found of a mailbox on the server."""
 
     changes: ServerChanges

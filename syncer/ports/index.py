@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.values import Struct, field
 
 if TYPE_CHECKING:
     from syncer.reconcile.flags import Flags
     from syncer.reconcile.observations import Intent, Pair
 
 
-@dataclass(frozen=True, slots=True)
-class KnownMailbox:
+class KnownMailbox(Struct, frozen=True):
     """What the index knows of a mailbox as a whole."""
 
     name: MailboxName
@@ -50,8 +49,7 @@ class KnownMailbox:
         return Cursor(self.epoch, self.messages)
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """How a pass over one mailbox ended, without error."""
 
     mailbox: MailboxName

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from syncer.ports.server import Outgoing
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.values import Struct
 
 if TYPE_CHECKING:
     from syncer.reconcile.flags import FlagDelta, Flags
     from syncer.reconcile.observations import Fingerprint, LocalListing, ServerMessage
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(Struct, frozen=True):
     """What the index expects to find in a mailbox's directories."""
 
     names: Callable[[Callable[[Flags], str]], set[bytes]]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
+from syncer.values import Struct
 
 if TYPE_CHECKING:
     from syncer.reconcile.flags import FlagDelta, Flags
     from syncer.reconcile.observations import Fingerprint, ServerDelta, ServerListing, ServerMessage
 
 
-@dataclass(frozen=True, slots=True)
-class ServerMailbox:
+class ServerMailbox(Struct, frozen=True):
     r"""A mailbox that LIST shows and that can be selected (no `\Noselect`, no `\NonExistent`)."""
 
     name: MailboxName
@@ -25,8 +24,7 @@ class ServerMailbox:
     """The counters of STATUS, where `Server.mailboxes` was asked for them and the server told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """One message of a FETCH.
 
     `body` streams the octets as the server gives them and must be used up before the next message is asked for.
@@ -65,8 +63,7 @@ class Outgoing(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(Struct, frozen=True):
     """How the APPEND of one message went."""
 
     name: UniqueName

@@ -5,23 +5,20 @@ An action holds no connection and does not run itself.
 The executor states in which order effect and record follow each other; nothing here decides that.
 """
 
-from dataclasses import dataclass, field
-
 from syncer.reconcile.flags import FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Side, Uid
 from syncer.reconcile.observations import LocalMessage, Pair, ServerMessage
+from syncer.values import Struct, field
 
 NO_DELTA = FlagDelta()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Action:
+class _Action(Struct, frozen=True, kw_only=True):
     mailbox: MailboxName
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download(_Action):
+class Download(_Action, frozen=True, kw_only=True):
     """Fetch a message, deliver it, record the pair."""
 
     message: ServerMessage
@@ -30,8 +27,7 @@ class Download(_Action):
         return f"{self.mailbox}: download UID {self.message.uid} ({self.reason})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Append(_Action):
+class Append(_Action, frozen=True, kw_only=True):
     """Announce the intent, append the file's message, record the pair."""
 
     message: LocalMessage
@@ -40,8 +36,7 @@ class Append(_Action):
         return f"{self.mailbox}: append {self.message.name} ({self.reason})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agree(_Action):
+class Agree(_Action, frozen=True, kw_only=True):
     """Store a delta on the server and change the file's flags, either of which may be empty.
 
     Then record `pair` as it stands here.
@@ -57,8 +52,7 @@ class Agree(_Action):
         return f"{self.mailbox}: UID {self.pair.uid} {', '.join(steps) or 'record'} ({self.reason})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expunge(_Action):
+class Expunge(_Action, frozen=True, kw_only=True):
     """Expunge on the server, or move to `trash`; then forget the pair."""
 
     pair: Pair
@@ -69,8 +63,7 @@ class Expunge(_Action):
         return f"{self.mailbox}: {verb} UID {self.pair.uid} ({self.reason})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveLocal(_Action):
+class RemoveLocal(_Action, frozen=True, kw_only=True):
     """Take the file out of the Maildir, into the attic; then forget the pair."""
 
     pair: Pair
@@ -79,8 +72,7 @@ class RemoveLocal(_Action):
         return f"{self.mailbox}: remove {self.pair.name} ({self.reason})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forget(_Action):
+class Forget(_Action, frozen=True, kw_only=True):
     """Take the pair out of the index."""
 
     uid: Uid
@@ -89,8 +81,7 @@ class Forget(_Action):
         return f"{self.mailbox}: forget UID {self.uid} ({self.reason})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveOnServer(_Action):
+class MoveOnServer(_Action, frozen=True, kw_only=True):
     """Follow a local move: store the delta at the source, UID MOVE to `target`, move the pair.
 
     `pair` is the one at the source, `landed` the file at the target, `agreed` the flags to record there.
@@ -107,8 +98,7 @@ class MoveOnServer(_Action):
         return f"{self.mailbox}: move UID {self.pair.uid} to {self.target} on the server ({self.reason})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveLocal(_Action):
+class MoveLocal(_Action, frozen=True, kw_only=True):
     """Follow a move on the server: rename the file into `target`, store the delta there, move the pair.
 
     `pair` is the one at the source, `landed` the message at the target, `agreed` the flags to record there.
@@ -128,8 +118,7 @@ class MoveLocal(_Action):
 MessageAction = Download | Append | Agree | Expunge | RemoveLocal | Forget | MoveOnServer | MoveLocal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateMailbox(_Action):
+class CreateMailbox(_Action, frozen=True, kw_only=True):
     """Create the mailbox on `side`."""
 
     side: Side
@@ -138,8 +127,7 @@ class CreateMailbox(_Action):
         return f"{self.mailbox}: create {_place(self.side)} ({self.reason})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenameMailbox(_Action):
+class RenameMailbox(_Action, frozen=True, kw_only=True):
     """Rename the mailbox on `side`, then in the index."""
 
     side: Side
@@ -149,8 +137,7 @@ class RenameMailbox(_Action):
         return f"{self.mailbox}: rename to {self.new_name} {_place(self.side)} ({self.reason})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteMailbox(_Action):
+class DeleteMailbox(_Action, frozen=True, kw_only=True):
     """Delete the mailbox on `side` with the `messages` in it, then forget it."""
 
     side: Side
@@ -160,8 +147,7 @@ class DeleteMailbox(_Action):
         return f"{self.mailbox}: delete {_place(self.side)} with {self.messages} messages ({self.reason})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetMailbox(_Action):
+class ForgetMailbox(_Action, frozen=True, kw_only=True):
     """Take the mailbox and its pairs out of the index."""
 
     def __str__(self) -> str:
@@ -172,16 +158,14 @@ MailboxAction = CreateMailbox | RenameMailbox | DeleteMailbox | ForgetMailbox
 Action = MessageAction | MailboxAction
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A mailbox that the plan does not touch at all, and why."""
 
     mailbox: MailboxName
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """Deletions that a guard holds back. Everything else of the mailbox is done."""
 
     mailbox: MailboxName
@@ -193,8 +177,7 @@ class Hold:
     """Until a person decides, whatever arrives in the mailbox; else only until the day is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Everything that a pass will do, will not do, and wants to say."""
 
     actions: tuple[Action, ...] = ()

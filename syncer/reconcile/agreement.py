@@ -6,18 +6,16 @@ settings protect. The base then keeps what it said about that flag, so that noth
 only an inability.
 """
 
-from dataclasses import dataclass, replace
-
 from syncer.reconcile.comparing import meant, sayable
 from syncer.reconcile.flags import FORWARDED, SYSTEM, FlagDelta, Flags, apply, delta, merge
 from syncer.reconcile.observations import Letters, ServerChanges
 from syncer.reconcile.policy import Policy
+from syncer.values import Struct, replace
 
 NOTHING = FlagDelta()
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(Struct, frozen=True):
     """What to send where, and the base that holds afterwards."""
 
     to_server: FlagDelta
@@ -29,8 +27,7 @@ class Agreement:
         return bool(self.to_server or self.to_local or self.agreed != base)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """The three states of one message's flags: the base, the server's, and what the file's name says."""
 
     base: Flags

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from syncer.reconcile.identity import ModSeq, Uid, UidValidity
+from syncer.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
+class Epoch(Struct, frozen=True):
     """A mailbox's counters. Within one epoch none of them goes backwards and `mailbox_id` does not change."""
 
     uidvalidity: UidValidity
@@ -19,8 +17,7 @@ class Epoch:
     """RFC 8474 MAILBOXID, where the server has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """How far a pass over a mailbox came on the server: its counters, and how many messages it held."""
 
     epoch: Epoch

@@ -6,7 +6,8 @@ here.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from syncer.values import Struct, field
 
 Flags = frozenset[str]
 
@@ -17,8 +18,7 @@ SYSTEM: Flags = frozenset({SEEN, ANSWERED, FLAGGED, DELETED, DRAFT})
 NONE: Flags = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class FlagDelta:
+class FlagDelta(Struct, frozen=True):
     """Flags to add and flags to remove; never a replacement of the whole set."""
 
     add: Flags = NONE
@@ -62,8 +62,7 @@ def keywords(flags: Flags) -> Flags:
     return flags - SYSTEM
 
 
-@dataclass(slots=True)
-class Spelling:
+class Spelling(Struct):
     """How this account spells its flags. Flag names are case-insensitive; the first spelling that was seen stands.
 
     Feed it the keywords of the index first, then the server's, then the Maildir's, so that the server's spelling is

@@ -14,12 +14,12 @@ read.
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
 
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Fingerprint, Intent, LocalMessage, Observation, Pair, PairState, ServerMessage
+from syncer.values import Struct, field
 
 T = TypeVar("T")
 
@@ -27,16 +27,14 @@ File = tuple[MailboxName, UniqueName]
 Message = tuple[MailboxName, Uid]
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """What was read of the candidates. Candidates that vanished meanwhile are missing here and match nothing."""
 
     files: Mapping[File, Fingerprint] = field(default_factory=dict)
     headers: Mapping[Message, bytes] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Renamed:
+class Renamed(Struct, frozen=True):
     """A file that has a new unique name in the same mailbox."""
 
     mailbox: MailboxName
@@ -44,8 +42,7 @@ class Renamed:
     local: LocalMessage
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
+class Met(Struct, frozen=True):
     """A message that is new to the index on both sides."""
 
     mailbox: MailboxName
@@ -56,8 +53,7 @@ class Met:
     """The pair that it was elsewhere, if both sides moved it here."""
 
 
-@dataclass(frozen=True, slots=True)
-class MovedFile:
+class MovedFile(Struct, frozen=True):
     """A file that was moved to another mailbox."""
 
     source: MailboxName
@@ -66,8 +62,7 @@ class MovedFile:
     local: LocalMessage
 
 
-@dataclass(frozen=True, slots=True)
-class MovedMessage:
+class MovedMessage(Struct, frozen=True):
     """A message that was moved to another mailbox on the server."""
 
     source: MailboxName
@@ -76,8 +71,7 @@ class MovedMessage:
     server: ServerMessage
 
 
-@dataclass(slots=True)
-class Matches:
+class Matches(Struct):
     """What `match` found."""
 
     renamed: list[Renamed] = field(default_factory=list)

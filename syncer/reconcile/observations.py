@@ -7,11 +7,11 @@ is filled only from what is `complete`; what is missing from something that is n
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import FORWARDED, SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.values import Struct, field
 
 
 class PairState(enum.IntEnum):
@@ -24,8 +24,7 @@ class PairState(enum.IntEnum):
     """The server's copy was expunged and the local one is kept on purpose (`direction = "push"`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(Struct, frozen=True):
     """What a message's content is recognised by.
 
     Everything is taken over the message in the form the server has it (line endings CRLF unless the file is kept
@@ -38,8 +37,7 @@ class Fingerprint:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """The index's statement that a UID and a unique name are one message, with the flags both sides last agreed on."""
 
     uid: Uid
@@ -51,8 +49,7 @@ class Pair:
     state: PairState = PairState.BOTH
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """An APPEND announced in the index before it was sent, whose outcome is not recorded."""
 
     name: UniqueName
@@ -64,8 +61,7 @@ class Intent:
     """The server took it and did not say under which UID: it must never be sent again."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerMessage:
+class ServerMessage(Struct, frozen=True):
     """A message on the server that the index does not know."""
 
     uid: Uid
@@ -77,8 +73,7 @@ class ServerMessage:
     email_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ServerListing:
+class ServerListing(Struct, frozen=True):
     """Every message of a mailbox on the server, at one moment."""
 
     epoch: Epoch
@@ -94,8 +89,7 @@ class ServerListing:
     """EXISTS as SELECT told it, the moment to which `epoch` belongs; None where it was not told."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerDelta:
+class ServerDelta(Struct, frozen=True):
     """What a mailbox's server tells of the time since a cursor of the same UIDVALIDITY."""
 
     cursor: Cursor
@@ -110,16 +104,14 @@ class ServerDelta:
     any_keyword: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class LocalMessage:
+class LocalMessage(Struct, frozen=True):
     """A file in a mailbox's `new/` or `cur/`."""
 
     name: UniqueName
     flags: Flags
 
 
-@dataclass(frozen=True, slots=True)
-class Letters:
+class Letters(Struct, frozen=True):
     """Which keywords the Maildir's file names can say at the moment, `$Forwarded` (always `P`) included.
 
     `trusted` keywords have a letter that means the same as when the index last looked, so that a file without the
@@ -134,8 +126,7 @@ class Letters:
     either, so it says nothing, and loses the letter."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalListing:
+class LocalListing(Struct, frozen=True):
     """The message files of one mailbox, at one moment: every one, or those that are not as the index expects."""
 
     messages: Mapping[UniqueName, LocalMessage]
@@ -154,8 +145,7 @@ class LocalListing:
     """By what the directories are recognised as unchanged (`LocalStore.state`); None where that is not sure."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerChanges:
+class ServerChanges(Struct, frozen=True):
     """How the server differs from the index, in one mailbox."""
 
     epoch: Epoch
@@ -175,8 +165,7 @@ class ServerChanges:
     """The mailbox does not exist on the server; nothing else here means anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalChanges:
+class LocalChanges(Struct, frozen=True):
     """How the Maildir differs from the index, in one mailbox."""
 
     new: tuple[LocalMessage, ...] = ()
@@ -195,8 +184,7 @@ class LocalChanges:
     """The mailbox's directory does not exist; its messages are neither here nor proved to be deleted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """Everything about one mailbox that the planner decides from: how both sides differ, and the rows for that only."""
 
     mailbox: MailboxName

@@ -1,14 +1,13 @@
 """Where the mailboxes of an account are. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import MailboxName, UniqueName
+from syncer.values import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Where the mailboxes of an account are. Mailboxes that the settings leave out are not here."""
 
     known: Mapping[MailboxName, Epoch | None]

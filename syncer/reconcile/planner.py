@@ -18,7 +18,6 @@ action; the index then remembers which copies remain on purpose (`PairState`).
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from syncer.reconcile.actions import (
     Action,
@@ -51,6 +50,7 @@ from syncer.reconcile.matching import (
 from syncer.reconcile.observations import Observation, Pair, PairState, ServerMessage
 from syncer.reconcile.policy import Policy
 from syncer.reconcile.triage import Uncompared, permitted, without_matched, without_pairs
+from syncer.values import replace
 
 NO_NAMES: frozenset[UniqueName] = frozenset()
 

@@ -1,16 +1,15 @@
 """What an account's settings allow, as one value for the pure rooms."""
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 from syncer.reconcile.identity import MailboxName
+from syncer.values import Struct, field
 
 LARGE = 20
 """From this many messages on, losing more than `max_delete` of a mailbox is held."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much a pass may delete."""
 
     max_delete: float = 0.5
@@ -19,8 +18,7 @@ class Limits:
     """`--allow-delete` was given for these mailboxes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What the planner may turn into actions."""
 
     direction: Literal["both", "pull", "push"] = "both"

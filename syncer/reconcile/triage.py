@@ -5,12 +5,12 @@ of them is taken for new or for deleted in this pass.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.matching import Evidence, File, Matches, Message, MovedFile, MovedMessage, wanted_headers
 from syncer.reconcile.observations import Fingerprint, Observation
 from syncer.reconcile.policy import Policy
+from syncer.values import Struct, replace
 
 
 def permitted(
@@ -66,8 +66,7 @@ def without_matched(observations: Sequence[Observation], matches: Matches) -> li
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Uncompared:
+class Uncompared(Struct, frozen=True):
     """New messages that might be on both sides, and that could not be read to tell. Copying them might double them."""
 
     messages: set[Message]

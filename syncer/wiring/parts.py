@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
 from syncer.config import Account, Config
@@ -16,6 +15,7 @@ from syncer.index import open_index
 from syncer.maildir.store import MaildirStore
 from syncer.passwords import resolve_password
 from syncer.ports import Index
+from syncer.values import Struct
 from syncer.wiring.calls import endpoint_of
 from syncer.wiring.status import Files
 
@@ -28,8 +28,7 @@ _SERVER = "server"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Workshop:
+class Workshop(Struct, frozen=True):
     """What a pass works with; closed on leaving `opened`."""
 
     index: Index

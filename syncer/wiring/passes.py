@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from syncer.imap.retry import session
 from syncer.ports import Progress
 from syncer.reconcile.policy import Limits, Policy
 from syncer.report import AccountReport, Report, SyncOptions, Target
+from syncer.values import Struct
 from syncer.wiring.calls import MOST
 from syncer.wiring.parts import Workshop, connector_for, opened
 from syncer.wiring.status import Files
@@ -52,8 +52,7 @@ def sync_accounts(
             raise
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(Struct, frozen=True):
     config: Config
     options: SyncOptions
     progress: Progress

@@ -1,16 +1,15 @@
 """What an account's index says, and where it is. Loads nothing that talks to a server."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from syncer.config import Account, Config
 from syncer.errors import IndexFileError
 from syncer.findings import AccountStatus
 from syncer.index import read_index
+from syncer.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(Struct, frozen=True):
     """Where an account keeps what is not mail."""
 
     index: Path

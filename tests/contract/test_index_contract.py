@@ -4,7 +4,6 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Fingerprint, Intent, Pair, PairState
+from syncer.values import replace
 
 WORK, LISTS, OTHER = MailboxName("Work"), MailboxName("Work/Lists"), MailboxName("Workshop")
 EPOCH = Epoch(UidValidity(7), Uid(2**32 - 1), ModSeq(2**63 - 1), "F2212ea87")

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import ANSWERED, DRAFT, FLAGGED, FORWARDED, NONE, SEEN, FlagDelta, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import LocalMessage, ServerMessage
+from syncer.values import replace
 
 WORK, LISTS, OTHER = MailboxName("Work"), MailboxName("Work/Lists"), MailboxName("Workshop")
 ONE, TWO = UniqueName("1.one.host"), UniqueName("2.two.host,S=12")

@@ -1,6 +1,6 @@
 """What a server tells of the time since a cursor, and what its counters make of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from syncer.imap.selected import Selected
 from syncer.imap.sets import amount, clipped, gaps, united
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.identity import INBOX
+from syncer.values import replace
 
 NONE: frozenset[str] = frozenset()
 BEFORE = Cursor(Epoch(7, 11, 20), 10)

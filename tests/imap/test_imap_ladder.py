@@ -1,7 +1,6 @@
 """Asking for what changed, of servers that lie, leave things out or come down a rung."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from scripted import Scripted
@@ -12,6 +11,7 @@ from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.reconcile.observations import ServerDelta
+from syncer.values import replace
 
 Talk = Callable[..., ImapServer]
 OK = b"<tag> OK done\r\n"

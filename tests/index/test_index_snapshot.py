@@ -3,7 +3,6 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from syncer.ports import Finished, KnownMailbox
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Fingerprint, Intent, Pair
+from syncer.values import replace
 
 EPOCH = Epoch(UidValidity(1), Uid(9), ModSeq(5), "id")
 PAIR = Pair(Uid(1), UniqueName("a"), frozenset({"x"}), Fingerprint(1, bytes(16), bytes(16)))

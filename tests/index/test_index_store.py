@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from syncer.ports import Finished
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Fingerprint, Intent, Pair, PairState
+from syncer.values import replace
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(syncer.__file__).parent.parent)}
 WORK = MailboxName("Work")

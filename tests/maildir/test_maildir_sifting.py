@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from syncer.reconcile.comparing import local_changes
 from syncer.reconcile.flags import FLAGGED, NONE, SEEN, SYSTEM, FlagDelta, Flags
 from syncer.reconcile.identity import INBOX, Uid, UniqueName
 from syncer.reconcile.observations import Fingerprint, LocalChanges, LocalListing, Pair, PairState
+from syncer.values import replace
 
 NAMES = [UniqueName(name) for name in ("1.a", "2.b:2,", "3.c,S=4", "4.\udcff", "5.\ud55c", "6.\udced\udcb3\udcbf")]
 """Among them one that looks like an info, one that is not UTF-8, and one whose octets are the index's form of that."""

@@ -2,8 +2,6 @@
 
 # ruff: noqa: E501 (a row of a table is read on one line)
 
-from dataclasses import dataclass, replace
-
 import pytest
 from builders import EPOCH, file, pair
 from hypothesis import given
@@ -21,6 +19,7 @@ from syncer.reconcile.comparing import local_changes, meant
 from syncer.reconcile.flags import DELETED, FLAGGED, FORWARDED, NONE, SEEN, SYSTEM, FlagDelta, Flags, apply, merge
 from syncer.reconcile.observations import Letters, LocalListing, ServerChanges
 from syncer.reconcile.policy import Policy
+from syncer.values import Struct, replace
 
 WORDS = ["todo", "later", "work"]
 SPOKEN = SYSTEM | {FORWARDED}
@@ -29,8 +28,7 @@ flags = st.frozensets(st.sampled_from([SEEN, FLAGGED, FORWARDED, *WORDS]))
 words = st.frozensets(st.sampled_from(WORDS))
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """A message, the server's mailbox, and the Maildir's letters where the file is and where it goes."""
 
     seen: Seen

@@ -1,7 +1,5 @@
 """Whatever was asked for, what differs comes out, and absence needs proof."""
 
-from dataclasses import replace
-
 import pytest
 from builders import EPOCH, file, look, message, pair
 
@@ -31,6 +29,7 @@ from syncer.reconcile.observations import (
     ServerDelta,
     ServerListing,
 )
+from syncer.values import replace
 
 SERVER_ONLY, LOCAL_ONLY = PairState.SERVER_ONLY, PairState.LOCAL_ONLY
 

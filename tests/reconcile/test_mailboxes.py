@@ -3,7 +3,6 @@
 # ruff: noqa: E501 (a row of a table is read on one line)
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 import pytest
 from builders import JOB, WORK, file, look, message, pair
@@ -25,6 +24,7 @@ from syncer.reconcile.mailboxes import arrange, vanished
 from syncer.reconcile.observations import PairState
 from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Policy
+from syncer.values import replace
 
 CREATE, ALL = Policy(), Policy(mailbox_changes="all")
 

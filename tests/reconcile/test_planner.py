@@ -2,7 +2,6 @@
 
 # ruff: noqa: E501 (a row of a table is read on one line)
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,6 +29,7 @@ from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Observation, PairState
 from syncer.reconcile.planner import plan, refuse
 from syncer.reconcile.policy import Limits, Policy
+from syncer.values import replace
 
 FREE = Limits(max_delete=1.0)
 EXPUNGE = Policy(limits=FREE)

@@ -1,6 +1,5 @@
 """Moves: followed, not to be followed, and not yet."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Intent, Letters, Observation, Pair, PairState
 from syncer.reconcile.planner import plan
 from syncer.reconcile.policy import Limits, Policy
+from syncer.values import replace
 
 A, B = pair(1, "a"), pair(2, "b")
 IS_SEEN, IS_FLAGGED = frozenset({SEEN}), frozenset({FLAGGED})

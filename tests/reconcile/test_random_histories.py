@@ -6,7 +6,6 @@ arrive on either. The oracle knows nothing of the planner: it is the table of wh
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pytest
@@ -18,6 +17,7 @@ from worlds import World, _subject, octets
 
 from syncer.reconcile.flags import ANSWERED, FLAGGED, SEEN, Flags, merge
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
+from syncer.values import Struct, field, replace
 
 MAILBOXES = [INBOX, MailboxName("Work"), MailboxName("Work/old")]
 FLAGS = [SEEN, FLAGGED, ANSWERED, "todo", "later"]
@@ -26,8 +26,7 @@ flag_sets = st.frozensets(st.sampled_from(FLAGS), max_size=3)
 places = st.sampled_from(MAILBOXES)
 
 
-@dataclass(frozen=True)
-class Fate:
+class Fate(Struct, frozen=True):
     """What happens to one message on one side."""
 
     flags: Flags
@@ -36,8 +35,7 @@ class Fate:
     new_name: bool = False
 
 
-@dataclass(frozen=True)
-class Life:
+class Life(Struct, frozen=True):
     """One message: how it was, and what each side did to it."""
 
     place: MailboxName
@@ -62,8 +60,7 @@ def arrivals(draw: st.DrawFn) -> tuple[MailboxName, Flags]:
     return draw(places), draw(flag_sets)
 
 
-@dataclass(frozen=True)
-class History:
+class History(Struct, frozen=True):
     lives: list[Life]
     on_server: list[tuple[MailboxName, Flags]]
     in_maildir: list[tuple[MailboxName, Flags]]
@@ -221,8 +218,7 @@ def _without_flags(state: Counter[tuple[str, MailboxName, Flags]]) -> Counter[tu
     return result
 
 
-@dataclass(frozen=True)
-class Deed:
+class Deed(Struct, frozen=True):
     """What somebody does on one side. Which message it happens to is a number, counted round and round."""
 
     side: Literal["server", "local"]
@@ -232,8 +228,7 @@ class Deed:
     flags: Flags
 
 
-@dataclass(frozen=True)
-class Round:
+class Round(Struct, frozen=True):
     """Some deeds, and a pass over the account or over one mailbox, killed or not."""
 
     deeds: list[Deed]
@@ -261,8 +256,7 @@ rounds = st.builds(
 )
 
 
-@dataclass
-class Longer:
+class Longer(Struct):
     """A world in which round follows round, and what must be true of it whatever happens."""
 
     world: World

@@ -7,7 +7,6 @@ after it took place, and then run again, when both sides must end as they would 
 # ruff: noqa: E501 (a row is a sentence: it is read on one line)
 
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
 
 import pytest
 from mortality import Killed, Mortality
@@ -15,10 +14,10 @@ from worlds import World
 
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.policy import Limits, Policy
+from syncer.values import Struct, field, replace
 
 
-@dataclass(frozen=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     name: str
     server: str = ""
     index: str = ""
