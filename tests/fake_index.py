@@ -159,6 +159,9 @@ class FakeIndex:
         if pairs:
             self._transaction(lambda: self._record(mailbox, pairs))
 
+    def agree(self, mailbox: MailboxName, pairs: Collection[Pair]) -> None:
+        self.record(mailbox, pairs)
+
     def forget(self, mailbox: MailboxName, uids: Collection[Uid]) -> None:
         if uids:
             self._transaction(lambda: self._forget(mailbox, uids))

@@ -129,7 +129,7 @@ class Executor(Struct):
                 report.flags_local += 1
             recorded.append(action.pair)
         self.bench.store.flush(mailbox)
-        self.bench.index.record(mailbox, recorded)
+        self.bench.index.agree(mailbox, recorded)
 
     def _remove(self, mailbox: MailboxName, batch: Sequence[RemoveLocal]) -> None:
         self.bench.checkpoint()

@@ -184,6 +184,12 @@ class SqliteIndex:
             with self._turn, self._session() as session:
                 table.write(session, session.made(mailbox), pairs)
 
+    def agree(self, mailbox: MailboxName, pairs: Collection[Pair]) -> None:
+        """As `record`, and faster if every pair is there already, under the same name."""
+        if pairs:
+            with self._turn, self._session() as session:
+                table.update(session, session.made(mailbox), pairs)
+
     def forget(self, mailbox: MailboxName, uids: Collection[Uid]) -> None:
         """Remove pairs; unknown UIDs are no error."""
         if uids:

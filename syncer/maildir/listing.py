@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from syncer.errors import MailboxError, StoreError
 from syncer.maildir import fsops, keywords, scan
 from syncer.maildir.box import Box
+from syncer.maildir.expecting import Expecting
 from syncer.maildir.filename import flags_of_info, letters_of
 from syncer.maildir.keywords import Table
 from syncer.maildir.reading import is_same_message
 from syncer.maildir.scan import Reading
-from syncer.maildir.sifting import sift, speller, take_names
+from syncer.maildir.sifting import sift, take_names
 from syncer.maildir.state import state
 from syncer.maildir.unflushed import Unflushed
 from syncer.ports import Expectation
@@ -32,17 +33,33 @@ def look(
     before = state(box.path)
     if expected is not None and before is not None and before == expected.state:
         return _unchanged(box, mapping, before, read_only=read_only)
-    reading = scan.read(box.path, take=take_names) if expected is not None else box.read()
+    if expected is None:
+        return _read(box, mapping, before, None, unflushed, read_only=read_only)
+    with fsops.explained(f"read the keywords of {box.name}:", MailboxError):
+        table = box.table()
+    with Expecting(expected, mapping, table) as expecting:
+        return _read(box, mapping, before, expecting, unflushed, read_only=read_only)
+
+
+def _read(
+    box: Box,
+    mapping: Mapping[str, str],
+    before: str | None,
+    expecting: Expecting | None,
+    unflushed: Unflushed,
+    *,
+    read_only: bool,
+) -> LocalListing:
+    """What the directories hold, or what of it is not as expected; `before` is their state before anything is read."""
+    reading = box.read() if expecting is None else scan.read(box.path, take=take_names)
     if reading.missing and not os.path.isdir(os.path.join(box.path, b"tmp")):
         return LocalListing({}, complete=False, missing=True)
     unflushed.seen(box.name, reading)
     with fsops.explained(f"read the keywords of {box.name}:", MailboxError):
         table = completed_table(box, mapping, reading.notes, read_only=read_only)
         after = state(box.path)
-    if expected is not None:
-        infos: set[str] = set()
-        spell = speller(table, keywords.letters(table, mapping, ()), infos)
-        sift(box.path, reading, expected.names(spell), infos)
+    if expecting is not None:
+        sift(box.path, reading, *expecting.names(table))
         box.sifted(reading)
     unflushed.changed(box.name, *separate(box, reading, read_only=read_only))
     return listed(reading, table, mapping, before if before == after and reading.complete else None)

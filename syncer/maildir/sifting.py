@@ -10,6 +10,8 @@ in `new/` under its unique name alone.
 import os
 import stat
 from collections.abc import Callable, Collection
+from collections.abc import Set as AbstractSet
+from itertools import filterfalse
 
 from syncer.maildir import scan
 from syncer.maildir.filename import split, with_delta
@@ -17,10 +19,10 @@ from syncer.maildir.keywords import Table
 from syncer.maildir.scan import DOT, Reading
 from syncer.maildir.state import CUR, NEW
 from syncer.reconcile.flags import FlagDelta, Flags
-from syncer.reconcile.identity import UniqueName
 from syncer.reconcile.observations import Letters
 
 NO_FLAGS = ":2,"
+_NO_FLAGS = NO_FLAGS.encode()
 NOWHERE = ":2,\0"
 """Behind a name that no file can have. (A `/` would be another: the index joins names with that.)"""
 
@@ -30,35 +32,30 @@ def take_names(path: bytes, sub: bytes, reading: Reading) -> None:
     reading.names[sub] = os.listdir(path)
 
 
-def sift(directory: bytes, reading: Reading, expected: set[bytes], infos: set[str]) -> None:
+def sift(directory: bytes, reading: Reading, expected: AbstractSet[bytes], infos: Collection[str]) -> None:
     """Put what is not as `expected` into the reading, and what is lacking into its `absent`.
 
-    `expected` is used up; `infos` is what its names may end in.
+    `infos` is what the expected names may end in.
     """
-    in_cur = set(reading.names.get(CUR, ()))
-    odd = in_cur - expected
-    expected -= in_cur
+    in_cur = reading.names.get(CUR, ())
     in_new = set(reading.names.get(NEW, ()))
-    as_expected = {raw for raw in in_new if raw + NO_FLAGS.encode() in expected}
-    expected -= {raw + NO_FLAGS.encode() for raw in as_expected}
-    reading.absent = {split(raw.decode("utf-8", "surrogateescape"))[0] for raw in expected}
+    odd = set(filterfalse(expected.__contains__, in_cur))
+    lacking = set(expected)
+    lacking.difference_update(in_cur)
+    still_new = {raw + _NO_FLAGS for raw in in_new} & lacking
+    lacking -= still_new
+    as_expected = {raw for raw in in_new if raw + _NO_FLAGS in still_new}
+    reading.absent = {split(raw.decode("utf-8", "surrogateescape"))[0] for raw in lacking}
     for sub, names in ((NEW, in_new - as_expected), (CUR, odd)):
         _look_at(os.path.join(directory, sub), sub, names, reading)
-    in_cur -= odd
     for unique in list(reading.files):
-        _add_double(unique, NEW, as_expected, ("",), reading)
-        _add_double(unique, CUR, in_cur, infos, reading)
+        name = unique.encode("utf-8", "surrogateescape")
+        if name in as_expected:
+            reading.add(NEW, name)
+        for raw in (name + info.encode() for info in infos):
+            if raw in expected and raw not in lacking and raw not in still_new:
+                reading.add(CUR, raw)
     reading.absent -= reading.files.keys()
-
-
-def _add_double(
-    unique: UniqueName, sub: bytes, as_expected: Collection[bytes], infos: Collection[str], reading: Reading
-) -> None:
-    """Put in a file that is as expected, if another one has the same unique name."""
-    for info in infos:
-        raw = (unique + info).encode("utf-8", "surrogateescape")
-        if raw in as_expected:
-            reading.add(sub, raw)
 
 
 def _look_at(path: bytes, sub: bytes, names: Collection[bytes], reading: Reading) -> None:

@@ -146,6 +146,9 @@ class Index(Protocol):
     def record(self, mailbox: MailboxName, pairs: Collection[Pair]) -> None:
         """Insert or replace pairs by UID; intents of the same names are settled in the same transaction."""
 
+    def agree(self, mailbox: MailboxName, pairs: Collection[Pair]) -> None:
+        """As `record`, and faster if every pair is there already, under the same name."""
+
     def forget(self, mailbox: MailboxName, uids: Collection[Uid]) -> None:
         """Remove pairs; unknown UIDs are no error."""
 

@@ -311,6 +311,22 @@ class IndexContract(ABC):
         index.record(INBOX, [again])
         assert index.pairs(INBOX) == (again, pair(2))
 
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @given(any_pairs, any_pairs, st.booleans())
+    def test_agreeing_leaves_what_recording_would_leave(
+        self, index: Index, before: list[Pair], pairs: list[Pair], known: bool
+    ) -> None:
+        if known:
+            before = [*before, *(replace(each, flags=frozenset({"\\Flagged"}), email_id=None) for each in pairs)]
+        for mailbox, record in ((WORK, index.record), (LISTS, index.agree)):
+            index.forget_mailbox(mailbox)
+            index.record(mailbox, before)
+            index.announce(mailbox, [Intent(each.name, None, 1) for each in pairs[:2]])
+            record(mailbox, pairs)
+            assert index.intents(mailbox) == ()
+        assert index.pairs(LISTS) == index.pairs(WORK)
+        assert set(index.pairs(WORK)) >= set(pairs)
+
     def test_a_unique_name_is_in_one_pair_of_a_mailbox_only_the_newest(self, index: Index) -> None:
         index.record(INBOX, [pair(1, "a"), pair(2, "b")])
         index.record(WORK, [pair(1, "a")])
