@@ -174,7 +174,7 @@ class FakeServer:
     def delete(self, mailbox: MailboxName) -> None:
         self._effect(f"DELETE {mailbox}", lambda: self.account.mailboxes.pop(mailbox, None))
 
-    def listing(self, mailbox: MailboxName) -> ServerListing:
+    def listing(self, mailbox: MailboxName, *, describe: bool = False) -> ServerListing:
         self.account.hears(f"SELECT {mailbox}")
         box = self._any(mailbox)
         self.expected[mailbox] = box.uidvalidity
@@ -184,7 +184,7 @@ class FakeServer:
             now.epoch, flags, box.complete, box.writable, box.storable, box.any_keyword, messages=now.messages
         )
 
-    def changes(self, mailbox: MailboxName, since: Cursor) -> ServerDelta | None:
+    def changes(self, mailbox: MailboxName, since: Cursor, likely: Collection[Uid] = ()) -> ServerDelta | None:
         if self.account.rung == "plain" or since.epoch.highestmodseq is None:
             return None
         self.account.hears(f"CHANGES {mailbox}")
@@ -246,21 +246,29 @@ class FakeServer:
             else:
                 yield Appended(outgoing.name, uid if self.account.tells_uids and self.account.uidplus else None)
 
-    def store(self, mailbox: MailboxName, uids: Collection[Uid], change: FlagDelta) -> None:
+    def store(self, mailbox: MailboxName, changes: Iterable[tuple[Collection[Uid], FlagDelta]]) -> list[str | None]:
         box = self._box(mailbox)
-        self._check(b"any", change.add | change.remove)
+        return [self._store(mailbox, box, uids, change) for uids, change in changes]
 
+    def _store(self, mailbox: MailboxName, box: FakeMailbox, uids: Collection[Uid], change: FlagDelta) -> str | None:
         def do() -> None:
             for uid in uids:
                 if uid in box.messages:
                     box.messages[uid].flags = apply(box.messages[uid].flags, change)
             box.settle()
 
-        if uids and change:
-            self._effect(f"STORE {mailbox} {change}", do)
+        try:
+            self._check(b"any", change.add | change.remove)
+            if uids and change:
+                self._effect(f"STORE {mailbox} {change}", do)
+        except ServerRefusedError as error:
+            return str(error)
+        return None
 
     def expunge(self, mailbox: MailboxName, uids: Collection[Uid]) -> bool:
-        self.store(mailbox, uids, FlagDelta(add=frozenset({DELETED})))
+        (refused,) = self.store(mailbox, [(uids, FlagDelta(add=frozenset({DELETED})))])
+        if refused is not None:
+            raise ServerRefusedError(refused)
         if self.account.uidplus and uids:
             self._effect(f"EXPUNGE {mailbox}", lambda: self._take(mailbox, uids))
         return self.account.uidplus

@@ -38,8 +38,8 @@ def lying(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def change(kind: type, name: str, lie: Callable[[Any], Any] | None) -> None:
         original = originals.setdefault((kind, name), getattr(kind, name))
 
-        def told(*arguments: Any) -> Any:
-            return lie(original(*arguments)) if lie else original(*arguments)
+        def told(*arguments: Any, **named: Any) -> Any:
+            return lie(original(*arguments, **named)) if lie else original(*arguments, **named)
 
         monkeypatch.setattr(kind, name, told)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from syncer.errors import MessageError, ServerRefusedError, VanishedError
+from syncer.errors import MessageError, VanishedError
 from syncer.ports import Index, LocalStore, Progress, Server
 from syncer.reconcile.actions import Expunge, RemoveLocal
 from syncer.reconcile.flags import FlagDelta, Spelling
@@ -57,15 +57,13 @@ class Bench(Struct):
         report = self.report.mailbox(mailbox)
         refused: set[Uid] = set()
         groups = grouped((item for item in deltas if item[1]), lambda item: item[1])
-        for change, items in groups.items():
-            uids = [uid for uid, _ in items]
-            try:
-                server.store(mailbox, uids, change)
-            except ServerRefusedError as error:
-                refused.update(uids)
-                report.problem(f"flags {change} of {messages(uids)} not stored: {error}")
-            else:
+        changes = [([uid for uid, _ in items], change) for change, items in groups.items()]
+        for (uids, change), refusal in zip(changes, server.store(mailbox, changes), strict=True):
+            if refusal is None:
                 report.flags_remote += len(uids)
+            else:
+                refused.update(uids)
+                report.problem(f"flags {change} of {messages(uids)} not stored: {refusal}")
         return refused
 
     def contained(self, report: MailboxReport, work: Callable[[], None]) -> bool:

@@ -22,6 +22,32 @@ class Ahead(Protocol):
         """Throw the answer away, if it was sent: as if it had not been."""
 
 
+class Listener(Protocol):
+    """Somebody who picks out of what the server says what is meant for them."""
+
+    def line(self, text: bytes) -> bool:
+        """Take a line before it is taken apart; False if it is not in the usual form, or not theirs."""
+
+    def hear(self, response: Response) -> None:
+        """Take any other response, if it is theirs."""
+
+
+class Listeners:
+    """Several of them, whose answers do not look alike."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def line(self, text: bytes) -> bool:
+        """See `Listener`."""
+        return any(each.line(text) for each in self._listeners)
+
+    def hear(self, response: Response) -> None:
+        """See `Listener`."""
+        for each in self._listeners:
+            each.hear(response)
+
+
 class Question:
     """One command."""
 
@@ -53,3 +79,20 @@ class Question:
         tag, self._tag = self._tag, None
         assert tag is not None, "it was sent"
         return self._wire.wait(tag, each, line)
+
+
+class Together:
+    """Several of them, in one flight."""
+
+    def __init__(self, *aheads: Ahead) -> None:
+        self._aheads = aheads
+
+    def send(self) -> None:
+        """See `Ahead`."""
+        for each in self._aheads:
+            each.send()
+
+    def drop(self) -> None:
+        """See `Ahead`."""
+        for each in self._aheads:
+            each.drop()

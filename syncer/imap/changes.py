@@ -8,7 +8,8 @@ import re
 from itertools import pairwise
 
 from syncer.errors import MailboxError, NoSuchMailboxError, ProtocolError
-from syncer.imap.ahead import Question
+from syncer.imap.ahead import Listeners, Question, Together
+from syncer.imap.asking import Likely
 from syncer.imap.delta import News, delta_of, follows
 from syncer.imap.listing import ALL_FLAGS, FlagLines, FlagSets
 from syncer.imap.responses import Data, Response
@@ -16,7 +17,6 @@ from syncer.imap.selected import Selected
 from syncer.imap.session import Session
 from syncer.imap.sets import MAX_UID, Range, amount, named, parse_set, ranges, united
 from syncer.reconcile.epoch import Cursor
-from syncer.reconcile.flags import Flags
 from syncer.reconcile.identity import MailboxName, Uid
 from syncer.reconcile.observations import ServerDelta
 
@@ -26,22 +26,29 @@ _MAX_SEARCH = 500_000
 """More UIDs than this are not asked for as one line of numbers."""
 
 
-def changes(session: Session, flag_sets: FlagSets, mailbox: MailboxName, since: Cursor) -> ServerDelta | None:
-    """See `Server.changes`."""
-    if not session.has_modseqs or not follows(since.epoch, since.epoch):
-        return None
+def can_tell(session: Session, since: Cursor) -> bool:
+    """Whether the server can be asked for what changed since then."""
+    return session.has_modseqs and follows(since.epoch, since.epoch)
+
+
+def changes(
+    session: Session, flag_sets: FlagSets, mailbox: MailboxName, since: Cursor, likely: Likely
+) -> ServerDelta | None:
+    """See `Server.changes`, of a server that `can_tell`."""
     session.expect(mailbox, since.epoch.uidvalidity)
-    news = News(session.wire, flag_sets, since)
-    modifier = b"(CHANGEDSINCE %d)" % (since.epoch.highestmodseq or 1)
-    question = Question(session.wire, ALL_FLAGS, modifier)
+    news, lines = News(session.wire, flag_sets, since), FlagLines(session.wire, flag_sets)
+    listeners = Listeners(likely.newer, lines)
+    question = Question(session.wire, ALL_FLAGS, b"(CHANGEDSINCE %d)" % (since.epoch.highestmodseq or 1))
+    ahead = Together(likely) if session.qresync else Together(question, likely)
     try:
-        selected = session.select(mailbox, afresh=True, news=news, ahead=None if session.qresync else question)
+        selected = session.select(mailbox, afresh=True, news=news, ahead=ahead)
         messages = selected.exists
         if messages is None or news.odd or not follows(since.epoch, selected.epoch):
             return None
+        likely.keep(selected, listeners)
         if session.qresync:
             return delta_of(since, selected, messages, news.lines.checked(), news.vanished)
-        flags = _changed(session, flag_sets, selected, since, question)
+        answered = _asked_for_changes(selected, since, question, listeners)
         session.check(selected)
     except NoSuchMailboxError:
         raise
@@ -50,8 +57,9 @@ def changes(session: Session, flag_sets: FlagSets, mailbox: MailboxName, since: 
         session.expect(mailbox, since.epoch.uidvalidity)
         return None
     finally:
-        question.drop()
-    return None if flags is None or selected.expunged else delta_of(since, selected, messages, flags, None)
+        ahead.drop()
+    proved = answered and not selected.expunged
+    return delta_of(since, selected, messages, lines.checked(), None) if proved else None
 
 
 def present(session: Session, mailbox: MailboxName) -> tuple[tuple[Uid, Uid], ...] | None:
@@ -85,16 +93,12 @@ def _search(session: Session, selected: Selected) -> tuple[Range, ...] | None:
     return found if amount(found) == selected.exists else None
 
 
-def _changed(
-    session: Session, flag_sets: FlagSets, selected: Selected, since: Cursor, question: Question
-) -> dict[Uid, Flags] | None:
-    """The flags of every message that changed, by CHANGEDSINCE (RFC 7162 section 3.1.4.1)."""
+def _asked_for_changes(selected: Selected, since: Cursor, question: Question, listeners: Listeners) -> bool:
+    """Hear the flags of every message that changed, by CHANGEDSINCE (RFC 7162 section 3.1.4.1); False if refused."""
     nothing = not selected.exists or selected.epoch.highestmodseq == since.epoch.highestmodseq
     if nothing and not question.sent:
-        return {}
-    lines = FlagLines(session.wire, flag_sets)
-    status = question.wait(lines.hear, lines.line)
-    return lines.checked() if nothing or status.kind == "OK" else None
+        return True
+    return question.wait(listeners.hear, listeners.line).kind == "OK" or nothing
 
 
 class _Answer:

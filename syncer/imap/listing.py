@@ -3,6 +3,10 @@
 A flag list is turned into a set once for each distinct spelling; messages share the sets.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from syncer.imap.ahead import Question
 from syncer.imap.responses import FLAGS_LINE, Fetch, Response, Status, names, number
 from syncer.imap.selected import Selected, parse_flags
@@ -10,6 +14,9 @@ from syncer.imap.sets import MAX_UID
 from syncer.imap.wire import Wire
 from syncer.reconcile.flags import Flags
 from syncer.reconcile.identity import Uid
+
+if TYPE_CHECKING:
+    from syncer.imap.asking import Descriptions
 
 _RENEW = 4096
 _MAX_SETS = 50_000
@@ -52,8 +59,11 @@ class FlagLines:
         return True
 
     def hear(self, response: Response) -> None:
-        """Take a response, if it is about a message's flags; one without a UID says nothing about any."""
-        if isinstance(response, Fetch):
+        """Take a response, if it is about a message's flags; one without a UID says nothing about any.
+
+        One that describes the message answers another question.
+        """
+        if isinstance(response, Fetch) and "RFC822.SIZE" not in response.items:
             uid, flags = number(response.items.get("UID")), response.items.get("FLAGS")
             if uid and isinstance(flags, list):
                 self.found[Uid(uid)] = self._sets[b" ".join(names(flags))]
@@ -80,3 +90,13 @@ def list_flags(
         return lines.found, None
     status = question.wait(lines.hear, lines.line)
     return lines.checked(), None if empty else status
+
+
+def describe_all(selected: Selected, descriptions: Descriptions) -> tuple[dict[Uid, Flags], Status | None]:
+    """As `list_flags`, with descriptions of everything, which are kept with the selection."""
+    empty = selected.exists == 0
+    if empty and not descriptions.sent:
+        return {}, None
+    refusal = descriptions.wait()
+    selected.described = descriptions.found
+    return {uid: message.flags for uid, message in descriptions.found.items()}, None if empty else refusal

@@ -9,18 +9,17 @@ that finds nothing to do does not need is loaded where it is used.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from syncer.errors import ConnectionLostError, ProtocolError, ServerRefusedError
 from syncer.imap.ahead import Question
-from syncer.imap.arguments import flag_list
 from syncer.imap.dates import parse_date
-from syncer.imap.listing import ALL_FLAGS, FlagSets, list_flags
-from syncer.imap.responses import MODSEQ_LINE, Code, Response, Status, number
+from syncer.imap.listing import ALL_FLAGS, FlagSets, describe_all, list_flags
+from syncer.imap.responses import Code, Status, number
 from syncer.imap.session import Session
-from syncer.imap.sets import paired, parse_set, uid_sets
+from syncer.imap.sets import MAX_UID, paired, parse_set, uid_sets
 from syncer.imap.wire import Reply
 from syncer.later import Later
 from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox
@@ -29,16 +28,15 @@ from syncer.reconcile.flags import DELETED, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity
 
 if TYPE_CHECKING:
-    import hashlib
-
-    from syncer.imap import describing
+    from syncer.imap import asking
     from syncer.reconcile import observations
     from syncer.reconcile.observations import ServerDelta, ServerListing, ServerMessage
 else:
-    hashlib, describing = Later("hashlib"), Later("syncer.imap.describing")
+    asking = Later("syncer.imap.asking")
     observations = Later("syncer.reconcile.observations")
 
-_HEADER_SIZE = 4096
+T = TypeVar("T")
+
 _UNKNOWN_SIZE = 16_384
 _LISTINGS = 2
 
@@ -93,13 +91,17 @@ class ImapServer:
         self._session.validities.pop(mailbox, None)
         self._session.directory.delete(mailbox)
 
-    def listing(self, mailbox: MailboxName) -> ServerListing:
+    def listing(self, mailbox: MailboxName, *, describe: bool = False) -> ServerListing:
         """See `Server`. What is expunged meanwhile makes a listing worthless as proof; it is then made again, once."""
-        for _ in range(_LISTINGS):
+        for turn in range(_LISTINGS):
+            described = self._descriptions((b"1:*",), range(1, MAX_UID + 1)) if describe and not turn else None
             question = Question(self._wire, ALL_FLAGS)
-            selected = self._session.select(mailbox, afresh=True, new_epoch=True, ahead=question)
+            selected = self._session.select(mailbox, afresh=True, new_epoch=True, ahead=described or question)
             messages = selected.exists
-            flags, status = list_flags(self._wire, selected, question, self._flag_sets)
+            if described is not None:
+                flags, status = describe_all(selected, described)
+            else:
+                flags, status = list_flags(self._wire, selected, question, self._flag_sets)
             self._session.check(selected)
             if status is not None and status.kind != "OK" and not flags:
                 raise self._session.directory.refusal(mailbox, status, "FETCH")
@@ -111,11 +113,17 @@ class ImapServer:
             selected.epoch, flags, complete, selected.writable, selected.storable, selected.any_keyword, messages
         )
 
-    def changes(self, mailbox: MailboxName, since: Cursor) -> ServerDelta | None:
+    def changes(self, mailbox: MailboxName, since: Cursor, likely: Collection[Uid] = ()) -> ServerDelta | None:
         """See `Server`."""
-        from syncer.imap.changes import changes  # noqa: PLC0415 - see above
+        from syncer.imap.changes import can_tell, changes  # noqa: PLC0415 - see above
 
-        return changes(self._session, self._flag_sets, mailbox, since)
+        if not can_tell(self._session, since):
+            return None
+        uidnext = since.epoch.uidnext or MAX_UID
+        # RFC 9051 section 9, seq-range: `n:*` names the last message even if that is below n.
+        newer = self._descriptions((b"%d:*" % uidnext,), range(uidnext, MAX_UID + 1))
+        headers = asking.Headers(self._wire, likely, self._line) if likely else None
+        return changes(self._session, self._flag_sets, mailbox, since, asking.Likely(newer, headers))
 
     def present(self, mailbox: MailboxName) -> tuple[tuple[Uid, Uid], ...] | None:
         """See `Server`."""
@@ -125,52 +133,33 @@ class ImapServer:
 
     def describe(self, mailbox: MailboxName, uids: Collection[Uid]) -> tuple[ServerMessage, ...]:
         """See `Server`."""
-        if not uids:
-            return ()
-        found: dict[Uid, ServerMessage | None] = dict.fromkeys(uids)
-        items = b"(UID FLAGS INTERNALDATE RFC822.SIZE"
-        items += b" EMAILID)" if "OBJECTID" in self.capabilities else b")"
-        questions = [Question(self._wire, b"UID FETCH", each, items) for each in uid_sets(found, self._line)]
-        selected = self._session.select(mailbox, ahead=questions[0])
-
-        def take(message: ServerMessage | None) -> bool:
-            if message is not None and message.uid in found:
-                if found[message.uid] is None:
-                    self._wire.renew()
-                found[message.uid] = message
-                selected.sizes[message.uid] = message.size
-            return message is not None
-
-        def hear(response: Response) -> None:
-            take(describing.described(response, self._flag_sets, self._now))
-
-        def line(text: bytes) -> bool:
-            return take(describing.described_by(text, self._flag_sets, self._now))
-
-        for question in questions:
-            status = question.wait(hear, line)
-            if status.kind != "OK" and not any(found.values()):
-                raise self._session.directory.refusal(mailbox, status, "FETCH")
-        self._session.check(selected)
-        return tuple(message for uid in sorted(found) if (message := found[uid]) is not None)
+        standing = self._session.standing(mailbox)
+        told = _taken(standing.described, uids) if standing is not None else {}
+        left = [uid for uid in uids if uid not in told]
+        if left:
+            asked = self._descriptions(uid_sets(left, self._line), frozenset(left))
+            standing = self._session.select(mailbox, ahead=asked)
+            refusal = asked.wait()
+            if refusal is not None and not asked.found:
+                raise self._session.directory.refusal(mailbox, refusal, "FETCH")
+            told |= asked.found
+        if standing is not None:
+            self._session.check(standing)
+            standing.sizes.update((uid, message.size) for uid, message in told.items())
+        return tuple(told[uid] for uid in sorted(told))
 
     def headers(self, mailbox: MailboxName, uids: Collection[Uid]) -> Mapping[Uid, bytes]:
         """See `Server`."""
-        if not uids:
-            return {}
-        from syncer.imap.transfer import Download  # noqa: PLC0415 - see above
-
-        digests: dict[Uid, bytes] = {}
-        download = Download(self._wire, sorted(uids), b"(UID BODY.PEEK[HEADER])", lambda _: _HEADER_SIZE, self._line)
-        selected = self._session.select(mailbox, ahead=download)
-        with closing(download.parts()) as parts:
-            for part in parts:
-                digest = hashlib.sha256()
-                for chunk in part.body:
-                    digest.update(chunk)
-                digests[part.uid] = digest.digest()[:16]
-        self._session.check(selected)
-        return digests
+        standing = self._session.standing(mailbox)
+        told = _taken(standing.digests, uids) if standing is not None else {}
+        left = [uid for uid in uids if uid not in told]
+        if left:
+            asked = asking.Headers(self._wire, left, self._line)
+            standing = self._session.select(mailbox, ahead=asked)
+            told |= asked.wait()
+        if standing is not None:
+            self._session.check(standing)
+        return told
 
     def fetch(self, mailbox: MailboxName, uids: Sequence[Uid]) -> Iterator[Fetched]:
         """See `Server`."""
@@ -178,7 +167,8 @@ class ImapServer:
             return
         from syncer.imap.transfer import Download  # noqa: PLC0415 - see above
 
-        sizes, items = self._session.sizes(mailbox), b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
+        standing, items = self._session.standing(mailbox), b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
+        sizes = standing.sizes if standing is not None else {}
         download = Download(self._wire, uids, items, lambda uid: sizes.get(uid, _UNKNOWN_SIZE), self._line)
         selected = self._session.select(mailbox, ahead=download)
         with closing(download.parts()) as parts:
@@ -199,14 +189,18 @@ class ImapServer:
         with closing(upload.outcomes(messages)) as outcomes:
             yield from outcomes
 
-    def store(self, mailbox: MailboxName, uids: Collection[Uid], change: FlagDelta) -> None:
+    def store(self, mailbox: MailboxName, changes: Iterable[tuple[Collection[Uid], FlagDelta]]) -> list[str | None]:
         """See `Server`."""
-        if not uids or not change:
-            return
-        self._session.select(mailbox)
-        for sign, flags in ((b"+", change.add), (b"-", change.remove)):
-            if flags:
-                self._store(mailbox, uids, sign, flags)
+        from syncer.imap.storing import Stores  # noqa: PLC0415 - see above
+
+        wanted = list(changes)
+        stores = Stores(self._wire, self._line)
+        if any(uids and change for uids, change in wanted):
+            self._session.select(mailbox)
+            stores.run(wanted)
+        where = f"{self._wire.where}: mailbox {mailbox!r}"
+        refused = {place: f"{where}: {reason}" for place, reason in stores.refused.items()}
+        return [refused.get(place) for place in range(len(wanted))]
 
     def expunge(self, mailbox: MailboxName, uids: Collection[Uid]) -> bool:
         """See `Server`."""
@@ -214,7 +208,9 @@ class ImapServer:
         if not uids:
             return able
         self._session.select(mailbox)
-        self._store(mailbox, uids, b"+", frozenset({DELETED}))
+        (refused,) = self.store(mailbox, [(uids, FlagDelta(add=frozenset({DELETED})))])
+        if refused is not None:
+            raise ServerRefusedError(refused)
         if able:
             for uid_set in uid_sets(uids, self._line):
                 reply = self._wire.run(b"UID EXPUNGE", uid_set)
@@ -258,16 +254,9 @@ class ImapServer:
         finally:
             self._wire.shut("it was closed")
 
-    def _store(self, mailbox: MailboxName, uids: Iterable[Uid], sign: bytes, flags: Flags) -> None:
-        try:
-            words = flag_list(flags)
-        except ValueError as error:
-            raise ServerRefusedError(f"{self._wire.where}: mailbox {mailbox!r}: {error}; rename the keyword") from None
-        for uid_set in uid_sets(uids, self._line - len(words) if len(words) < self._line // 2 else self._line):
-            reply = self._wire.run(b"UID STORE", uid_set, sign + b"FLAGS.SILENT", words, line=_tells_modseq)
-            # RFC 2180 section 4.2: servers say NO if some of the messages are gone; the others were changed.
-            if not reply.ok and not reply.status.has("EXPUNGEISSUED"):
-                raise self._session.refused(mailbox, reply.status, "STORE")
+    def _descriptions(self, sets: Iterable[bytes], wanted: Container[int]) -> asking.Descriptions:
+        items = asking.items_for(self.capabilities)
+        return asking.Descriptions(self._wire, items, sets, wanted, (self._flag_sets, self._now))
 
     def _copied(self, reply: Reply, uids: Collection[Uid], target: MailboxName) -> dict[Uid, Uid]:
         """COPYUID, from an untagged OK (RFC 6851 section 4.3) or the tagged reply (RFC 4315 section 3)."""
@@ -280,9 +269,9 @@ class ImapServer:
         return moved
 
 
-def _tells_modseq(line: bytes) -> bool:
-    """Whether a line only tells that a message has a new modseq, as one does for each that a STORE has changed."""
-    return MODSEQ_LINE.fullmatch(line) is not None
+def _taken(told: dict[Uid, T], uids: Iterable[Uid]) -> dict[Uid, T]:
+    """What was told of these before they were asked about; it is given out once."""
+    return {uid: told.pop(uid) for uid in uids if uid in told}
 
 
 def _within(uid_set: bytes, uids: Iterable[Uid]) -> set[Uid]:

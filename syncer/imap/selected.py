@@ -3,7 +3,10 @@
 Numbers that a server cannot mean (UIDVALIDITY 0, a HIGHESTMODSEQ of 0 or beyond 63 bits) count as not said.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from syncer.errors import ProtocolError
 from syncer.imap.arguments import is_flag
@@ -13,6 +16,9 @@ from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, ModSeq, Uid, UidValidity
 from syncer.values import Struct, field, replace
+
+if TYPE_CHECKING:
+    from syncer.reconcile.observations import ServerMessage
 
 
 class Selected(Struct):
@@ -32,6 +38,10 @@ class Selected(Struct):
     """The server announced another UIDVALIDITY: nothing known of the mailbox holds any more."""
     sizes: dict[Uid, int] = field(default_factory=dict)
     """RFC822.SIZE of messages that were described, for batches of a good size."""
+    described: dict[Uid, ServerMessage] = field(default_factory=dict)
+    """Messages that were described before anybody asked; given out once."""
+    digests: dict[Uid, bytes] = field(default_factory=dict)
+    """The same of headers."""
 
     def hear(self, response: Response) -> None:
         """Take in an untagged response."""

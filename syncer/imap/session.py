@@ -8,7 +8,7 @@ UIDs only mean something together with a UIDVALIDITY. Once a mailbox's was told 
 epoch, a selection under another one is refused: the caller's UIDs would hit other messages.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from syncer.errors import MailboxError, ServerRefusedError
@@ -163,9 +163,9 @@ class Session:
             selected.sizes = before.sizes
         return selected
 
-    def sizes(self, mailbox: MailboxName) -> Mapping[Uid, int]:
-        """What is known of the sizes of messages, if the mailbox is selected."""
-        return self._selected.sizes if self._selected is not None and self._selected.mailbox == mailbox else {}
+    def standing(self, mailbox: MailboxName) -> Selected | None:
+        """The selection, if it is of this mailbox."""
+        return self._selected if self._selected is not None and self._selected.mailbox == mailbox else None
 
     def expect(self, mailbox: MailboxName, uidvalidity: UidValidity) -> None:
         """The caller's UIDs are of this UIDVALIDITY, whoever listed them."""

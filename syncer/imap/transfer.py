@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import IO
 
 from syncer.errors import ConnectionLostError, ProtocolError
+from syncer.imap.ahead import Listener
 from syncer.imap.responses import LITERAL, Fetch, Status, Value, number, parse
 from syncer.imap.sets import uid_sets
 from syncer.imap.transport import CHUNK
@@ -95,6 +96,12 @@ class Download:
         self._octets = octets
         self._refused = 0
         self._stream: _Stream | None = None
+        self._aside: Listener | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Answers are on their way."""
+        return bool(self._sent)
 
     def send(self) -> None:
         """The first command, ahead of `parts`; see `Ahead`."""
@@ -108,8 +115,12 @@ class Download:
                 self._abandon()
             self._queue = again
 
-    def parts(self) -> Generator[Part, None, None]:
-        """The messages as they come. Each one's body is gone when the next is asked for."""
+    def parts(self, aside: Listener | None = None) -> Generator[Part, None, None]:
+        """The messages as they come. Each one's body is gone when the next is asked for.
+
+        `aside` hears what else is said: the answers to commands that are under way together may come mixed.
+        """
+        self._aside = aside
         try:
             while self._queue or self._sent:
                 self._fill()
@@ -140,6 +151,8 @@ class Download:
         """Read one response; a body if it is one."""
         wire = self._wire
         line = wire.line()
+        if self._aside is not None and self._aside.line(line):
+            return None
         match = _LINE.fullmatch(line)
         if match is not None and self._section.encode() in line:
             first, flags, second, date, size = match.groups()
@@ -152,9 +165,10 @@ class Download:
         response = wire.rest(line)
         if isinstance(response, Status) and response.tag in self._sent:
             self._finished(response)
-        if isinstance(response, Fetch):
-            return self._inline(response)
-        return None
+        part = self._inline(response) if isinstance(response, Fetch) else None
+        if part is None and self._aside is not None:
+            self._aside.hear(response)
+        return part
 
     def _literal(self, line: bytes, size: int, uid: Uid, flags: bytes | None, date: bytes | None) -> Part:
         """The literal that follows `line`, when everything else is known."""

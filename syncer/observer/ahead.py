@@ -39,6 +39,8 @@ class Ahead:
         self._wants = wants
         self._load = load
         self._over = threading.Event()
+        self._looked = threading.Event()
+        self._changed: frozenset[MailboxName] = frozenset()
         self._states: dict[MailboxName, str | None] = {}
         self._listings: dict[MailboxName, LocalListing] = {}
         self._thread = threading.Thread(target=self._read, name="ahead", daemon=True)
@@ -50,8 +52,13 @@ class Ahead:
         That will do to tell that there is nothing to do. Where there is, each has to be looked at anew: a file may have
         moved from a directory that was read to one that was not yet, and is not gone then.
         """
-        self._thread.join()
+        self._looked.wait()
         return self._states[mailbox] if mailbox in self._states else self._store.state(mailbox)
+
+    def has_changed(self, mailbox: MailboxName) -> bool:
+        """Whether the directory was found in another state than the index knows; False where that is not known."""
+        self._looked.wait()
+        return mailbox in self._changed
 
     def take(self, mailbox: MailboxName) -> LocalListing | None:
         """What was read of a mailbox (see `LocalStore.scan`), if it still holds; given out once."""
@@ -68,7 +75,7 @@ class Ahead:
 
     def _read(self) -> None:
         try:
-            changed = [known for known in self._index.mailboxes() if self._has_changed(known)]
+            changed = self._look()
             if changed:
                 self._load()
             for known in changed:
@@ -78,6 +85,14 @@ class Ahead:
                 self._listings[known.name] = self._store.scan(known.name, known.mapping, expected)
         except SyncerError:  # whoever looks at it next is told what is wrong
             return
+
+    def _look(self) -> list[KnownMailbox]:
+        try:
+            changed = [known for known in self._index.mailboxes() if self._has_changed(known)]
+            self._changed = frozenset(known.name for known in changed)
+        finally:
+            self._looked.set()
+        return changed
 
     def _has_changed(self, known: KnownMailbox) -> bool:
         if not self._wants(known.name) or known.local_state is None or not self._shortcuts.hold(known):

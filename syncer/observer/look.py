@@ -1,6 +1,6 @@
 """Looking at the mailboxes in which something may have happened."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 
@@ -19,6 +19,8 @@ from syncer.values import Struct, field, replace
 
 SAMPLE = 3
 """How many known UIDs are compared with what they were."""
+HIGHEST = 1000
+"""They are looked for among so many: far below the highest, no UID is used again before those above it."""
 
 
 LOOKS_EACH = 8
@@ -160,15 +162,18 @@ class Observer(Struct):
         known = look.known.get(name)
         shortcut = self.glance.shortcuts.hold(known)
         since = known.cursor if known is not None and shortcut else None
-        now = self.glance.now(name, known)
+        ahead = self.glance.ahead if shortcut else None
+        # Where something was changed here, SELECT will be wanted whatever the counters say.
+        now = None if ahead is not None and ahead.has_changed(name) else self.glance.now(name, known)
         there = MISSING
         if name in look.places.server:
-            there = look_there(server, self.index, name, self.spelling, since=since, now=now)
+            likely = self._downloaded(name, since.epoch) if since is not None and not since.still(now) else ()
+            there = look_there(server, self.index, name, self.spelling, since=since, now=now, likely=likely)
         here = Here(LocalChanges(missing=True, complete=False))
         if name in look.places.local:
             mapping = known.mapping if known is not None else {}
             state = known.local_state if known is not None and shortcut else None
-            read = self.glance.ahead.take(name) if self.glance.ahead is not None and shortcut else None
+            read = ahead.take(name) if ahead is not None else None
             here = look_here(self.store, self.index, name, self.spelling, mapping=mapping, state=state, read=read)
         if there.presumed and not here.idle:
             # What is to be done there depends on what SELECT tells (is it read-only, which flags can it store), and on
@@ -214,14 +219,18 @@ class Observer(Struct):
         The highest known UIDs are the ones used again first. Only messages that were downloaded are a proof, since a
         server may change what is appended.
         """
-        downloaded = (
-            pair
-            for pair in self._latest(name)
-            if pair.uid not in here.server.gone and self.store.own_uid(name, here.server.epoch, pair.name) == pair.uid
-        )
-        sample = {pair.uid: pair.fingerprint.header for pair in islice(downloaded, SAMPLE)}
+        sample = self._downloaded(name, here.server.epoch, here.server.gone)
         headers = server.headers(name, tuple(sample))
         return next((uid for uid, header in headers.items() if header != sample[uid]), None)
+
+    def _downloaded(self, name: MailboxName, epoch: Epoch, gone: Container[Uid] = ()) -> dict[Uid, bytes]:
+        """The headers of some messages that were downloaded and are not `gone`, those of the highest UIDs."""
+        pairs = (
+            pair
+            for pair in islice(self._latest(name), HIGHEST)
+            if pair.uid not in gone and self.store.own_uid(name, epoch, pair.name) == pair.uid
+        )
+        return {pair.uid: pair.fingerprint.header for pair in islice(pairs, SAMPLE)}
 
     def _latest(self, name: MailboxName) -> Iterator[Pair]:
         """Every pair, the highest UID first."""

@@ -44,11 +44,12 @@ def look_there(
     *,
     since: Cursor | None,
     now: Cursor | None,
+    likely: Collection[Uid] = (),
 ) -> There:
     """How the mailbox differs from the index on the server.
 
     `since` is up to where the index knows of every change, None to compare everything; `now` is what the server lately
-    told in passing.
+    told in passing; `likely` see `Server.changes`.
 
     Raises:
         MailboxError: it cannot be looked at.
@@ -56,7 +57,7 @@ def look_there(
     if since is not None:
         if since.still(now):
             return There(ServerChanges(since.epoch), messages=since.messages, presumed=True)
-        delta = server.changes(mailbox, since)
+        delta = server.changes(mailbox, since, likely)
         found = _from_delta(server, index, mailbox, spelling, delta) if delta is not None else None
         if found is not None:
             return found
@@ -99,7 +100,7 @@ def _compared(server: Server, index: Index, mailbox: MailboxName, spelling: Spel
 
     The listing ends here: in a first pull it takes as much room as what is asked for next.
     """
-    told = server.listing(mailbox)
+    told = server.listing(mailbox, describe=not index.latest(mailbox, 1))
     listing = replace(told, flags=_normal(told, spelling), storable=spelling.normal(told.storable))
     base = index.base(mailbox)
     unknown = differing(listing, base)

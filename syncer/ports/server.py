@@ -115,14 +115,18 @@ class Server(Protocol):
     def delete(self, mailbox: MailboxName) -> None:
         """DELETE, with everything in it. A mailbox that does not exist is no error."""
 
-    def listing(self, mailbox: MailboxName) -> ServerListing:
+    def listing(self, mailbox: MailboxName, *, describe: bool = False) -> ServerListing:
         """Select the mailbox and list every UID with its flags.
 
+        With `describe`, what `describe` tells is asked for at once, since it will be wanted of most messages.
         `complete` only if the command ended with OK and listed as many UIDs as there are messages.
         """
 
-    def changes(self, mailbox: MailboxName, since: Cursor) -> ServerDelta | None:
+    def changes(self, mailbox: MailboxName, since: Cursor, likely: Collection[Uid] = ()) -> ServerDelta | None:
         """Select the mailbox and ask only for what changed since a cursor: QRESYNC, else CONDSTORE's CHANGEDSINCE.
+
+        Descriptions of new messages come in the same flight, and the headers of those that will `likely` be asked for:
+        the next call of `describe` and of `headers` waits for nothing.
 
         None where that cannot be asked or trusted: no CONDSTORE, no modseqs in this mailbox (NOMODSEQ), another
         UIDVALIDITY, counters that went back, or a server that is known to lie. The caller then makes a `listing`.
@@ -158,11 +162,11 @@ class Server(Protocol):
         A refused message does not stop the next. An empty message is refused without being sent.
         """
 
-    def store(self, mailbox: MailboxName, uids: Collection[Uid], change: FlagDelta) -> None:
-        """`+FLAGS.SILENT` and `-FLAGS.SILENT`. UIDs that are gone are no error.
+    def store(self, mailbox: MailboxName, changes: Iterable[tuple[Collection[Uid], FlagDelta]]) -> list[str | None]:
+        """`+FLAGS.SILENT` and `-FLAGS.SILENT`, for each change; in one flight. UIDs that are gone are no error.
 
-        Raises:
-            ServerRefusedError: NO or BAD.
+        Returns for each change why the server refused it, None where it did not. Something of a refused change may
+        have been made.
         """
 
     def expunge(self, mailbox: MailboxName, uids: Collection[Uid]) -> bool:

@@ -117,7 +117,7 @@ class ServerContract:
         before = server.listing(INBOX)
         other = server_env.connect()
         server_env.deliver(INBOX, PLAIN)
-        other.store(INBOX, before.flags.keys(), FlagDelta(add=frozenset({FLAGGED})))
+        other.store(INBOX, [(before.flags.keys(), FlagDelta(add=frozenset({FLAGGED})))])
         after = server.listing(INBOX)
         assert sorted(after.flags.values(), key=len) == [NONE, frozenset({FLAGGED})]
         assert after.complete
@@ -251,7 +251,7 @@ class ServerContract:
     def test_empty_sets_do_nothing(self, server_env: ServerEnv, server: Server) -> None:
         server_env.deliver(INBOX, PLAIN)
         before = dict(server.listing(INBOX).flags)
-        server.store(INBOX, (), FlagDelta(add=frozenset({DELETED})))
+        server.store(INBOX, [((), FlagDelta(add=frozenset({DELETED})))])
         server.expunge(INBOX, ())
         assert server.move(INBOX, (), WORK) == {}
         assert server.describe(INBOX, ()) == ()
@@ -288,16 +288,35 @@ class ServerContract:
         server_env.deliver(INBOX, PLAIN, frozenset({FLAGGED}))
         first, second = sorted(server.listing(INBOX).flags)
         change = FlagDelta(frozenset({"later", "$Forwarded"}), frozenset({SEEN}))
-        server.store(INBOX, {first, second}, change)
+        server.store(INBOX, [({first, second}, change)])
         assert dict(server.listing(INBOX).flags) == {
             first: frozenset({"work", "later", "$Forwarded"}),
             second: frozenset({FLAGGED, "later", "$Forwarded"}),
         }
 
+    def test_several_changes_are_made_by_one_call_and_each_is_answered(
+        self, server_env: ServerEnv, server: Server
+    ) -> None:
+        for _ in range(3):
+            server_env.deliver(INBOX, PLAIN, frozenset({SEEN}))
+        first, second, third = sorted(server.listing(INBOX).flags)
+        changes = [
+            ({first}, FlagDelta(frozenset({FLAGGED}), frozenset({SEEN}))),
+            ({second, third}, FlagDelta(add=frozenset({"not one"}))),
+            ((), FlagDelta(add=frozenset({DELETED}))),
+            ({third}, FlagDelta(add=frozenset({"work"}))),
+        ]
+        assert [refused is None for refused in server.store(INBOX, changes)] == [True, False, True, True]
+        assert dict(server.listing(INBOX).flags) == {
+            first: frozenset({FLAGGED}),
+            second: frozenset({SEEN}),
+            third: frozenset({SEEN, "work"}),
+        }
+
     def test_storing_flags_of_a_message_that_is_gone_is_no_error(self, server_env: ServerEnv, server: Server) -> None:
         server_env.deliver(INBOX, PLAIN)
         (uid,) = server.listing(INBOX).flags
-        server.store(INBOX, {uid, Uid(uid + 9)}, FlagDelta(add=frozenset({SEEN})))
+        server.store(INBOX, [({uid, Uid(uid + 9)}, FlagDelta(add=frozenset({SEEN})))])
         assert dict(server.listing(INBOX).flags) == {uid: frozenset({SEEN})}
 
     @pytest.mark.parametrize("flag", ["a b", "a\r\nz DELETE INBOX", "", "a)", "\\*", "ä", 'a"', "a{3}", "\\Recent"])
@@ -306,8 +325,8 @@ class ServerContract:
     ) -> None:
         server_env.deliver(INBOX, PLAIN)
         (uid,) = server.listing(INBOX).flags
-        with pytest.raises(ServerRefusedError):
-            server.store(INBOX, {uid}, FlagDelta(add=frozenset({flag})))
+        (refused,) = server.store(INBOX, [({uid}, FlagDelta(add=frozenset({flag})))])
+        assert refused is not None
         (outcome,) = server.append(INBOX, [(Message(UniqueName("a"), PLAIN), frozenset({flag}))])
         assert outcome.refused is not None
         assert dict(server.listing(INBOX).flags) == {uid: NONE}
@@ -316,7 +335,7 @@ class ServerContract:
         for _ in range(4):
             server_env.deliver(INBOX, PLAIN)
         first, second, third, fourth = sorted(server.listing(INBOX).flags)
-        server.store(INBOX, {second}, FlagDelta(add=frozenset({DELETED})))
+        server.store(INBOX, [({second}, FlagDelta(add=frozenset({DELETED})))])
         assert server.expunge(INBOX, {first, third, Uid(fourth + 9)}) is server_env.uidplus
         left = dict(server.listing(INBOX).flags)
         marked = {second: frozenset({DELETED}), fourth: NONE}
@@ -443,7 +462,7 @@ class ServerContract:
         other = server_env.connect()
         other.expect(WORK, UidValidity(listed.epoch.uidvalidity + 1))
         for use in (
-            lambda: other.store(WORK, [uid], FlagDelta(frozenset({SEEN}))),
+            lambda: other.store(WORK, [([uid], FlagDelta(frozenset({SEEN})))]),
             lambda: other.move(WORK, [uid], INBOX),
             lambda: other.expunge(WORK, [uid]),
             lambda: other.describe(WORK, [uid]),
@@ -495,7 +514,7 @@ class ServerContract:
         since = cursor_of(server)
         uids = sorted(server.listing(INBOX).flags)
         other = server_env.connect()
-        other.store(INBOX, uids[:2], FlagDelta(add=frozenset({FLAGGED, "work"})))
+        other.store(INBOX, [(uids[:2], FlagDelta(add=frozenset({FLAGGED, "work"})))])
         server_env.deliver(INBOX, PLAIN, frozenset({SEEN}))
         if server_env.uidplus:
             other.expunge(INBOX, {uids[1], uids[3], uids[4]})
@@ -525,7 +544,7 @@ class ServerContract:
         other = server_env.connect()
         for turn in range(4):
             uids = sorted(known)
-            other.store(INBOX, uids[turn::3], FlagDelta(add=frozenset({f"turn{turn}"}), remove=frozenset({SEEN})))
+            other.store(INBOX, [(uids[turn::3], FlagDelta(add=frozenset({f"turn{turn}"}), remove=frozenset({SEEN})))])
             other.expunge(INBOX, {uids[turn]})
             server_env.deliver(INBOX, PLAIN, frozenset({SEEN}))
             delta = server.changes(INBOX, since)
@@ -580,7 +599,7 @@ class ServerContract:
         (new,) = delta.flags
         assert [each.uid for each in other.describe(INBOX, {new})] == [new]
         assert [b"".join(each.body) for each in other.fetch(INBOX, [new])] == [PLAIN]
-        other.store(INBOX, {new}, FlagDelta(add=frozenset({SEEN})))
+        other.store(INBOX, [({new}, FlagDelta(add=frozenset({SEEN})))])
         assert server.listing(INBOX).flags[new] == {SEEN}
 
     def test_a_cursor_that_does_not_fit_gives_no_delta(self, server_env: ServerEnv, server: Server) -> None:
@@ -612,7 +631,7 @@ class ServerContract:
         assert third.changes(WORK, since) is None
         if server_env.rung != "plain":
             with pytest.raises(MailboxError):
-                third.store(WORK, {uid}, FlagDelta(add=frozenset({FLAGGED})))
+                third.store(WORK, [({uid}, FlagDelta(add=frozenset({FLAGGED})))])
         assert list(third.listing(WORK).flags.values()) == [NONE]
 
     def test_the_changes_of_a_mailbox_that_does_not_exist_are_told_apart(

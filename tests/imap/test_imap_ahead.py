@@ -126,7 +126,7 @@ def test_messages_is_none_where_the_server_did_not_tell(talk: Talk) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda server: server.store(INBOX, {Uid(4)}, FlagDelta(frozenset({SEEN}))),
+        lambda server: server.store(INBOX, [({Uid(4)}, FlagDelta(frozenset({SEEN})))]),
         lambda server: server.expunge(INBOX, {Uid(4)}),
         lambda server: server.move(INBOX, {Uid(4)}, OTHER),
     ],

@@ -1,6 +1,7 @@
 """How often the client waits for the server: commands that do not depend on each other leave together."""
 
 import contextlib
+import hashlib
 import socket
 import threading
 import zlib
@@ -168,7 +169,7 @@ class TestDovecot:
             listing = server.listing(INBOX)
             uids = sorted(listing.flags)
             since = Cursor(listing.epoch, len(listing.flags))
-            other.store(INBOX, uids[10:20], FlagDelta(frozenset({FLAGGED})))
+            other.store(INBOX, [(uids[10:20], FlagDelta(frozenset({FLAGGED})))])
             other.expunge(INBOX, uids[50:55])
             flights.clear()
             delta = server.changes(INBOX, since)
@@ -176,6 +177,50 @@ class TestDovecot:
             if delta.vanished is None:
                 server.present(INBOX)
             assert (sorted(delta.flags), len(flights)) == (uids[10:20], round_trips)
+
+    @pytest.mark.parametrize("hidden", [(), ("QRESYNC", "ESEARCH", "LIST-STATUS")], ids=["qresync", "condstore"])
+    def test_what_is_likely_to_be_asked_next_comes_along_with_what_changed_and_is_told_once(
+        self, dovecot_with: Callable[..., Dovecot], flights: list[bytes], hidden: tuple[str, ...]
+    ) -> None:
+        dovecot = dovecot_with(hide=hidden) if hidden else dovecot_with()
+        user = dovecot.new_user()
+        with session(dovecot, user) as server, session(dovecot, user) as other:
+            drafts = [Draft(str(number), b"Subject: %d\r\n\r\nx\r\n" % number) for number in range(4)]
+            list(other.append(INBOX, ((each, frozenset()) for each in drafts[:3])))
+            listing = server.listing(INBOX)
+            one, two, three = sorted(listing.flags)
+            since = Cursor(listing.epoch, 3)
+            list(other.append(INBOX, [(drafts[3], frozenset({FLAGGED}))]))
+            other.store(INBOX, [({two}, FlagDelta(frozenset({FLAGGED})))])
+            flights.clear()
+            delta = server.changes(INBOX, since, (one, three))
+            assert delta is not None
+            (new,) = delta.flags.keys() - {two}
+            (described,) = server.describe(INBOX, [new])
+            assert (described.uid, described.flags, described.size) == (new, {FLAGGED}, 17)
+            headers = server.headers(INBOX, [one, three])
+            assert len(flights) == 1
+            assert headers == {
+                uid: hashlib.sha256(b"Subject: %d\r\n\r\n" % place).digest()[:16]
+                for uid, place in ((one, 0), (three, 2))
+            }
+            assert server.describe(INBOX, [new]) == (described,)
+            assert server.headers(INBOX, [one, three]) == headers
+            assert len(flights) == 3
+
+    def test_a_listing_that_describes_everything_is_one_command(
+        self, dovecot_with: Callable[..., Dovecot], flights: list[bytes]
+    ) -> None:
+        with session(dovecot_with(), dovecot_with().new_user()) as server:
+            list(server.append(INBOX, [(Draft(str(size), b"x" * size), frozenset({FLAGGED})) for size in (1, 2, 3)]))
+            plain = server.listing(INBOX)
+            flights.clear()
+            assert server.listing(INBOX, describe=True) == plain
+            found = server.describe(INBOX, sorted(plain.flags))
+            assert [(each.uid, each.size) for each in found] == list(zip(sorted(plain.flags), (1, 2, 3), strict=True))
+            assert len(flights) == 1
+            server.create(MailboxName("Empty"))
+            assert dict(server.listing(MailboxName("Empty"), describe=True).flags) == {}
 
     def test_a_compressed_connection_works_as_any_other(self, dovecot: Dovecot) -> None:
         user = dovecot.new_user()

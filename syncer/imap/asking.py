@@ -1,0 +1,148 @@
+"""Questions about single messages: what describes them, and the digests of their headers.
+
+Both can be sent ahead (see `ahead`), and for messages of which it is only likely that they will be asked about. The
+answers to that are kept with the selection, and given out once: whoever asks again wants to know how it is now.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Container, Iterable
+from contextlib import closing
+
+from syncer.imap.ahead import Listener, Question
+from syncer.imap.describing import described, described_by
+from syncer.imap.listing import FlagSets
+from syncer.imap.responses import Response, Status
+from syncer.imap.selected import Selected
+from syncer.imap.transfer import Download
+from syncer.imap.wire import Wire
+from syncer.reconcile.identity import Uid
+from syncer.reconcile.observations import ServerMessage
+
+Reading = tuple[FlagSets, Callable[[], float]]
+"""What descriptions are read with: the sets of flags, and the time for those whose INTERNALDATE is not told."""
+
+_HEADER_SIZE = 4096
+_DIGEST_OCTETS = 16
+
+
+def items_for(capabilities: Container[str]) -> bytes:
+    """What to ask FETCH for."""
+    return b"(UID FLAGS INTERNALDATE RFC822.SIZE" + (b" EMAILID)" if "OBJECTID" in capabilities else b")")
+
+
+class Descriptions:
+    """Size, date and flags of messages."""
+
+    def __init__(
+        self, wire: Wire, items: bytes, sets: Iterable[bytes], wanted: Container[int], reading: Reading
+    ) -> None:
+        """`items` are those of `items_for`; `sets` are UID sets, one to a command, that have the `wanted` UIDs."""
+        self.found: dict[Uid, ServerMessage] = {}
+        self._wire = wire
+        self._questions = [Question(wire, b"UID FETCH", each, items) for each in sets]
+        self._wanted = wanted
+        self._reading = reading
+
+    @property
+    def sent(self) -> bool:
+        """Answers are on their way."""
+        return any(question.sent for question in self._questions)
+
+    def send(self) -> None:
+        """See `Ahead`: the first command."""
+        self._questions[0].send()
+
+    def drop(self) -> None:
+        """See `Ahead`."""
+        for question in self._questions:
+            question.drop()
+
+    def wait(self, listener: Listener | None = None) -> Status | None:
+        """Put the messages into `found`; returns the first refusal, if there was one.
+
+        `listener` is who hears the answers: this object itself, with others if their answers may be among them.
+        """
+        hears = listener or self
+        answers = [question.wait(hears.hear, hears.line) for question in self._questions]
+        return next((status for status in answers if status.kind != "OK"), None)
+
+    def line(self, text: bytes) -> bool:
+        """See `Listener`."""
+        return self._take(described_by(text, *self._reading))
+
+    def hear(self, response: Response) -> None:
+        """See `Listener`."""
+        self._take(described(response, *self._reading))
+
+    def _take(self, message: ServerMessage | None) -> bool:
+        if message is not None and message.uid in self._wanted:
+            if message.uid not in self.found:
+                self._wire.renew()
+            self.found[message.uid] = message
+        return message is not None
+
+
+class Headers:
+    """The digests of messages' header blocks (see `Fingerprint.header`)."""
+
+    def __init__(self, wire: Wire, uids: Collection[Uid], octets: int) -> None:
+        """`octets` bounds a command."""
+        items = b"(UID BODY.PEEK[HEADER])"
+        self._download = Download(wire, sorted(uids), items, lambda _: _HEADER_SIZE, octets)
+
+    @property
+    def sent(self) -> bool:
+        """Answers are on their way."""
+        return self._download.sent
+
+    def send(self) -> None:
+        """See `Ahead`."""
+        self._download.send()
+
+    def drop(self) -> None:
+        """See `Ahead`."""
+        self._download.drop()
+
+    def wait(self, aside: Listener | None = None) -> dict[Uid, bytes]:
+        """The digests, as far as the messages are there; `aside` hears what is said besides."""
+        digests: dict[Uid, bytes] = {}
+        with closing(self._download.parts(aside)) as parts:
+            for part in parts:
+                digest = hashlib.sha256()
+                for chunk in part.body:
+                    digest.update(chunk)
+                digests[part.uid] = digest.digest()[:_DIGEST_OCTETS]
+        return digests
+
+
+class Likely:
+    """What will most likely be asked once it is known what changed: about new messages, and about some known ones."""
+
+    def __init__(self, newer: Descriptions, headers: Headers | None) -> None:
+        """`newer` describes every message of a UIDNEXT and above."""
+        self.newer = newer
+        self._headers = headers
+
+    def send(self) -> None:
+        """See `Ahead`."""
+        self.newer.send()
+        if self._headers is not None:
+            self._headers.send()
+
+    def drop(self) -> None:
+        """See `Ahead`."""
+        self.newer.drop()
+        if self._headers is not None:
+            self._headers.drop()
+
+    def keep(self, selected: Selected, listener: Listener) -> None:
+        """Wait for the answers, if they were sent for, and keep them with the selection.
+
+        `listener` hears whatever was asked together: Dovecot answers FETCHes that came together first, and says that
+        they are done afterwards.
+        """
+        if self._headers is not None and self._headers.sent:
+            selected.digests.update(self._headers.wait(listener))
+        if self.newer.sent:
+            self.newer.wait(listener)
+            selected.described.update(self.newer.found)
