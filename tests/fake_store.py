@@ -6,13 +6,13 @@ in `FakeStore.hears`.
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from fake_server import by_name, chunks, fingerprint, rename_below
 from mortality import Mortality
 
-from syncer.errors import NoSuchMailboxError, VanishedError
+from syncer.errors import MessageError, NoSuchMailboxError, VanishedError
 from syncer.ports import Expectation
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import FORWARDED, NONE, SYSTEM, FlagDelta, Flags, apply
@@ -160,9 +160,13 @@ class FakeStore:
     def mapping(self, mailbox: MailboxName) -> Mapping[str, str]:
         return dict(self._directory(mailbox).mapping)
 
-    def fingerprint(self, mailbox: MailboxName, name: UniqueName) -> Fingerprint:
-        self.hears(f"read {mailbox} {name}")
-        return fingerprint(self._file(mailbox, name).octets)
+    def fingerprints(self, mailbox: MailboxName, names: Iterable[UniqueName]) -> dict[UniqueName, Fingerprint]:
+        found = {}
+        for name in names:
+            with suppress(MessageError):
+                self.hears(f"read {mailbox} {name}")
+                found[name] = fingerprint(self._file(mailbox, name).octets)
+        return found
 
     def outgoing(self, mailbox: MailboxName, name: UniqueName) -> FakeOutgoing:
         self.hears(f"open {mailbox} {name}")

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
-from syncer.errors import MessageError
 from syncer.executor.bench import BATCH_OCTETS, Bench
 from syncer.ports import Fetched, Server
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
@@ -61,11 +60,7 @@ def _deliver(bench: Bench, here: Observation, wanted: dict[Uid, ServerMessage], 
 def _make_sure(bench: Bench, mailbox: MailboxName, taken: UniqueName, pairs: dict[Uid, Pair]) -> None:
     """A file has the name already. If it is not this message, the message gets another name in the next round."""
     uid = next(uid for uid, pair in pairs.items() if pair.name == taken)
-    try:
-        same = bench.store.fingerprint(mailbox, taken) == pairs[uid].fingerprint
-    except MessageError:
-        same = False
-    if not same:
+    if bench.store.fingerprints(mailbox, [taken]).get(taken) != pairs[uid].fingerprint:
         del pairs[uid]
         bench.names[mailbox, uid] = UniqueName(f"{taken}.1")
         bench.look_again = True

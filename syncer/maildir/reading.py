@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 from syncer.errors import MessageError, VanishedError
@@ -73,6 +74,15 @@ class MessageFile:
                 f"{self._box.name}: {fsops.printable(self.name)} was changed while it was read; "
                 "the next pass looks again"
             )
+
+
+def fingerprints(box: Box, names: Iterable[UniqueName]) -> dict[UniqueName, Fingerprint]:
+    """Those of the files that can be read."""
+    found: dict[UniqueName, Fingerprint] = {}
+    for name in names:
+        with suppress(MessageError):
+            found[name] = MessageFile(box, name).fingerprint
+    return found
 
 
 def internaldate(box: Box, name: UniqueName) -> int:

@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -156,9 +156,9 @@ class MaildirStore:
         with fsops.explained(f"read the keywords of {mailbox}:", MailboxError):
             return dict(self._box(mailbox).table().mapping)
 
-    def fingerprint(self, mailbox: MailboxName, name: UniqueName) -> Fingerprint:
-        """Read the file."""
-        return self.outgoing(mailbox, name).fingerprint
+    def fingerprints(self, mailbox: MailboxName, names: Iterable[UniqueName]) -> dict[UniqueName, Fingerprint]:
+        """Read the files; those that are gone or cannot be read are left out."""
+        return reading.fingerprints(self._box(mailbox), names)
 
     def outgoing(self, mailbox: MailboxName, name: UniqueName) -> reading.MessageFile:
         """The file as a message to append."""

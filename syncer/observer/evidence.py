@@ -2,13 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from syncer.crew import Crew
-from syncer.errors import MailboxError, MessageError
+from syncer.errors import MailboxError
 from syncer.ports import LocalStore, Server
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.matching import Evidence, wanted_files, wanted_headers
 from syncer.reconcile.observations import Fingerprint, Observation
+
+Item = TypeVar("Item")
 
 
 def names_elsewhere(store: LocalStore, mailboxes: Iterable[MailboxName]) -> tuple[frozenset[UniqueName], bool]:
@@ -29,14 +32,9 @@ def names_elsewhere(store: LocalStore, mailboxes: Iterable[MailboxName]) -> tupl
 def evidence(crew: Crew, store: LocalStore, observations: Sequence[Observation]) -> Evidence:
     """Read what matching wants to know. A file or message that vanishes meanwhile is left out."""
     files: dict[tuple[MailboxName, UniqueName], Fingerprint] = {}
-    for mailbox, name in sorted(wanted_files(observations)):
-        try:
-            files[mailbox, name] = store.fingerprint(mailbox, name)
-        except MessageError:  # not read, not matched
-            continue
-    wanted: dict[MailboxName, list[Uid]] = defaultdict(list)
-    for mailbox, uid in sorted(wanted_headers(observations, files)):
-        wanted[mailbox].append(uid)
+    for mailbox, names in _by_mailbox(sorted(wanted_files(observations))).items():
+        files.update(((mailbox, name), found) for name, found in store.fingerprints(mailbox, names).items())
+    wanted = _by_mailbox(sorted(wanted_headers(observations, files)))
     validities = {observation.mailbox: observation.server.epoch.uidvalidity for observation in observations}
 
     def headers_of(server: Server, item: tuple[MailboxName, list[Uid]]) -> Mapping[Uid, bytes]:
@@ -52,3 +50,10 @@ def evidence(crew: Crew, store: LocalStore, observations: Sequence[Observation])
         (mailbox, uid): header for mailbox, found in zip(wanted, read, strict=True) for uid, header in found.items()
     }
     return Evidence(files, headers)
+
+
+def _by_mailbox(items: Iterable[tuple[MailboxName, Item]]) -> dict[MailboxName, list[Item]]:
+    found: dict[MailboxName, list[Item]] = defaultdict(list)
+    for mailbox, item in items:
+        found[mailbox].append(item)
+    return found

@@ -75,8 +75,8 @@ class LocalStore(Protocol):
     def mapping(self, mailbox: MailboxName) -> Mapping[str, str]:
         """The letters of `dovecot-keywords` as the file says now."""
 
-    def fingerprint(self, mailbox: MailboxName, name: UniqueName) -> Fingerprint:
-        """Read the file. Raises VanishedError, or MessageError if it cannot be read."""
+    def fingerprints(self, mailbox: MailboxName, names: Iterable[UniqueName]) -> Mapping[UniqueName, Fingerprint]:
+        """Read the files; those that are gone or cannot be read are left out."""
 
     def outgoing(self, mailbox: MailboxName, name: UniqueName) -> Outgoing:
         """The file as a message to append. Raises VanishedError, or MessageError if it cannot be read."""

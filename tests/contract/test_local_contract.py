@@ -131,7 +131,7 @@ class LocalStoreContract(ABC):
         outgoing = store.outgoing(INBOX, ONE)
         assert b"".join(outgoing.chunks()) == octets("one")
         assert outgoing.name == ONE
-        assert outgoing.fingerprint == store.fingerprint(INBOX, ONE) == of_octets(octets("one"))
+        assert outgoing.fingerprint == store.fingerprints(INBOX, [ONE])[ONE] == of_octets(octets("one"))
         assert outgoing.internaldate == store.internaldate(INBOX, ONE)
 
     def test_the_octets_can_be_asked_for_again(self, store: LocalStore, foreign: Foreign) -> None:
@@ -145,9 +145,15 @@ class LocalStoreContract(ABC):
         foreign.drop(INBOX, ONE)
         with suppress(VanishedError):
             assert b"".join(outgoing.chunks()) == octets("one")
-        for read in (store.fingerprint, store.outgoing, store.internaldate):
+        for read in (store.outgoing, store.internaldate):
             with pytest.raises(VanishedError):
                 read(INBOX, ONE)
+
+    def test_fingerprints_are_of_the_files_that_can_be_read(self, store: LocalStore, foreign: Foreign) -> None:
+        foreign.put(INBOX, ONE, octets("one"))
+        foreign.put(INBOX, TWO, octets("two"))
+        foreign.drop(INBOX, ONE)
+        assert store.fingerprints(INBOX, [ONE, TWO]) == {TWO: of_octets(octets("two"))}
 
     @pytest.mark.parametrize(
         "content",
@@ -166,7 +172,7 @@ class LocalStoreContract(ABC):
             assert delivery.add(ONE, NONE, DATE, (content[:3], content[3:])) == of_octets(content)
             delivery.commit()
         assert self.content(store, INBOX, ONE) == content
-        assert store.fingerprint(INBOX, ONE) == of_octets(content)
+        assert store.fingerprints(INBOX, [ONE])[ONE] == of_octets(content)
         assert store.outgoing(INBOX, ONE).internaldate == DATE
 
     def test_delivered_messages_have_their_flags(self, store: LocalStore) -> None:

@@ -259,11 +259,12 @@ def test_what_is_no_file_is_not_read(store: MaildirStore, inbox: Path, monkeypat
     (inbox / "cur" / "1.one").unlink()
     os.mkfifo(inbox / "cur" / "1.one")
     with pytest.raises(MessageError, match="not a regular file"):
-        store.fingerprint(INBOX, ONE)
+        store.outgoing(INBOX, ONE)
     (inbox / "cur" / "1.one").unlink()
     (inbox / "cur" / "1.one").symlink_to("/etc/passwd")
     with pytest.raises(MessageError, match="symbolic link"):
-        store.fingerprint(INBOX, ONE)
+        store.outgoing(INBOX, ONE)
+    assert store.fingerprints(INBOX, [ONE]) == {}
 
 
 @pytest.mark.parametrize(("code", "hint"), [(5, "disk reports an error"), (13, "permission denied"), (24, "ulimit")])
@@ -277,4 +278,4 @@ def test_a_file_that_cannot_be_read_says_why(
 
     monkeypatch.setattr(reading.fsops, "open_read", broken)
     with pytest.raises(StoreError if code == 24 else MessageError, match=hint):
-        store.fingerprint(INBOX, ONE)
+        store.outgoing(INBOX, ONE)
