@@ -26,9 +26,9 @@ from syncer.reconcile.actions import (
     Plan,
     RemoveLocal,
 )
+from syncer.reconcile.candidates import file_left
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.mailboxes import arrange
-from syncer.reconcile.matching import file_left
 from syncer.reconcile.observations import Observation
 from syncer.reconcile.places import Places
 from syncer.reconcile.planner import NO_NAMES, plan, refuse

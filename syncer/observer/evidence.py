@@ -7,8 +7,9 @@ from typing import TypeVar
 from syncer.crew import Crew
 from syncer.errors import MailboxError
 from syncer.ports import LocalStore, Server
+from syncer.reconcile.candidates import wanted_files, wanted_headers
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.matching import Evidence, wanted_files, wanted_headers
+from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Fingerprint, Observation
 
 Item = TypeVar("Item")

@@ -8,8 +8,7 @@ Only messages that the index does not know are matched, one to one, so that two 
 4. a file moved to another mailbox: its pair's file is gone there, the content is the same;
 5. a message moved on the server: its pair's UID is gone there, EMAILID or size and header block are the same.
 
-What must be known to decide is asked for first (`wanted_files`, then `wanted_headers`), so that only candidates are
-read.
+What must be known to decide is asked for first (see `candidates`), so that only candidates are read.
 """
 
 from collections import defaultdict
@@ -17,14 +16,20 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from functools import partial
 from typing import Generic, TypeVar
 
+from syncer.reconcile.candidates import (
+    File,
+    Message,
+    file_left,
+    message_left,
+    open_intents,
+    stayed_here,
+    still_there,
+)
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Fingerprint, Intent, LocalMessage, Observation, Pair, PairState, ServerMessage
+from syncer.reconcile.observations import Fingerprint, Intent, LocalMessage, Observation, Pair, ServerMessage
 from syncer.values import Struct, field
 
 T = TypeVar("T")
-
-File = tuple[MailboxName, UniqueName]
-Message = tuple[MailboxName, Uid]
 
 
 class Evidence(Struct, frozen=True):
@@ -80,55 +85,6 @@ class Matches(Struct):
     moved_messages: list[MovedMessage] = field(default_factory=list)
 
 
-def file_left(observation: Observation) -> list[Pair]:
-    """Pairs whose file is gone from the mailbox, by proof or with the mailbox's directory."""
-    local = observation.local
-    return [
-        pair
-        for pair in observation.pairs
-        if pair.state is PairState.BOTH and (local.missing or pair.name in local.gone)
-    ]
-
-
-def message_left(observation: Observation) -> list[Pair]:
-    """Pairs whose message is gone from the mailbox on the server, by proof or with the mailbox."""
-    server = observation.server
-    return [
-        pair
-        for pair in observation.pairs
-        if pair.state is PairState.BOTH and (server.missing or pair.uid in server.gone)
-    ]
-
-
-def wanted_files(observations: Sequence[Observation]) -> set[File]:
-    """The files whose fingerprint is needed: new ones, where something is gone or something new may be the same."""
-    something_left = any(file_left(observation) for observation in observations)
-    return {
-        (observation.mailbox, message.name)
-        for observation in observations
-        for message in observation.local.new
-        if something_left or observation.server.new or observation.intents
-    }
-
-
-def wanted_headers(observations: Sequence[Observation], files: Mapping[File, Fingerprint]) -> set[Message]:
-    """The messages whose header block is needed: new on the server, of a size that a candidate has."""
-    left = {(o.mailbox, pair.fingerprint.size) for o in observations for pair in _stayed_here(o)}
-    wanted: set[Message] = set()
-    for observation in observations:
-        mailbox = observation.mailbox
-        sizes = {files[key].size for m in observation.local.new if (key := (mailbox, m.name)) in files}
-        moved = {size for source, size in left if source != mailbox}
-        announced = _intents(observation)
-        floor = min((intent.uidnext or Uid(1) for intent in announced.values()), default=None)
-        named = set(observation.own.values())
-        for message in observation.server.new:
-            fits = message.size in sizes or message.size in moved or message.uid in named
-            if fits or (floor is not None and message.uid >= floor):
-                wanted.add((mailbox, message.uid))
-    return wanted
-
-
 def match(observations: Sequence[Observation], evidence: Evidence) -> Matches:
     """Pair what belongs together; see the order at the top of this module."""
     matching = _Matching(observations, evidence)
@@ -141,24 +97,6 @@ def match(observations: Sequence[Observation], evidence: Evidence) -> Matches:
     matching.moves_of_files()
     matching.moves_of_messages()
     return matching.found
-
-
-def _stayed_here(observation: Observation) -> list[Pair]:
-    """Pairs that are gone on the server while their file is still here."""
-    gone = {pair.uid for pair in file_left(observation)}
-    return [pair for pair in message_left(observation) if pair.uid not in gone]
-
-
-def _still_there(observation: Observation) -> list[Pair]:
-    """Pairs whose file is gone while the message is still on the server."""
-    gone = {pair.uid for pair in message_left(observation)}
-    return [pair for pair in file_left(observation) if pair.uid not in gone]
-
-
-def _intents(observation: Observation) -> dict[UniqueName, Intent]:
-    """Open intents whose file is still waiting, in the order in which they were announced."""
-    waiting = {message.name for message in observation.local.new}
-    return {intent.name: intent for intent in observation.intents if intent.name in waiting}
 
 
 class _Matching:
@@ -178,7 +116,7 @@ class _Matching:
         )
 
     def renames(self, observation: Observation) -> None:
-        candidates = _Pool((_content(pair.fingerprint), pair) for pair in _still_there(observation))
+        candidates = _Pool((_content(pair.fingerprint), pair) for pair in still_there(observation))
         for local, fingerprint in self._files(observation):
             pair = candidates.take(_content(fingerprint))
             if pair is not None:
@@ -212,7 +150,7 @@ class _Matching:
 
     def intents(self, observation: Observation) -> None:
         mailbox = observation.mailbox
-        intents = _intents(observation)
+        intents = open_intents(observation)
         if not intents:
             return
         pool = _Pool(
@@ -253,7 +191,7 @@ class _Matching:
                     self._meet(mailbox, message, *files[intent.name])
 
     def moves_of_files(self) -> None:
-        sources = [(o.mailbox, pair) for o in self.observations for pair in self._unused(o, _still_there(o))]
+        sources = [(o.mailbox, pair) for o in self.observations for pair in self._unused(o, still_there(o))]
         by_name = _Pool(((pair.name, _content(pair.fingerprint)), (mailbox, pair)) for mailbox, pair in sources)
         by_content = _Pool((_content(pair.fingerprint), (mailbox, pair)) for mailbox, pair in sources)
         for pool in (by_name, by_content):
@@ -269,7 +207,7 @@ class _Matching:
                         self.found.moved_files.append(MovedFile(mailbox, pair, target.mailbox, local))
 
     def moves_of_messages(self) -> None:
-        sources = [(o.mailbox, pair) for o in self.observations for pair in self._unused(o, _stayed_here(o))]
+        sources = [(o.mailbox, pair) for o in self.observations for pair in self._unused(o, stayed_here(o))]
         by_id = _Pool((pair.email_id, (mailbox, pair)) for mailbox, pair in sources if pair.email_id)
         by_header = _Pool(((p.fingerprint.size, p.fingerprint.header), (mailbox, p)) for mailbox, p in sources)
         for target in self.observations:

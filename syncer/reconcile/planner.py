@@ -39,14 +39,7 @@ from syncer.reconcile.flags import NONE
 from syncer.reconcile.guards import hold_deletions, not_the_same
 from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.reconcile.mailboxes import vanished
-from syncer.reconcile.matching import (
-    Evidence,
-    Met,
-    MovedFile,
-    MovedMessage,
-    Renamed,
-    match,
-)
+from syncer.reconcile.matching import Evidence, Met, MovedFile, MovedMessage, Renamed, match
 from syncer.reconcile.observations import Observation, Pair, PairState, ServerMessage
 from syncer.reconcile.policy import Policy
 from syncer.reconcile.triage import Uncompared, permitted, without_matched, without_pairs

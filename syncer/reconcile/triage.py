@@ -6,8 +6,9 @@ of them is taken for new or for deleted in this pass.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from syncer.reconcile.candidates import File, Message, wanted_headers
 from syncer.reconcile.identity import MailboxName
-from syncer.reconcile.matching import Evidence, File, Matches, Message, MovedFile, MovedMessage, wanted_headers
+from syncer.reconcile.matching import Evidence, Matches, MovedFile, MovedMessage
 from syncer.reconcile.observations import Fingerprint, Observation
 from syncer.reconcile.policy import Policy
 from syncer.values import Struct, replace

@@ -1,0 +1,79 @@
+"""Who could be whose counterpart, and what has to be read to know it. Pure.
+
+`matching` pairs the candidates. Nothing else is read, so that new mail beside an unchanged mailbox costs nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.observations import Fingerprint, Intent, Observation, Pair, PairState
+
+File = tuple[MailboxName, UniqueName]
+Message = tuple[MailboxName, Uid]
+
+
+def file_left(observation: Observation) -> list[Pair]:
+    """Pairs whose file is gone from the mailbox, by proof or with the mailbox's directory."""
+    local = observation.local
+    return [
+        pair
+        for pair in observation.pairs
+        if pair.state is PairState.BOTH and (local.missing or pair.name in local.gone)
+    ]
+
+
+def message_left(observation: Observation) -> list[Pair]:
+    """Pairs whose message is gone from the mailbox on the server, by proof or with the mailbox."""
+    server = observation.server
+    return [
+        pair
+        for pair in observation.pairs
+        if pair.state is PairState.BOTH and (server.missing or pair.uid in server.gone)
+    ]
+
+
+def wanted_files(observations: Sequence[Observation]) -> set[File]:
+    """The files whose fingerprint is needed: new ones, where something is gone or something new may be the same."""
+    something_left = any(file_left(observation) for observation in observations)
+    return {
+        (observation.mailbox, message.name)
+        for observation in observations
+        for message in observation.local.new
+        if something_left or observation.server.new or observation.intents
+    }
+
+
+def wanted_headers(observations: Sequence[Observation], files: Mapping[File, Fingerprint]) -> set[Message]:
+    """The messages whose header block is needed: new on the server, of a size that a candidate has."""
+    left = {(o.mailbox, pair.fingerprint.size) for o in observations for pair in stayed_here(o)}
+    wanted: set[Message] = set()
+    for observation in observations:
+        mailbox = observation.mailbox
+        sizes = {files[key].size for m in observation.local.new if (key := (mailbox, m.name)) in files}
+        moved = {size for source, size in left if source != mailbox}
+        announced = open_intents(observation)
+        floor = min((intent.uidnext or Uid(1) for intent in announced.values()), default=None)
+        named = set(observation.own.values())
+        for message in observation.server.new:
+            fits = message.size in sizes or message.size in moved or message.uid in named
+            if fits or (floor is not None and message.uid >= floor):
+                wanted.add((mailbox, message.uid))
+    return wanted
+
+
+def stayed_here(observation: Observation) -> list[Pair]:
+    """Pairs that are gone on the server while their file is still here."""
+    gone = {pair.uid for pair in file_left(observation)}
+    return [pair for pair in message_left(observation) if pair.uid not in gone]
+
+
+def still_there(observation: Observation) -> list[Pair]:
+    """Pairs whose file is gone while the message is still on the server."""
+    gone = {pair.uid for pair in message_left(observation)}
+    return [pair for pair in file_left(observation) if pair.uid not in gone]
+
+
+def open_intents(observation: Observation) -> dict[UniqueName, Intent]:
+    """Open intents whose file is still waiting, in the order in which they were announced."""
+    waiting = {message.name for message in observation.local.new}
+    return {intent.name: intent for intent in observation.intents if intent.name in waiting}

@@ -1,0 +1,78 @@
+"""What could be a counterpart, and what is read to know it."""
+
+from builders import WORK, file, look, message, pair, read
+
+from syncer.reconcile.candidates import file_left, message_left, wanted_files, wanted_headers
+from syncer.reconcile.identity import INBOX, Uid, UniqueName
+from syncer.reconcile.observations import Intent, PairState
+
+
+def intent(name: str, uidnext: int | None) -> Intent:
+    return Intent(UniqueName(name), None if uidnext is None else Uid(uidnext))
+
+
+class TestWhatIsAskedFor:
+    def test_a_new_message_on_the_server_alone_costs_nothing(self) -> None:
+        seen = look(messages=[message(5, "a")])
+        assert (wanted_files([seen]), wanted_headers([seen], {})) == (set(), set())
+
+    def test_a_new_file_alone_costs_nothing(self) -> None:
+        seen = look(files=[file("a")])
+        assert (wanted_files([seen]), wanted_headers([seen], {})) == (set(), set())
+
+    def test_a_message_that_went_costs_nothing(self) -> None:
+        seen = look(pairs=[pair(1, "a"), pair(2, "b")], expunged=[1], deleted=["b"])
+        assert (wanted_files([seen]), wanted_headers([seen], {})) == (set(), set())
+
+    def test_new_files_in_another_mailbox_than_new_messages_cost_nothing(self) -> None:
+        seen = [look(files=[file("a")]), look(WORK, messages=[message(5, "a")])]
+        assert (wanted_files(seen), wanted_headers(seen, {})) == (set(), set())
+
+    def test_new_on_both_sides_is_read_and_headers_of_the_same_size_only(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "a"), message(6, "another")])
+        files = wanted_files([seen])
+        assert files == {(INBOX, "x")}
+        assert wanted_headers([seen], read({"x": "b"}).files) == {(INBOX, 5)}
+
+    def test_a_new_file_is_read_if_a_file_is_gone_anywhere(self) -> None:
+        seen = [look(pairs=[pair(1, "a")], deleted=["a"]), look(WORK, files=[file("x")])]
+        assert (wanted_files(seen), wanted_headers(seen, {})) == ({(WORK, "x")}, set())
+
+    def test_a_new_file_is_read_if_a_mailbox_is_gone_with_files(self) -> None:
+        seen = [look(pairs=[pair(1, "a")], local={"missing": True}), look(WORK, files=[file("x")])]
+        assert wanted_files(seen) == {(WORK, "x")}
+
+    def test_a_new_message_is_read_if_one_of_its_size_is_gone_from_another_mailbox(self) -> None:
+        here = look(pairs=[pair(1, "a")], expunged=[1], messages=[message(5, "a")])
+        there = look(WORK, messages=[message(7, "b"), message(8, "another")])
+        assert wanted_headers([here, there], {}) == {(WORK, 7)}
+
+    def test_a_message_whose_file_is_gone_as_well_did_not_move(self) -> None:
+        here = look(pairs=[pair(1, "a")], expunged=[1], deleted=["a"])
+        assert wanted_headers([here, look(WORK, messages=[message(7, "a")])], {}) == set()
+
+    def test_a_kept_copy_did_not_move(self) -> None:
+        kept = [pair(1, "a", state=PairState.SERVER_ONLY), pair(2, "b", state=PairState.LOCAL_ONLY)]
+        seen = look(pairs=kept, expunged=[1], deleted=["b"])
+        assert (file_left(seen), message_left(seen)) == ([], [])
+
+    def test_an_open_intent_asks_for_its_file_and_for_everything_not_below_its_uidnext(self) -> None:
+        messages = [message(uid, "another") for uid in (9, 10, 11)]
+        seen = look(files=[file("x"), file("y")], messages=messages, intents=(intent("x", 10),))
+        assert wanted_files([seen]) == {(INBOX, "x"), (INBOX, "y")}
+        assert wanted_headers([seen], read({"x": "a"}).files) == {(INBOX, 10), (INBOX, 11)}
+
+    def test_the_lowest_uidnext_counts_and_none_is_the_lowest(self) -> None:
+        messages = [message(uid, "another") for uid in (3, 10, 11)]
+        some = (intent("x", 11), intent("y", 10))
+        seen = look(files=[file("x"), file("y")], messages=messages, intents=some)
+        assert wanted_headers([seen], {}) == {(INBOX, 10), (INBOX, 11)}
+        seen = look(files=[file("x"), file("y")], messages=messages, intents=(*some, intent("x", None)))
+        assert wanted_headers([seen], {}) == {(INBOX, 3), (INBOX, 10), (INBOX, 11)}
+
+    def test_an_intent_whose_file_is_gone_asks_for_nothing(self) -> None:
+        seen = look(messages=[message(5, "a")], intents=(intent("x", 1),))
+        assert (wanted_files([seen]), wanted_headers([seen], {})) == (set(), set())
+
+    def test_an_intent_alone_asks_for_its_file(self) -> None:
+        assert wanted_files([look(files=[file("x")], intents=(intent("x", 1),))]) == {(INBOX, "x")}
