@@ -93,6 +93,6 @@ class Together:
             each.send()
 
     def drop(self) -> None:
-        """See `Ahead`."""
-        for each in self._aheads:
+        """See `Ahead`: the last of them first."""
+        for each in reversed(self._aheads):
             each.drop()

@@ -130,10 +130,10 @@ class Likely:
             self._headers.send()
 
     def drop(self) -> None:
-        """See `Ahead`."""
-        self.newer.drop()
+        """See `Ahead`. Whoever can pass over a large literal reads first."""
         if self._headers is not None:
             self._headers.drop()
+        self.newer.drop()
 
     def keep(self, selected: Selected, listener: Listener) -> None:
         """Wait for the answers, if they were sent for, and keep them with the selection.

@@ -121,6 +121,7 @@ class Download:
         `aside` hears what else is said: the answers to commands that are under way together may come mixed.
         """
         self._aside = aside
+        self._catch_up()
         try:
             while self._queue or self._sent:
                 self._fill()
@@ -232,6 +233,13 @@ class Download:
         flags, date = _words(response.items.get("FLAGS")), _date(response.items)
         return Part(Uid(uid), flags, date, len(body), iter((body,) if body else ()))
 
+    def _catch_up(self) -> None:
+        """Whoever waited for another command may have read the reply to one of ours."""
+        for tag in [*self._sent]:
+            status = self._wire.reply(tag)
+            if status is not None:
+                self._finished(status)
+
     def _finished(self, status: Status) -> None:
         self._wire.reply(status.tag)
         batch = self._sent.pop(status.tag)
@@ -259,6 +267,7 @@ class Download:
 
     def _abandon(self) -> None:
         """The caller has had enough: read what is under way, or close the connection if that is too much."""
+        self._catch_up()
         self._queue.clear()
         thrown = 0
         while self._sent:

@@ -12,7 +12,6 @@ from syncer.errors import (
     ServerRefusedError,
 )
 from syncer.imap.mailbox import ImapServer
-from syncer.reconcile.flags import SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX, MailboxName
 
 Talk = Callable[..., ImapServer]
@@ -21,60 +20,6 @@ WORK = MailboxName("Work")
 BARE = b"IMAP4rev1"
 MANY = range(1, 8001, 2)
 """A set that needs several commands."""
-
-
-def flags_of(**changes: frozenset[str]) -> FlagDelta:
-    return FlagDelta(**changes)
-
-
-class TestStore:
-    def test_adds_with_one_command_and_removes_with_another(self, talk: Talk) -> None:
-        with Scripted() as script:
-            talk(script).store(INBOX, [({3, 1, 2}, flags_of(add=frozenset({"b", "\\Seen"}), remove=frozenset({"a"})))])
-            assert script.commands("UID STORE") == [
-                b"UID STORE 1:3 +FLAGS.SILENT (\\Seen b)",
-                b"UID STORE 1:3 -FLAGS.SILENT (a)",
-            ]
-
-    def test_lines_are_bounded(self, talk: Talk) -> None:
-        with Scripted() as script:
-            talk(script).store(INBOX, [(MANY, flags_of(add=frozenset({"k" * 500})))])
-            assert len(script.commands("UID STORE")) > 1
-            assert max(map(len, script.lines)) <= 8192
-
-    def test_line_ends_in_a_keyword_never_reach_the_server(self, talk: Talk) -> None:
-        bad = flags_of(add=frozenset({SEEN}), remove=frozenset({"x)\r\nz9 DELETE INBOX"}))
-        with Scripted() as script:
-            (refused,) = talk(script).store(INBOX, [({1}, bad)])
-            assert "cannot be sent" in (refused or "")
-            assert script.commands("UID STORE") == []
-            assert not any(b"DELETE" in line for line in script.lines)
-
-    def test_no_because_of_expunged_messages_is_no_error(self, talk: Talk) -> None:
-        with Scripted({"UID STORE": b"<tag> NO [EXPUNGEISSUED] some are gone\r\n"}) as script:
-            assert talk(script).store(INBOX, [({1}, flags_of(add=frozenset({SEEN})))]) == [None]
-
-    @pytest.mark.parametrize("reply", [b"NO [NOPERM] not yours", b"BAD what"])
-    def test_a_refusal_is_told(self, talk: Talk, reply: bytes) -> None:
-        with Scripted({"UID STORE": b"<tag> " + reply + b"\r\n"}) as script:
-            (refused,) = talk(script).store(INBOX, [({1}, flags_of(add=frozenset({SEEN})))])
-            assert (refused or "").endswith(f"the server refused STORE: {reply.split(maxsplit=1)[1].decode()}")
-
-    def test_a_refusal_stops_no_other_change(self, talk: Talk) -> None:
-        changes = [({uid}, flags_of(add=frozenset({keyword}))) for uid, keyword in ((1, "a"), (2, "b\n"), (3, "c"))]
-        answers = [b"<tag> NO [OVERQUOTA] no more\r\n", b"<tag> OK done\r\n"]
-        with Scripted({"UID STORE": answers}) as script:
-            first, second, third = talk(script).store(INBOX, changes)
-            assert "no more" in (first or "")
-            assert "rename the keyword" in (second or "")
-            assert third is None
-            assert len(script.commands("UID STORE")) == 2
-
-    def test_no_more_is_under_way_than_what_can_lie_on_the_line(self, talk: Talk) -> None:
-        changes = [(range(number, 40_000, 20), flags_of(add=frozenset({f"k{number}"}))) for number in range(1, 20, 2)]
-        with Scripted() as script:
-            assert talk(script).store(INBOX, changes) == [None] * 10
-            assert len(script.commands("UID STORE")) == len(set(script.commands("UID STORE"))) >= 20
 
 
 class TestExpunge:
