@@ -14,7 +14,7 @@ from syncer.imap.listing import FlagSets
 from syncer.imap.responses import Response, Status
 from syncer.imap.selected import Selected
 from syncer.imap.transfer import Download
-from syncer.imap.wire import Wire
+from syncer.imap.wire import MAX_UNTAGGED, Wire
 from syncer.reconcile.identity import Uid
 from syncer.reconcile.observations import ServerMessage
 
@@ -37,11 +37,14 @@ class Descriptions:
         self, wire: Wire, items: bytes, sets: Iterable[bytes], wanted: Container[int], reading: Reading
     ) -> None:
         """`items` are those of `items_for`; `sets` are UID sets, one to a command, that have the `wanted` UIDs."""
-        self.found: dict[Uid, ServerMessage] = {}
+        self.found: list[ServerMessage] = []
+        """In the order of arrival; the last word counts for a message that comes twice."""
         self._wire = wire
         self._questions = [Question(wire, b"UID FETCH", each, items) for each in sets]
         self._wanted = wanted
         self._reading = reading
+        self._highest = Uid(0)
+        self._again = 0
 
     @property
     def sent(self) -> bool:
@@ -76,10 +79,19 @@ class Descriptions:
 
     def _take(self, message: ServerMessage | None) -> bool:
         if message is not None and message.uid in self._wanted:
-            if message.uid not in self.found:
-                self._wire.renew()
-            self.found[message.uid] = message
+            self._count(message.uid)
+            self.found.append(message)
         return message is not None
+
+    def _count(self, uid: Uid) -> None:
+        """Servers describe messages in ascending order; one that does not is given less time, and not without end."""
+        if uid > self._highest:
+            self._highest = uid
+            self._wire.renew()
+            return
+        self._again += 1
+        if self._again > MAX_UNTAGGED:
+            self._wire.fail("the server answered one command with more than a million responses")
 
 
 class Headers:
@@ -142,7 +154,7 @@ class Likely:
         they are done afterwards.
         """
         if self._headers is not None and self._headers.sent:
-            selected.digests.update(self._headers.wait(listener))
+            selected.digests = self._headers.wait(listener)
         if self.newer.sent:
             self.newer.wait(listener)
-            selected.described.update(self.newer.found)
+            selected.described = self.newer.found

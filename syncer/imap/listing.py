@@ -99,4 +99,4 @@ def describe_all(selected: Selected, descriptions: Descriptions) -> tuple[dict[U
         return {}, None
     refusal = descriptions.wait()
     selected.described = descriptions.found
-    return {uid: message.flags for uid, message in descriptions.found.items()}, None if empty else refusal
+    return {message.uid: message.flags for message in descriptions.found}, None if empty else refusal

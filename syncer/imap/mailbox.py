@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from syncer.errors import ConnectionLostError, ProtocolError, ServerRefusedError
 from syncer.imap.ahead import Question
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 else:
     asking = Later("syncer.imap.asking")
     observations = Later("syncer.reconcile.observations")
-
-T = TypeVar("T")
 
 _UNKNOWN_SIZE = 16_384
 _LISTINGS = 2
@@ -134,7 +132,7 @@ class ImapServer:
     def describe(self, mailbox: MailboxName, uids: Collection[Uid]) -> tuple[ServerMessage, ...]:
         """See `Server`."""
         standing = self._session.standing(mailbox)
-        told = _taken(standing.described, uids) if standing is not None else {}
+        told = _told(standing.described, uids) if standing is not None else {}
         left = [uid for uid in uids if uid not in told]
         if left:
             asked = self._descriptions(uid_sets(left, self._line), frozenset(left))
@@ -142,16 +140,17 @@ class ImapServer:
             refusal = asked.wait()
             if refusal is not None and not asked.found:
                 raise self._session.directory.refusal(mailbox, refusal, "FETCH")
-            told |= asked.found
+            told |= _told(asked.found, left)
         if standing is not None:
             self._session.check(standing)
+            standing.described = []
             standing.sizes.update((uid, message.size) for uid, message in told.items())
         return tuple(told[uid] for uid in sorted(told))
 
     def headers(self, mailbox: MailboxName, uids: Collection[Uid]) -> Mapping[Uid, bytes]:
         """See `Server`."""
         standing = self._session.standing(mailbox)
-        told = _taken(standing.digests, uids) if standing is not None else {}
+        told = dict(standing.digests) if standing is not None else {}
         left = [uid for uid in uids if uid not in told]
         if left:
             asked = asking.Headers(self._wire, left, self._line)
@@ -159,7 +158,8 @@ class ImapServer:
             told |= asked.wait()
         if standing is not None:
             self._session.check(standing)
-        return told
+            standing.digests = {}
+        return {uid: told[uid] for uid in uids if uid in told}
 
     def fetch(self, mailbox: MailboxName, uids: Sequence[Uid]) -> Iterator[Fetched]:
         """See `Server`."""
@@ -269,9 +269,12 @@ class ImapServer:
         return moved
 
 
-def _taken(told: dict[Uid, T], uids: Iterable[Uid]) -> dict[Uid, T]:
-    """What was told of these before they were asked about; it is given out once."""
-    return {uid: told.pop(uid) for uid in uids if uid in told}
+def _told(described: Iterable[ServerMessage], uids: Collection[Uid]) -> dict[Uid, ServerMessage]:
+    """Those of the messages that have one of these UIDs."""
+    told = {message.uid: message for message in described}
+    if len(told) == len(uids) and all(uid in told for uid in uids):
+        return told
+    return {uid: told[uid] for uid in uids if uid in told}
 
 
 def _within(uid_set: bytes, uids: Iterable[Uid]) -> set[Uid]:

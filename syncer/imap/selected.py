@@ -38,7 +38,7 @@ class Selected(Struct):
     """The server announced another UIDVALIDITY: nothing known of the mailbox holds any more."""
     sizes: dict[Uid, int] = field(default_factory=dict)
     """RFC822.SIZE of messages that were described, for batches of a good size."""
-    described: dict[Uid, ServerMessage] = field(default_factory=dict)
+    described: list[ServerMessage] = field(default_factory=list)
     """Messages that were described before anybody asked; given out once."""
     digests: dict[Uid, bytes] = field(default_factory=dict)
     """The same of headers."""

@@ -7,7 +7,8 @@ from itertools import permutations
 import pytest
 from scripted import Scripted
 
-from syncer.errors import MailboxError
+from syncer.errors import MailboxError, ProtocolError
+from syncer.imap import asking
 from syncer.imap.mailbox import ImapServer
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SEEN
@@ -168,3 +169,17 @@ def test_what_was_kept_does_not_outlive_the_selection(talk: Talk, rung: str) -> 
         script.replies |= {"SELECT": SELECTED % (7, b""), "UID FETCH": b"<tag> OK nothing\r\n"}
         server.listing(WORK)
         assert (server.describe(WORK, [Uid(11)]), dict(server.headers(WORK, [Uid(4)]))) == ((), {})
+
+
+def test_descriptions_without_end_cost_the_connection(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "MAX_UNTAGGED", 100)
+    with Scripted({"UID FETCH": DESCRIBED * 200}) as script, pytest.raises(ProtocolError, match="a million responses"):
+        talk(script).describe(WORK, [Uid(11)])
+
+
+def test_descriptions_in_any_order_are_taken_and_the_last_of_a_message_counts(talk: Talk) -> None:
+    uids = (5, 3, 9, 3)
+    lines = [DESCRIBED.replace(b"UID 11", b"UID %d" % uid).replace(b"3)", b"%d)" % at) for at, uid in enumerate(uids)]
+    with Scripted({"UID FETCH": b"".join(lines) + b"<tag> OK done\r\n"}) as script:
+        found = talk(script).describe(WORK, [Uid(3), Uid(5), Uid(9)])
+        assert [(message.uid, message.size) for message in found] == [(3, 3), (5, 0), (9, 2)]
