@@ -65,8 +65,8 @@ ORDERS = [
 @pytest.mark.parametrize("rung", RUNGS)
 def test_answers_are_told_apart_by_what_they_say(talk: Talk, rung: str) -> None:
     with Scripted(capabilities=RUNGS[rung]) as script:
+        server = talk(script)
         for order in ORDERS:
-            server = talk(script)
             together = Together(script, rung, order)
             delta = server.changes(WORK, SINCE, (Uid(4),))
             assert delta is not None, order
