@@ -13,7 +13,7 @@ from syncer.crew import Crew
 from syncer.errors import MailboxError, VanishedError
 from syncer.observer.evidence import evidence, names_elsewhere
 from syncer.observer.glance import Glance, Shortcuts
-from syncer.observer.look import SAMPLE, Observer
+from syncer.observer.look import HIGHEST, SAMPLE, Observer
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import FLAGGED, NONE, SEEN
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
@@ -264,6 +264,20 @@ class TestImpostors:
         ear = server_hears(world)
         assert seen(world).impostor is None
         assert not any(what.startswith("HEADERS") for what in ear.heard)
+
+    def test_one_below_thousands_of_uploads_is_found(self) -> None:
+        world = downloaded("a", "b", "c")
+        for number in range(HIGHEST + 5):
+            world.store.put(INBOX, UniqueName(f"u{number}"), octets(f"u{number}"))
+        world.sync()
+        for uid, stored in world.server.mailboxes[INBOX].messages.items():
+            stored.octets = octets(f"another{uid}")
+        world.server.deliver(INBOX, octets("d"))
+        victim = next(pair.name for pair in world.index.pairs(INBOX) if pair.uid == 3)
+        del world.store.directories[INBOX].files[victim]
+        assert seen(world).impostor is not None
+        assert world.sync().mailbox(INBOX).refused
+        assert Uid(3) in world.server.mailboxes[INBOX].messages
 
     @pytest.mark.parametrize("change", ["new here", "flags here", "flags there", "gone here"])
     def test_any_change_is_reason_enough_to_compare(self, change: str) -> None:

@@ -65,7 +65,14 @@ class Question:
         """See `Ahead`."""
         tag, self._tag = self._tag, None
         if tag is not None and not self._wire.closed:
-            self._wire.wait(tag, line=lambda line: FLAGS_LINE.fullmatch(line) is not None)  # not taken apart
+            self._wire.wait(tag, line=self._pass_over)
+
+    def _pass_over(self, line: bytes) -> bool:
+        """Take a line that need not be taken apart. It is thrown away, but it is progress."""
+        passed = FLAGS_LINE.fullmatch(line) is not None
+        if passed:
+            self._wire.renew()
+        return passed
 
     @property
     def sent(self) -> bool:

@@ -13,6 +13,7 @@ from syncer.imap.describing import described, described_by
 from syncer.imap.listing import FlagSets
 from syncer.imap.responses import Response, Status
 from syncer.imap.selected import Selected
+from syncer.imap.sets import MAX_UID
 from syncer.imap.transfer import Download
 from syncer.imap.wire import MAX_UNTAGGED, Wire
 from syncer.reconcile.identity import Uid
@@ -43,7 +44,7 @@ class Descriptions:
         self._questions = [Question(wire, b"UID FETCH", each, items) for each in sets]
         self._wanted = wanted
         self._reading = reading
-        self._highest = Uid(0)
+        self._lowest, self._highest = Uid(MAX_UID), Uid(0)
         self._again = 0
 
     @property
@@ -84,9 +85,9 @@ class Descriptions:
         return message is not None
 
     def _count(self, uid: Uid) -> None:
-        """Servers describe messages in ascending order; one that does not is given less time, and not without end."""
-        if uid > self._highest:
-            self._highest = uid
+        """Servers describe messages in order, up or down; one that does not is given less time, and not without end."""
+        if not self._lowest <= uid <= self._highest:
+            self._lowest, self._highest = min(self._lowest, uid), max(self._highest, uid)
             self._wire.renew()
             return
         self._again += 1

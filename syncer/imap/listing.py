@@ -59,11 +59,8 @@ class FlagLines:
         return True
 
     def hear(self, response: Response) -> None:
-        """Take a response, if it is about a message's flags; one without a UID says nothing about any.
-
-        One that describes the message answers another question.
-        """
-        if isinstance(response, Fetch) and "RFC822.SIZE" not in response.items:
+        """Take a response, if it is about a message's flags; one without a UID says nothing about any."""
+        if isinstance(response, Fetch):
             uid, flags = number(response.items.get("UID")), response.items.get("FLAGS")
             if uid and isinstance(flags, list):
                 self.found[Uid(uid)] = self._sets[b" ".join(names(flags))]

@@ -191,16 +191,7 @@ class ImapServer:
 
     def store(self, mailbox: MailboxName, changes: Iterable[tuple[Collection[Uid], FlagDelta]]) -> list[str | None]:
         """See `Server`."""
-        from syncer.imap.storing import Stores  # noqa: PLC0415 - see above
-
-        wanted = list(changes)
-        stores = Stores(self._wire, self._line)
-        if any(uids and change for uids, change in wanted):
-            self._session.select(mailbox)
-            stores.run(wanted)
-        where = f"{self._wire.where}: mailbox {mailbox!r}"
-        refused = {place: f"{where}: {reason}" for place, reason in stores.refused.items()}
-        return [refused.get(place) for place in range(len(wanted))]
+        return self._store(mailbox, list(changes), in_turn=False)
 
     def expunge(self, mailbox: MailboxName, uids: Collection[Uid]) -> bool:
         """See `Server`."""
@@ -208,7 +199,7 @@ class ImapServer:
         if not uids:
             return able
         self._session.select(mailbox)
-        (refused,) = self.store(mailbox, [(uids, FlagDelta(add=frozenset({DELETED})))])
+        (refused,) = self._store(mailbox, [(uids, FlagDelta(add=frozenset({DELETED})))], in_turn=True)
         if refused is not None:
             raise ServerRefusedError(refused)
         if able:
@@ -253,6 +244,19 @@ class ImapServer:
             return  # then there is nothing to log out of
         finally:
             self._wire.shut("it was closed")
+
+    def _store(
+        self, mailbox: MailboxName, changes: Sequence[tuple[Collection[Uid], FlagDelta]], *, in_turn: bool
+    ) -> list[str | None]:
+        from syncer.imap.storing import Stores  # noqa: PLC0415 - see above
+
+        stores = Stores(self._wire, self._line, in_turn=in_turn)
+        if any(uids and change for uids, change in changes):
+            self._session.select(mailbox)
+            stores.run(changes)
+        where = f"{self._wire.where}: mailbox {mailbox!r}"
+        refused = {place: f"{where}: {reason}" for place, reason in stores.refused.items()}
+        return [refused.get(place) for place in range(len(changes))]
 
     def _descriptions(self, sets: Iterable[bytes], wanted: Container[int]) -> asking.Descriptions:
         items = asking.items_for(self.capabilities)

@@ -17,12 +17,13 @@ _UNDER_WAY = 16_384
 class Stores:
     """The commands of one call, and which changes were refused."""
 
-    def __init__(self, wire: Wire, octets: int) -> None:
-        """`octets` bounds a command."""
+    def __init__(self, wire: Wire, octets: int, *, in_turn: bool) -> None:
+        """`octets` bounds a command; `in_turn`: nothing is sent before what went before was not refused."""
         self.refused: dict[int, str] = {}
         """The reason, by the place of the change."""
         self._wire = wire
         self._octets = octets
+        self._most = 0 if in_turn else _UNDER_WAY
         self._sent: deque[tuple[int, bytes, int]] = deque()
         self._under_way = 0
 
@@ -45,7 +46,7 @@ class Stores:
 
     def _send(self, place: int, uid_set: bytes, words: bytes) -> None:
         size = len(uid_set) + len(words)
-        while self._sent and self._under_way + size > _UNDER_WAY:
+        while self._sent and self._under_way + size > self._most:
             self._wait()
         if place not in self.refused:
             self._sent.append((place, self._wire.send(b"UID STORE", uid_set, words), size))
@@ -54,12 +55,15 @@ class Stores:
     def _wait(self) -> None:
         place, tag, size = self._sent.popleft()
         self._under_way -= size
-        status = self._wire.wait(tag, line=_tells_modseq)
+        status = self._wire.wait(tag, line=self._tells_modseq)
+        self._wire.renew()
         # RFC 2180 section 4.2: servers say NO if some of the messages are gone; the others were changed.
         if status.kind != "OK" and not status.has("EXPUNGEISSUED"):
             self.refused.setdefault(place, f"the server refused STORE: {status.words}")
 
-
-def _tells_modseq(line: bytes) -> bool:
-    """Whether a line only tells that a message has a new modseq, as one does for each that a STORE has changed."""
-    return MODSEQ_LINE.fullmatch(line) is not None
+    def _tells_modseq(self, line: bytes) -> bool:
+        """Whether a line only tells that a message has a new modseq, as one does for each that a STORE has changed."""
+        told = MODSEQ_LINE.fullmatch(line) is not None
+        if told:
+            self._wire.renew()
+        return told

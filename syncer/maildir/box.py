@@ -45,21 +45,24 @@ class Box:
     def read(self) -> Reading:
         """List the mailbox, and remember where every file is."""
         reading = scan.read(self.path)
-        self._files = dict(reading.files)
-        self._proof = self._known = reading.stamps if reading.complete else None
+        with self.turn:
+            self._files = dict(reading.files)
+            self._proof = self._known = reading.stamps if reading.complete else None
         return reading
 
     def sifted(self, reading: Reading) -> None:
         """Remember where the files are that are not as the index expects; the others are where it expects them."""
-        self._files = dict(reading.files)
-        self._proof = None
-        self._known = reading.stamps if reading.complete else None
+        with self.turn:
+            self._files = dict(reading.files)
+            self._proof = None
+            self._known = reading.stamps if reading.complete else None
 
     def unchanged(self) -> None:
         """Everything is where the index expects it."""
-        self._files = {}
-        self._proof = None
-        self._known = stamps(self.path)
+        with self.turn:
+            self._files = {}
+            self._proof = None
+            self._known = stamps(self.path)
 
     def hint(self, name: UniqueName) -> Where | None:
         """Where the file was last seen. Whoever uses it must be ready not to find it there."""

@@ -27,8 +27,12 @@ class Expecting:
         self._remembered = remembered
         self._table = table
         self._task = Task(lambda: self._ask(table))
-        self._thread = threading.Thread(target=self._task.run, name="expecting", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = threading.Thread(target=self._task.run, name="expecting", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # no further thread is to be had, so one after the other
+            self._thread = None
+            self._task.run()
 
     def __enter__(self) -> Self:
         return self
@@ -36,7 +40,8 @@ class Expecting:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def names(self, table: Table) -> Names:
         """The answer; asked for anew if the letters have come to mean something else since."""

@@ -20,7 +20,7 @@ from syncer.values import Struct, field, replace
 SAMPLE = 3
 """How many known UIDs are compared with what they were."""
 HIGHEST = 1000
-"""They are looked for among so many: far below the highest, no UID is used again before those above it."""
+"""Below so many, no second one is looked for: it is the highest UIDs that are used again first."""
 
 
 LOOKS_EACH = 8
@@ -167,7 +167,7 @@ class Observer(Struct):
         now = None if ahead is not None and ahead.has_changed(name) else self.glance.now(name, known)
         there = MISSING
         if name in look.places.server:
-            likely = self._downloaded(name, since.epoch) if since is not None and not since.still(now) else ()
+            likely = self._downloaded(name, since.epoch, most=HIGHEST) if since and not since.still(now) else ()
             there = look_there(server, self.index, name, self.spelling, since=since, now=now, likely=likely)
         here = Here(LocalChanges(missing=True, complete=False))
         if name in look.places.local:
@@ -223,21 +223,27 @@ class Observer(Struct):
         headers = server.headers(name, tuple(sample))
         return next((uid for uid, header in headers.items() if header != sample[uid]), None)
 
-    def _downloaded(self, name: MailboxName, epoch: Epoch, gone: Container[Uid] = ()) -> dict[Uid, bytes]:
-        """The headers of some messages that were downloaded and are not `gone`, those of the highest UIDs."""
-        pairs = (
-            pair
-            for pair in islice(self._latest(name), HIGHEST)
-            if pair.uid not in gone and self.store.own_uid(name, epoch, pair.name) == pair.uid
-        )
-        return {pair.uid: pair.fingerprint.header for pair in islice(pairs, SAMPLE)}
+    def _downloaded(
+        self, name: MailboxName, epoch: Epoch, gone: Container[Uid] = (), most: int | None = None
+    ) -> dict[Uid, bytes]:
+        """The headers of some messages that were downloaded and are not `gone`, those of the highest UIDs.
+
+        They are looked for among `most` messages, or until there is one.
+        """
+        found: dict[Uid, bytes] = {}
+        for place, pair in enumerate(islice(self._latest(name), most)):
+            if len(found) == SAMPLE or (found and place >= HIGHEST):
+                break
+            if pair.uid not in gone and self.store.own_uid(name, epoch, pair.name) == pair.uid:
+                found[pair.uid] = pair.fingerprint.header
+        return found
 
     def _latest(self, name: MailboxName) -> Iterator[Pair]:
         """Every pair, the highest UID first."""
         pairs = self.index.latest(name, SAMPLE)
         while pairs:
             yield from pairs
-            pairs = self.index.latest(name, min(1000, len(pairs) * 4), below=pairs[-1].uid)
+            pairs = self.index.latest(name, min(10_000, len(pairs) * 4), below=pairs[-1].uid)
 
 
 def _not_before(known: KnownMailbox | None) -> Epoch | None:

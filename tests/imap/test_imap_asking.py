@@ -177,6 +177,13 @@ def test_descriptions_without_end_cost_the_connection(talk: Talk, monkeypatch: p
         talk(script).describe(WORK, [Uid(11)])
 
 
+def test_descriptions_in_descending_order_are_progress(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "MAX_UNTAGGED", 3)
+    lines = [DESCRIBED.replace(b"UID 11", b"UID %d" % uid) for uid in range(50, 0, -1)]
+    with Scripted({"UID FETCH": b"".join(lines) + b"<tag> OK done\r\n"}) as script:
+        assert len(talk(script).describe(WORK, [Uid(uid) for uid in range(1, 51)])) == 50
+
+
 def test_descriptions_in_any_order_are_taken_and_the_last_of_a_message_counts(talk: Talk) -> None:
     uids = (5, 3, 9, 3)
     lines = [DESCRIBED.replace(b"UID 11", b"UID %d" % uid).replace(b"3)", b"%d)" % at) for at, uid in enumerate(uids)]

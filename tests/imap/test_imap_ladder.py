@@ -166,6 +166,15 @@ class TestCondstore:
             assert dict(found.flags) == {1: frozenset({"\\Seen"}), 11: frozenset()}
             assert script.commands("UID FETCH")[0] == b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE 20)"
 
+    def test_flags_count_whatever_the_server_adds_to_them(self, talk: Talk) -> None:
+        lines = b"* 2 FETCH (UID 2 FLAGS (\\Seen) RFC822.SIZE 3)\r\n"
+        with condstore(select(exists=10), lines + OK) as script:
+            server = talk(script)
+            found = server.changes(WORK, SINCE)
+            assert found is not None
+            assert dict(found.flags) == {2: frozenset({"\\Seen"})}
+            assert dict(server.listing(WORK).flags) == {2: frozenset({"\\Seen"})}
+
     def test_counters_prove_that_nothing_is_gone(self, talk: Talk) -> None:
         lines = b"* 11 FETCH (UID 11 FLAGS () MODSEQ (29))\r\n"
         with condstore(select(exists=11, uidnext=12), lines + OK) as script:

@@ -1,10 +1,12 @@
 """STORE on servers that do what servers do."""
 
+import time
 from collections.abc import Callable
 
 import pytest
 from scripted import Scripted
 
+from syncer.errors import ServerRefusedError
 from syncer.imap.mailbox import ImapServer
 from syncer.reconcile.flags import SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX
@@ -71,3 +73,19 @@ def test_no_more_is_under_way_than_what_can_lie_on_the_line(talk: Talk) -> None:
     with Scripted() as script:
         assert talk(script).store(INBOX, changes) == [None] * 10
         assert len(script.commands("UID STORE")) == len(set(script.commands("UID STORE"))) >= 20
+
+
+def test_each_command_has_its_own_time(talk: Talk) -> None:
+    def slowly(line: bytes) -> bytes:
+        time.sleep(0.3)
+        return b"* 1 FETCH (UID 1 MODSEQ (9))\r\n<tag> OK done\r\n"
+
+    changes = [({1}, flags_of(add=frozenset({f"k{number}"}))) for number in range(6)]
+    with Scripted({"UID STORE": slowly}) as script:
+        assert talk(script, command_seconds=1.0).store(INBOX, changes) == [None] * 6
+
+
+def test_of_what_is_to_be_expunged_nothing_is_marked_after_a_refusal(talk: Talk) -> None:
+    with Scripted({"UID STORE": b"<tag> NO no\r\n"}) as script, pytest.raises(ServerRefusedError):
+        talk(script).expunge(INBOX, MANY)
+    assert len(script.commands("UID STORE")) == 1

@@ -78,3 +78,15 @@ def test_the_index_is_not_in_use_any_more_when_the_listing_has_failed(
     with pytest.raises(KeyboardInterrupt):
         store.scan(INBOX, {}, Expectation(names))
     assert ended.is_set()
+
+
+def test_without_a_thread_one_comes_after_the_other(
+    store: MaildirStore, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    (inbox / "cur" / "1.a:2,S").write_text("")
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    listing = store.scan(INBOX, {}, Expectation(lambda spell: {b"1.a:2,S", b"2.b:2,"}))
+    assert (dict(listing.messages), listing.absent) == ({}, {"2.b"})
