@@ -18,6 +18,7 @@ from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import FORWARDED, NONE, SYSTEM, FlagDelta, Flags, apply
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Fingerprint, Letters, LocalListing, LocalMessage, ServerMessage
+from syncer.turns import waiting
 from syncer.values import replace
 
 VERSIONS = itertools.count()
@@ -271,6 +272,8 @@ class FakeDelivery:
         return fingerprint(octets)
 
     def commit(self) -> frozenset[UniqueName]:
+        with waiting():
+            self.store.hears(f"commit {self.mailbox}")
         directory = self.store._directory(self.mailbox)
         taken = frozenset(self.waiting.keys() & directory.files.keys())
         for name, file in self.waiting.items():

@@ -1,15 +1,16 @@
 """Several connections to one server, and the threads that use them."""
 
-import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
-from syncer import crew as crew_module
 from syncer.crew import Crew
 from syncer.errors import ConnectError, LoginError, MailboxError, StoppedError
+from syncer.ports import Server
+from syncer.turns import waiting
 
 
 @dataclass(eq=False)
@@ -28,8 +29,10 @@ class Office:
 
     opened: list[Connection] = field(default_factory=list)
     refusal: ConnectError | LoginError | None = None
+    asked: int = 0
 
     def connect(self) -> Connection:
+        self.asked += 1
         if self.refusal:
             raise self.refusal
         self.opened.append(Connection())
@@ -200,21 +203,116 @@ def test_stopped_in_the_middle_what_was_begun_is_finished(
     assert done == [0, 1]
 
 
-@pytest.mark.parametrize(("busy", "connections"), [(0.0, 3), (0.5, 3), (0.9, 1)])
-def test_where_the_processor_is_the_limit_no_further_connection_is_opened(
-    crew_of: Callable[[int], Crew], office: Office, monkeypatch: pytest.MonkeyPatch, busy: float, connections: int
-) -> None:
-    clock = itertools.count(start=1.0)
-    monkeypatch.setattr(crew_module, "MOMENT", 0.001)
-    monkeypatch.setattr(crew_module.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(crew_module.time, "process_time", lambda: busy * next(clock))
-    enough = threading.Event()
+class TestLettingGo:
+    """Work that needs its connection no more lets the next piece begin on it."""
 
-    def work(server: object, item: int) -> None:
-        if len(office.opened) == 3:
-            enough.set()
-        enough.wait(0.2 if connections == 1 else 10)
+    def test_the_next_piece_begins_before_this_one_is_done(self, crew_of: Callable[[int], Crew]) -> None:
+        crew = crew_of(1)
+        second = threading.Event()
 
-    crew_of(3).each(work, range(4), when_idle=True)
-    assert len(office.opened) == connections
-    assert threads() == 0
+        def work(server: Server, item: int) -> int:
+            if item == 0:
+                crew.let_go(server)
+                assert second.wait(10)
+            second.set()
+            return item
+
+        assert crew.each(work, range(3), overlapping=True) == [0, 1, 2]
+        assert threads() == 0
+
+    def test_a_connection_is_never_used_by_two_at_once(self, crew_of: Callable[[int], Crew]) -> None:
+        crew = crew_of(2)
+        busy: set[Server] = set()
+
+        def work(server: Server, item: int) -> None:
+            assert server not in busy
+            busy.add(server)
+            time.sleep(0.001)
+            busy.remove(server)
+            crew.let_go(server)
+            crew.let_go(server)  # as often as it likes
+            time.sleep(0.001)
+
+        crew.each(work, range(40), overlapping=True)
+
+    def test_at_most_two_pieces_of_each_connection_are_under_way(self, crew_of: Callable[[int], Crew]) -> None:
+        crew = crew_of(2)
+        lock, under_way, most = threading.Lock(), 0, 0
+
+        def work(server: Server, item: int) -> None:
+            nonlocal under_way, most
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+            crew.let_go(server)
+            time.sleep(0.002)
+            with lock:
+                under_way -= 1
+
+        crew.each(work, range(40), overlapping=True)
+        assert most <= 4
+
+    def test_an_error_after_it_is_raised_and_nothing_else_is_begun(self, crew_of: Callable[[int], Crew]) -> None:
+        crew = crew_of(1)
+        begun: list[int] = []
+        second = threading.Event()
+
+        def work(server: Server, item: int) -> None:
+            begun.append(item)
+            if item == 0:
+                crew.let_go(server)
+                assert second.wait(10)
+                raise MailboxError("the disk is full")
+            second.set()
+            while not crew.failed:
+                time.sleep(0.001)
+
+        with pytest.raises(MailboxError, match="the disk is full"):
+            crew.each(work, range(10), overlapping=True)
+        assert begun == [0, 1]
+
+    def test_the_first_error_is_raised_and_not_what_came_of_it(self, crew_of: Callable[[int], Crew]) -> None:
+        """Nobody gets a connection on which something just went wrong."""
+
+        def work(server: Server, item: int) -> None:
+            raise MailboxError(str(item))
+
+        for _ in range(50):
+            with pytest.raises(MailboxError, match="0"):
+                crew_of(1).each(work, range(10), overlapping=True)
+
+    def test_one_piece_of_work_needs_no_further_thread(self, crew_of: Callable[[int], Crew]) -> None:
+        before = threading.active_count()
+        assert crew_of(3).each(lambda server, item: threading.active_count(), [0], overlapping=True) == [before]
+
+    def test_a_server_that_cannot_be_reached_is_the_error_whichever_thread_meets_it(
+        self, crew_of: Callable[[int], Crew], office: Office
+    ) -> None:
+        office.refusal = ConnectError("no route to host")
+        for _ in range(20):
+            with pytest.raises(ConnectError, match="no route to host"):
+                crew_of(1).each(lambda server, item: item, range(4), overlapping=True)
+
+    def test_a_connection_that_is_not_admitted_is_asked_for_once(
+        self, crew_of: Callable[[int], Crew], office: Office
+    ) -> None:
+        crew = crew_of(2)
+        crew.one(lambda server: None)
+        office.refusal = ConnectError("too many connections")
+        assert crew.each(lambda server, item: item, range(20), overlapping=True) == list(range(20))
+        assert office.asked == 2
+
+
+def test_in_turn_one_works_while_the_others_wait(crew_of: Callable[[int], Crew]) -> None:
+    working, met = 0, threading.Barrier(3, timeout=10)
+
+    def work(server: Server, item: int) -> None:
+        nonlocal working
+        with waiting():
+            met.wait()
+        working += 1
+        assert working == 1
+        time.sleep(0.001)
+        working -= 1
+
+    crew_of(3).each(work, range(3), in_turn=True)

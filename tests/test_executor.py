@@ -366,7 +366,7 @@ def test_moves_come_first_and_deletions_last() -> None:
     assert [what for what in heard if what not in looks] == [
         *("MOVE", "flags"),
         *("move",),
-        *("flags", "FETCH", "deliver", "open", "APPEND", "remove", "STORE", "EXPUNGE"),
+        *("flags", "FETCH", "deliver", "commit", "open", "APPEND", "remove", "STORE", "EXPUNGE"),
     ]
 
 

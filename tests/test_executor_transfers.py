@@ -3,6 +3,7 @@
 # ruff: noqa: E501 (a row of a table is read on one line)
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,7 @@ from syncer.errors import (
     ConnectionLostError,
     MessageError,
     StoppedError,
+    StoreError,
 )
 from syncer.executor import bench, moves, transfers, uploads
 from syncer.reconcile.flags import SEEN
@@ -187,6 +189,73 @@ class TestTheConnectionIsLost:
             world.sync()
         assert world.in_maildir() == ""
         settles(world)
+
+
+class TestTheConnectionIsFreeWhileTheLastBatchIsMadeDurable:
+    """What is not durable is not recorded, whatever has come since."""
+
+    def test_the_next_mailbox_is_fetched_meanwhile(self) -> None:
+        world = World.of("a: Work/b:", "", "Work/")
+        fetched = threading.Event()
+        recorded: list[str] = []
+
+        def wait_for_the_next() -> None:
+            assert fetched.wait(10)
+            recorded.append(world.state()[1])
+
+        server_hears(world, FETCH_Work=fetched.set)
+        store_hears(world, commit_INBOX=wait_for_the_next)
+        world.sync()
+        assert "a" not in recorded[0]
+        assert world.state() == ("Work/b: a:",) * 3
+
+    def test_it_fails(self) -> None:
+        world = World.of("a: Work/b: Z/c:", "", "Work/ Z/")
+        fetched = threading.Event()
+
+        def fail() -> None:
+            assert fetched.wait(10)
+            raise StoreError("the disk is full")
+
+        server_hears(world, FETCH_Work=fetched.set)
+        store_hears(world, commit_INBOX=fail)
+        with pytest.raises(StoreError, match="the disk is full"):
+            world.sync()
+        _, index, local = world.state()
+        assert index == local
+        assert "a:" not in index
+        settles(world)
+        assert world.in_maildir() == "Work/b: Z/c: a:"
+
+    def test_the_connection_is_lost_on_the_next_mailbox(self) -> None:
+        world = World.of("a: Work/b:", "", "Work/")
+        lost = threading.Event()
+
+        def lose() -> None:
+            lost.set()
+            raise LOST
+
+        server_hears(world, FETCH_Work=lose)
+        store_hears(world, commit_INBOX=lambda: lost.wait(10))
+        with pytest.raises(ConnectionLostError):
+            world.sync()
+        assert world.state() == ("Work/b: a:", "a:", "a:")
+        settles(world)
+
+    def test_what_is_left_to_do_on_the_server_comes_first(self) -> None:
+        world = World.of("a: Work/b:", "", "c: Work/")
+        ear = server_hears(world)
+        store_hears(world, commit_INBOX=lambda: time.sleep(0.02))
+        world.sync()
+        heard = [what for what in ear.heard if what.startswith(("APPEND", "FETCH"))]
+        assert heard == ["FETCH INBOX 1", "APPEND INBOX c", "FETCH Work 1"]
+
+    def test_a_message_that_did_not_come_is_asked_for_before_the_connection_is_free(self) -> None:
+        world = World.of("a: b: Work/c:", "", "Work/")
+        server_hears(world, FETCH_INBOX_1=lambda: "withhold")
+        world.sync()
+        assert problems(world) == ["UID 1 not downloaded: the server lists it but does not deliver it"]
+        assert world.state()[1:] == ("Work/c: b:",) * 2
 
 
 class TestStopping:

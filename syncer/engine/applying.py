@@ -57,6 +57,7 @@ class Applying:
             observer.spelling,
             one.now,
             self._checkpoint,
+            one.crew.let_go,
         )
         self._executor = Executor(bench)
         self._look = Look(Places({}, frozenset(), frozenset()), {}, {})
@@ -170,7 +171,8 @@ class Applying:
             return _failure(lambda: self._executor.mailbox(server, here, actions))
 
         every = [action for _, actions in jobs for action in actions]
-        errors = self._pass.crew.each(work, jobs, connections_for(every), when_idle=not are_large(every))
+        crew, at_once = self._pass.crew, connections_for(every)
+        errors = crew.each(work, jobs, at_once, overlapping=True, in_turn=not are_large(every))
         for (here, _), error in zip(jobs, errors, strict=True):
             self._note_failure(here.mailbox, error)
 

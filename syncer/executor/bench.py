@@ -39,6 +39,8 @@ class Bench(Struct):
     """Seconds since the epoch."""
     checkpoint: Callable[[], None]
     """Called between batches; raises StoppedError to end the pass."""
+    let_go: Callable[[Server], None] = lambda _server: None
+    """Called when a piece of work needs its connection no more, though it is not done yet."""
     names: dict[tuple[MailboxName, Uid], UniqueName] = field(default_factory=dict)
     """Other names for messages whose own name another file has."""
     look_again: bool = False

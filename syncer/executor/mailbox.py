@@ -95,7 +95,11 @@ class Executor(Struct):
             server.expect(here.mailbox, here.server.epoch.uidvalidity)
         for agreed in batches((a for a in actions if isinstance(a, Agree)), AGREED_TOGETHER):
             self._agree(server, here.mailbox, agreed)
-        transfers.download(bench, server, here, [a.message for a in actions if isinstance(a, Download)])
+        downloads = [a.message for a in actions if isinstance(a, Download)]
+        if any(isinstance(a, Append | Expunge | MailboxAction) for a in actions):
+            transfers.download(bench, server, here, downloads)
+        else:
+            transfers.download(bench, server, here, downloads, bench.let_go)
         uploads.append(bench, server, here, [a for a in actions if isinstance(a, Append)])
         for removals in batches(a for a in actions if isinstance(a, RemoveLocal)):
             self._remove(here.mailbox, removals)

@@ -1,6 +1,6 @@
 """Messages that the Maildir does not have: a file is durable and visible before its pair is recorded."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 
 from syncer.executor.bench import BATCH_OCTETS, Bench
@@ -12,24 +12,43 @@ DELIVERED_TOGETHER = 2000
 """Messages that become durable and are recorded together: each flush costs some 10 ms whatever there is to flush."""
 
 
-def download(bench: Bench, server: Server, here: Observation, messages: Sequence[ServerMessage]) -> None:
-    """Fetch messages, the newest first, deliver and record them batch by batch."""
+def _keep(_server: Server) -> None:
+    """The connection is needed for something else."""
+
+
+def download(
+    bench: Bench,
+    server: Server,
+    here: Observation,
+    messages: Sequence[ServerMessage],
+    let_go: Callable[[Server], None] = _keep,
+) -> None:
+    """Fetch messages, the newest first, deliver and record them batch by batch.
+
+    `let_go` is called when everything has come, and the last batch is yet to be made durable and recorded.
+    """
     if not messages:
         return
     wanted = {message.uid: message for message in messages}
     newest_first = sorted(wanted, reverse=True)
     with closing(server.fetch(here.mailbox, newest_first)) as fetched:  # type: ignore[type-var]
-        while _deliver(bench, here, wanted, fetched):
+        while _deliver(bench, here, wanted, fetched, lambda: let_go(server)):
             bench.checkpoint()
     if wanted:
         _not_delivered(bench, server, here.mailbox, wanted)
 
 
-def _deliver(bench: Bench, here: Observation, wanted: dict[Uid, ServerMessage], fetched: Iterator[Fetched]) -> bool:
+def _deliver(
+    bench: Bench,
+    here: Observation,
+    wanted: dict[Uid, ServerMessage],
+    fetched: Iterator[Fetched],
+    let_go: Callable[[], None],
+) -> bool:
     """Deliver and record one batch and take it out of `wanted`; False when the server has sent everything."""
     report = bench.report.mailbox(here.mailbox)
     pairs: dict[Uid, Pair] = {}
-    octets = received = 0
+    octets = 0
     with bench.store.delivery(here.mailbox) as delivery:
         try:
             for message in fetched:
@@ -45,16 +64,17 @@ def _deliver(bench: Bench, here: Observation, wanted: dict[Uid, ServerMessage], 
                 fingerprint = delivery.add(name, flags, message.internaldate, message.body)
                 pairs[message.uid] = Pair(message.uid, name, flags, fingerprint, seen.email_id)
                 octets += message.size
-                received += 1
                 bench.progress.transferred(bench.account, 1, message.size)
-                if len(pairs) >= DELIVERED_TOGETHER or octets >= BATCH_OCTETS:
-                    break
+                if wanted and (len(pairs) >= DELIVERED_TOGETHER or octets >= BATCH_OCTETS):
+                    return True
+            if not wanted:
+                let_go()
         finally:  # a connection lost half-way costs only the message it was lost in
             for taken in delivery.commit():
                 _make_sure(bench, here.mailbox, taken, pairs)
             bench.index.record(here.mailbox, tuple(pairs.values()))
             bench.downloaded(here.mailbox, len(pairs), octets)
-    return received > 0
+    return False
 
 
 def _make_sure(bench: Bench, mailbox: MailboxName, taken: UniqueName, pairs: dict[Uid, Pair]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from syncer.errors import ProtocolError
 from syncer.later import Later
+from syncer.turns import waiting
 
 if TYPE_CHECKING:
     import ssl
@@ -154,7 +155,8 @@ class Transport(io.RawIOBase):
         poll = select.poll()
         listen = listen and self._aside_octets < _MAX_ASIDE
         poll.register(self.socket, event | (select.POLLIN if listen else 0))
-        ready = poll.poll(max(0, timeout) * 1000)
+        with waiting():
+            ready = poll.poll(max(0, timeout) * 1000)
         if not ready:
             raise TimeoutError(f"the server was silent for {timeout:.0f} seconds")
         if listen and ready[0][1] & ~select.POLLOUT:

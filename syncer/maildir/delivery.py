@@ -20,6 +20,7 @@ from syncer.maildir.temporary import remove_stale, temporary_name
 from syncer.reconcile.flags import FlagDelta, Flags
 from syncer.reconcile.identity import UniqueName
 from syncer.reconcile.observations import Fingerprint
+from syncer.turns import waiting
 
 _LATEST = 2**33
 
@@ -80,11 +81,13 @@ class Batch:
         self._check()
         with fsops.explained(f"deliver to {self._box.name}:"):
             paths = [path for path, _ in self._waiting.values()]
-            fsops.flush_files(self._directory, paths, together=self._together)
+            with waiting():
+                fsops.flush_files(self._directory, paths, together=self._together)
             with self._box.turn:
                 places, present = self._make_visible()
-            for sub in sorted({sub for sub, _ in places.values()} | {sub for sub, _ in present.values()}):
-                fsops.fsync_directory(os.path.join(self._box.path, sub))
+            with waiting():
+                for sub in sorted({sub for sub, _ in places.values()} | {sub for sub, _ in present.values()}):
+                    fsops.fsync_directory(os.path.join(self._box.path, sub))
         self._check()
         return frozenset(present)
 
