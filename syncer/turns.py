@@ -11,13 +11,18 @@ _mine = threading.local()
 
 
 class Turn:
-    """Held by one thread at a time, for as long as the `with` block lasts, but for what it does within `waiting`."""
+    """Held by one thread at a time.
+
+    A thread that enters it has it from the end of its first `waiting` on: most work begins with a question to the
+    server, and the sooner that is asked the better.
+    """
 
     def __init__(self) -> None:
+        """Nobody has it."""
         self._lock = threading.Lock()
 
     def __enter__(self) -> None:
-        self.take()
+        _mine.turn, _mine.held = self, False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -27,12 +32,13 @@ class Turn:
     def take(self) -> None:
         """Wait for it."""
         self._lock.acquire()
-        _mine.turn = self
+        _mine.turn, _mine.held = self, True
 
     def give(self) -> None:
-        """Let another thread have it."""
-        _mine.turn = None
-        self._lock.release()
+        """Let another thread have it, if it is this one's."""
+        held, _mine.turn, _mine.held = _mine.held, None, False
+        if held:
+            self._lock.release()
 
 
 class waiting:  # noqa: N801 (used like a function)

@@ -15,6 +15,7 @@ def test_one_thread_has_it_at_a_time() -> None:
         nonlocal inside
         for _ in range(20):
             with turn:
+                ask()
                 inside += 1
                 assert inside == 1
                 time.sleep(0.0001)
@@ -29,6 +30,7 @@ def test_who_waits_lets_another_have_it_and_takes_it_back() -> None:
 
     def first() -> None:
         with turn:
+            ask()
             order.append("begins")
             with waiting():
                 assert came.wait(10)
@@ -38,6 +40,7 @@ def test_who_waits_lets_another_have_it_and_takes_it_back() -> None:
         while not order:
             time.sleep(0.001)
         with turn:
+            ask()
             came.set()
             time.sleep(0.01)
             order.append("meanwhile")
@@ -51,14 +54,38 @@ def test_an_error_gives_it_back() -> None:
     with pytest.raises(OSError, match="broken"), turn, waiting():
         raise OSError("broken")
     with turn:
-        pass
+        ask()
+
+
+def test_work_begins_without_waiting_for_those_who_have_the_turn() -> None:
+    turn, begun = Turn(), threading.Event()
+
+    def first() -> None:
+        with turn:
+            ask()
+            assert begun.wait(10)
+
+    def second() -> None:
+        with turn:
+            begun.set()
+            ask()
+
+    run(first, second)
 
 
 def test_waiting_within_waiting_or_without_a_turn_is_nothing_special() -> None:
     with waiting():
         pass
     turn = Turn()
-    with turn, waiting(), waiting(), turn:
+    with turn:
+        with waiting(), waiting():
+            pass
+        ask()
+
+
+def ask() -> None:
+    """Put a question to a server that answers at once."""
+    with waiting():
         pass
 
 
