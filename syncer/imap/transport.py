@@ -25,8 +25,8 @@ else:
     ssl, zlib = Later("ssl"), Later("zlib")
 
 CHUNK = 65_536
-BUFFER = 4 * CHUNK
-"""Read at once: a quarter of the system calls, and of the hand-overs of the interpreter lock that come with them."""
+BUFFER = 2 * CHUNK
+"""Read at once: half of the system calls, and of the hand-overs of the interpreter lock that come with them."""
 MAX_LINE = 8 * 1024 * 1024
 """A line of a response, without its literals. The longest legitimate ones are FLAGS and VANISHED."""
 _MAX_ASIDE = 4 * 1024 * 1024
