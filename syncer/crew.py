@@ -85,8 +85,8 @@ class Crew:
         """Do `work` for every item and return the results in the order of the items.
 
         At most `at_once` connections are worked on at a time, or as many as are open; by default as many as there may
-        be. With `overlapping`, the next piece of work begins on a connection as soon as one has let go of it. With
-        `in_turn`, threads take turns.
+        be. With `overlapping`, the next piece of work begins on the first connection as soon as one has let go of it;
+        where there are more connections, they have something to do meanwhile. With `in_turn`, threads take turns.
 
         Raises:
             AccountError: the first that any of the work raised; what had not begun by then is not done.
@@ -96,7 +96,7 @@ class Crew:
         lanes = min(self.admitted, len(shift.items), wanted)
         threads = [shift.helper(lane) for lane in range(1, lanes)]
         if overlapping:
-            threads += [shift.helper(lane) for lane in range(min(lanes, len(shift.items) - lanes))]
+            threads += [shift.helper(0)] if len(shift.items) > lanes else []
         for thread in threads:
             thread.start()
         try:

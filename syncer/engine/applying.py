@@ -124,7 +124,7 @@ class Applying:
             place.setdefault(action.mailbox, []).append(action)
         for mailbox, group in moves.items():
             self._contained(mailbox, lambda server, group=group: self._executor.move(server, group, epochs))  # type: ignore[misc]
-        busy = [(observation, portions(mine[observation.mailbox])) for observation in accepted]
+        busy = [(observation, portions(mine.pop(observation.mailbox))) for observation in accepted]
         self._carry_out([(here, part) for here, cut in busy for part in cut.side_by_side if part])
         self._carry_out([(here, cut.afterwards) for here, cut in busy if cut.afterwards])
 
@@ -171,8 +171,9 @@ class Applying:
             return _failure(lambda: self._executor.mailbox(server, here, actions))
 
         every = [action for _, actions in jobs for action in actions]
-        crew, at_once = self._pass.crew, connections_for(every)
-        errors = crew.each(work, jobs, at_once, overlapping=True, in_turn=not are_large(every))
+        at_once, in_turn = connections_for(every), not are_large(every)
+        del every
+        errors = self._pass.crew.each(work, jobs, at_once, overlapping=True, in_turn=in_turn)
         for (here, _), error in zip(jobs, errors, strict=True):
             self._note_failure(here.mailbox, error)
 
