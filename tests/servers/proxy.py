@@ -1,5 +1,6 @@
 """A TCP proxy on loopback that counts what passes: octets each way, the client's commands, and round trips."""
 
+import contextlib
 import re
 import socket
 import threading
@@ -138,8 +139,9 @@ class CountingProxy:
                     return
             target.shutdown(socket.SHUT_WR)
         except OSError:
-            source.close()
-            target.close()
+            for end in (source, target):
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)  # the other pump may be waiting in it, which a close does not end
 
 
 @dataclass(slots=True)
