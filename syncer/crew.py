@@ -2,15 +2,17 @@
 
 The first connection belongs to the caller's own thread, so that a pass with little to do starts none; further ones are
 opened when there is enough to do for them, each with a thread for as long as the work lasts. Where the processor may be
-what limits the work and not the line, they take turns (see `turns`). Work may let go of its connection before it is
-done: the next piece then begins on it while this one is still waiting for the disk. Work is handed out in order, so
-that what matters most (INBOX, the newest) comes first. The first error that concerns the whole account ends all work;
-no thread outlives the call. A server that does not admit a further connection costs only that.
+what limits the work and not the line, they are opened one by one while it is idle, and take turns (see `turns`). Work
+may let go of its connection before it is done: the next piece then begins on it while this one is still waiting for
+the disk. Work is handed out in order, so that what matters most (INBOX, the newest) comes first. The first error that
+concerns the whole account ends all work; no thread outlives the call. A server that does not admit a further connection
+costs only that.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
@@ -22,6 +24,11 @@ from syncer.turns import Turn
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+MOMENT = 0.1
+"""Seconds for which is looked whether the processor is idle."""
+BUSY = 0.7
+"""With more than this part of one processor in use, a further thread gains little: there is one interpreter lock."""
 
 
 class Lane:
@@ -86,7 +93,8 @@ class Crew:
 
         At most `at_once` connections are worked on at a time, or as many as are open; by default as many as there may
         be. With `overlapping`, the next piece of work begins on the first connection as soon as one has let go of it;
-        where there are more connections, they have something to do meanwhile. With `in_turn`, threads take turns.
+        where there are more connections, they have something to do meanwhile. With `in_turn`, threads take turns, and a
+        further connection is opened whenever the processor was idle for a good part of the last moment.
 
         Raises:
             AccountError: the first that any of the work raised; what had not begun by then is not done.
@@ -94,15 +102,19 @@ class Crew:
         shift = _Shift(self, work, list(items), Turn() if in_turn else nullcontext())
         wanted = max(at_once or self.admitted, sum(lane.server is not None for lane in self.lanes))
         lanes = min(self.admitted, len(shift.items), wanted)
-        threads = [shift.helper(lane) for lane in range(1, lanes)]
+        if lanes > 1 and in_turn:
+            threads = [threading.Thread(target=shift.watch, args=(lanes,), name="syncer-watch")]
+        else:
+            threads = [shift.helper(lane) for lane in range(1, lanes)]
         if overlapping:
-            threads += [shift.helper(0)] if len(shift.items) > lanes else []
+            threads += [shift.helper(0)] if len(shift.items) > 1 else []
         for thread in threads:
             thread.start()
         try:
             if lanes:
                 shift.work(0)
         finally:
+            shift.over.set()
             for thread in threads:
                 thread.join()
         if shift.error is not None:
@@ -153,6 +165,8 @@ class _Shift(Generic[Item, Result]):
         self.items = items
         self.results: dict[int, Result] = {}
         self.error: BaseException | None = None
+        self.over = threading.Event()
+        """No item is left, or something went wrong."""
         self._crew = crew
         self._work = work
         self._turn = turn
@@ -167,6 +181,19 @@ class _Shift(Generic[Item, Result]):
     def helper(self, lane: int) -> threading.Thread:
         """A thread that works on a further connection, or as a second one on the same."""
         return threading.Thread(target=self.help if lane else self.work, args=(lane,), name=f"syncer-{lane}")
+
+    def watch(self, lanes: int) -> None:
+        """Open further connections, up to `lanes` in all, while the processor is idle; wait until they are done."""
+        helpers: list[threading.Thread] = []
+        wall, busy = time.monotonic(), time.process_time()
+        while len(helpers) < lanes - 1 and not self.over.wait(MOMENT):
+            before = wall, busy
+            wall, busy = time.monotonic(), time.process_time()
+            if busy - before[1] < BUSY * (wall - before[0]):
+                helpers.append(self.helper(len(helpers) + 1))
+                helpers[-1].start()
+        for thread in helpers:
+            thread.join()
 
     def help(self, lane: int) -> None:
         """The same on a further connection, if the server admits one."""

@@ -1,5 +1,6 @@
 """Several connections to one server, and the threads that use them."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from syncer import crew as crew_module
 from syncer.crew import Crew
 from syncer.errors import ConnectError, LoginError, MailboxError, StoppedError
 from syncer.ports import Server
@@ -318,3 +320,22 @@ def test_in_turn_one_works_while_the_others_wait(crew_of: Callable[[int], Crew])
         working -= 1
 
     crew_of(3).each(work, range(3), in_turn=True)
+
+
+@pytest.mark.parametrize(("busy", "connections"), [(0.0, 3), (0.5, 3), (0.9, 1)])
+def test_where_the_processor_is_the_limit_no_further_connection_is_opened(
+    crew_of: Callable[[int], Crew], office: Office, monkeypatch: pytest.MonkeyPatch, busy: float, connections: int
+) -> None:
+    clock = itertools.count(start=1.0)
+    monkeypatch.setattr(crew_module, "MOMENT", 0.001)
+    monkeypatch.setattr(crew_module.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(crew_module.time, "process_time", lambda: busy * next(clock))
+    enough = threading.Event()
+
+    def work(server: object, item: int) -> None:
+        if len(office.opened) == 3:
+            enough.set()
+        enough.wait(0.2 if connections == 1 else 10)
+
+    crew_of(3).each(work, range(4), in_turn=True)
+    assert len(office.opened) == connections

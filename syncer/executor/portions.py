@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from syncer.reconcile.actions import Action, Agree, Append, Download
 from syncer.values import Struct
 
-LOT_MESSAGES = 1000
+LOT_MESSAGES = 2000
 LOT_OCTETS = 32 * 1024 * 1024
 CONNECTION_OCTETS = 2 * 1024 * 1024
 """A further connection is worth its log-in for so much to transfer."""

@@ -8,7 +8,7 @@ from syncer.ports import Fetched, Server
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Observation, Pair, ServerMessage
 
-DELIVERED_TOGETHER = 1000
+DELIVERED_TOGETHER = 2000
 """Messages that become durable and are recorded together: each flush costs some 10 ms whatever there is to flush."""
 
 
