@@ -106,8 +106,8 @@ class Crew:
             threads = [threading.Thread(target=shift.watch, args=(lanes,), name="syncer-watch")]
         else:
             threads = [shift.helper(lane) for lane in range(1, lanes)]
-        if overlapping:
-            threads += [shift.helper(0)] if len(shift.items) > 1 else []
+        if overlapping and len(shift.items) > 1:
+            threads.append(shift.helper(0))
         for thread in threads:
             thread.start()
         try:
