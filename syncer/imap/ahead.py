@@ -4,12 +4,16 @@ It costs no round trip of its own. If the SELECT is refused, or the mailbox turn
 caller's UIDs are of, its answer is thrown away. Nothing that changes a mailbox is ever sent so.
 """
 
+import re
 from collections.abc import Callable
 from typing import Protocol
 
 from syncer.imap.arguments import Argument
-from syncer.imap.responses import FLAGS_LINE, Response, Status
-from syncer.imap.wire import Wire
+from syncer.imap.responses import Response, Status
+from syncer.imap.wire import MAX_UNTAGGED, Wire
+
+_FETCHED = re.compile(rb"\* \d+ FETCH \([^{}]*\)\r\n")
+"""A FETCH response without a literal."""
 
 
 class Ahead(Protocol):
@@ -56,6 +60,7 @@ class Question:
         self._wire = wire
         self._arguments = arguments
         self._tag: bytes | None = None
+        self._passed = 0
 
     def send(self) -> None:
         """See `Ahead`."""
@@ -68,9 +73,10 @@ class Question:
             self._wire.wait(tag, line=self._pass_over)
 
     def _pass_over(self, line: bytes) -> bool:
-        """Take a line that need not be taken apart. It is thrown away, but it is progress."""
-        passed = FLAGS_LINE.fullmatch(line) is not None
-        if passed:
+        """Take a line about a message. It is thrown away, but it is progress, though not without end."""
+        passed = _FETCHED.fullmatch(line) is not None
+        self._passed += passed
+        if passed and self._passed < MAX_UNTAGGED:
             self._wire.renew()
         return passed
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from syncer.imap.arguments import flag_list
 from syncer.imap.responses import MODSEQ_LINE
 from syncer.imap.sets import uid_sets
-from syncer.imap.wire import Wire
+from syncer.imap.wire import MAX_UNTAGGED, Wire
 from syncer.reconcile.flags import FlagDelta
 from syncer.reconcile.identity import Uid
 
@@ -26,6 +26,7 @@ class Stores:
         self._most = 0 if in_turn else _UNDER_WAY
         self._sent: deque[tuple[int, bytes, int]] = deque()
         self._under_way = 0
+        self._told = 0
 
     def run(self, changes: Iterable[tuple[Collection[Uid], FlagDelta]]) -> None:
         """Make the changes. What is left of one that was refused is not sent, if it was not sent already."""
@@ -64,6 +65,7 @@ class Stores:
     def _tells_modseq(self, line: bytes) -> bool:
         """Whether a line only tells that a message has a new modseq, as one does for each that a STORE has changed."""
         told = MODSEQ_LINE.fullmatch(line) is not None
-        if told:
+        self._told += told
+        if told and self._told < MAX_UNTAGGED:
             self._wire.renew()
         return told

@@ -1,13 +1,22 @@
 """SELECT and the first question about the mailbox leave together; what changes anything waits for the reply."""
 
-from collections.abc import Callable
+import contextlib
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from scripted import SELECT, Scripted, fetched
 
 from syncer.errors import ConnectionLostError, MailboxError, NoSuchMailboxError
+from syncer.imap import ahead
+from syncer.imap.ahead import Question
 from syncer.imap.mailbox import ImapServer
+from syncer.imap.transport import Transport
+from syncer.imap.wire import Wire
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity
@@ -230,3 +239,31 @@ def test_a_name_that_has_to_be_asked_for_is_sent_alone(talk: Talk) -> None:
         (mailbox,) = server.mailboxes()
         for _ in range(2):
             assert server.listing(mailbox.name).epoch.uidnext == 12
+
+
+def trickle(sock: socket.socket, lines: Iterable[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        for line in lines:
+            time.sleep(0.05)
+            sock.sendall(line)
+
+
+@pytest.mark.parametrize("line", [FLAGS, DESCRIBED], ids=["flags", "descriptions"])
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_is_thrown_away_is_progress_but_not_without_end(
+    monkeypatch: pytest.MonkeyPatch, line: bytes, ends: bool
+) -> None:
+    monkeypatch.setattr(ahead, "MAX_UNTAGGED", 40)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        wire = Wire(Transport(ours, 5), "test", command_seconds=1.0)
+        question = Question(wire, b"UID FETCH 1:* (FLAGS)")
+        question.send()
+        lines = [line] * 30 + [b"s1 OK done\r\n"] if ends else itertools.repeat(line, 400)
+        speaker = threading.Thread(target=trickle, args=(theirs, lines), daemon=True)
+        speaker.start()
+        with contextlib.nullcontext() if ends else pytest.raises(ConnectionLostError, match="silent"):
+            question.drop()
+        assert (wire.closed is None) is ends
+        wire.shut("the test is over")
+        speaker.join(5)
