@@ -23,6 +23,7 @@ from syncer.reconcile.observations import Letters
 
 NO_FLAGS = ":2,"
 _NO_FLAGS = NO_FLAGS.encode()
+_INFOS = (b":2,", b":1,")
 NOWHERE = ":2,\0"
 """Behind a name that no file can have. (A `/` would be another: the index joins names with that.)"""
 
@@ -42,9 +43,9 @@ def sift(directory: bytes, reading: Reading, expected: AbstractSet[bytes], infos
     odd = set(filterfalse(expected.__contains__, in_cur))
     lacking = set(expected)
     lacking.difference_update(in_cur)
-    still_new = {raw + _NO_FLAGS for raw in in_new} & lacking
+    as_expected = {raw for raw in in_new if raw + _NO_FLAGS in lacking and not any(info in raw for info in _INFOS)}
+    still_new = {raw + _NO_FLAGS for raw in as_expected}
     lacking -= still_new
-    as_expected = {raw for raw in in_new if raw + _NO_FLAGS in still_new}
     reading.absent = {split(raw.decode("utf-8", "surrogateescape"))[0] for raw in lacking}
     for sub, names in ((NEW, in_new - as_expected), (CUR, odd)):
         _look_at(os.path.join(directory, sub), sub, names, reading)

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from syncer.maildir.filename import LETTERS
@@ -53,6 +53,7 @@ def told(changes: LocalChanges) -> LocalChanges:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(base=bases, there=files, remembered=st.sampled_from([MAPPING, {}, {"a": "work"}, {"a": "old", "b": "todo"}]))
+@example(base={UniqueName("2.b:2,"): (NONE, PairState.BOTH)}, there={("new", UniqueName("2.b:2,"), "")}, remembered={})
 def test_the_same_changes_come_out(
     tmp_path_factory: pytest.TempPathFactory,
     base: dict[UniqueName, tuple[Flags, PairState]],
