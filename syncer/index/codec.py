@@ -9,11 +9,18 @@ Flags are stored as a bit for each system flag and the number of a set of keywor
 number of both, their code. A mailbox has few distinct sets of flags, so both directions are remembered.
 """
 
-import json
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import TypeVar
+from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from syncer.later import Later
 from syncer.reconcile.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Flags, Spelling, keywords
+
+if TYPE_CHECKING:
+    import json
+else:
+    json = Later("json")
 
 SYSTEM_BITS: Mapping[str, int] = {SEEN: 1, ANSWERED: 2, FLAGGED: 4, DELETED: 8, DRAFT: 16}
 """The bit of each system flag in `pair.flags`. Stored: never change one."""
@@ -45,6 +52,14 @@ def to_json(value: Mapping[str, str] | list[str]) -> str:
 
 class DamagedRowError(Exception):
     """A row says what this program never writes."""
+
+
+def from_json(stored: str) -> Any:
+    """What was stored with `to_json`. Raises DamagedRowError."""
+    try:
+        return {} if stored == "{}" else json.loads(stored)
+    except ValueError as error:
+        raise DamagedRowError(str(error)) from error
 
 
 class Lookup(dict[K, V]):
@@ -84,7 +99,7 @@ class FlagCodec:
         self._ids: dict[Flags, int] = {}
         self._sets: dict[int, Flags] = {0: frozenset()}
         for set_id, names in stored:
-            self._remember(set_id, self._spelling.normal(json.loads(names)))
+            self._remember(set_id, self._spelling.normal(from_json(names)))
 
     def keywords(self) -> tuple[str, ...]:
         """Every keyword there is, in the order in which they were first recorded."""

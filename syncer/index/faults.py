@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from json import JSONDecodeError
 from pathlib import Path
 
 from syncer.errors import IndexFileError
@@ -42,7 +41,7 @@ def translated(path: Path) -> Iterator[None]:
         raise
     except sqlite3.DatabaseError as error:
         raise from_sqlite(path, error) from error
-    except (DamagedRowError, JSONDecodeError, UnicodeDecodeError) as error:
+    except (DamagedRowError, UnicodeDecodeError) as error:
         # UnicodeDecodeError: what SQLite says of a damaged schema quotes it.
         raise damaged(path, str(error)) from error
     except OSError as error:

@@ -7,6 +7,8 @@ transaction, and takes it back when that has been committed. Else all of it is f
 import sqlite3
 
 from syncer.index.codec import FlagCodec, to_bytes
+from syncer.index.snapshot import MAILBOXES, known_mailboxes
+from syncer.ports import KnownMailbox
 from syncer.reconcile.identity import MailboxName
 from syncer.values import Struct, field
 
@@ -16,6 +18,9 @@ class Memory(Struct):
 
     ids: dict[MailboxName, int] = field(default_factory=dict)
     codec: FlagCodec | None = None
+    mailboxes: tuple[KnownMailbox, ...] = ()
+    changes: int | None = None
+    """SQLite's count of changed rows when `mailboxes` was read; None: it was not."""
 
 
 class Session:
@@ -48,6 +53,14 @@ class Session:
     def forget_ids(self) -> None:
         """Mailboxes are about to be renamed or removed."""
         self._memory.ids.clear()
+
+    def mailboxes(self) -> tuple[KnownMailbox, ...]:
+        """Every mailbox, read again only if any row was changed meanwhile."""
+        changes = self.connection.total_changes
+        if self._memory.changes != changes:
+            self._memory.mailboxes = known_mailboxes(self.connection.execute(MAILBOXES))
+            self._memory.changes = changes
+        return self._memory.mailboxes
 
     @property
     def codec(self) -> FlagCodec:

@@ -4,7 +4,6 @@ Uses nothing but the standard library, so that `status` starts at once. The stor
 statement, so both always agree.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -13,7 +12,7 @@ from typing import Any
 
 from syncer.errors import IndexFileError
 from syncer.index import faults
-from syncer.index.codec import to_text
+from syncer.index.codec import from_json, to_text
 from syncer.index.revision import HEAD, connect_read_only, revision_of
 from syncer.ports import KnownMailbox
 from syncer.reconcile.epoch import Epoch
@@ -75,7 +74,7 @@ def known_mailboxes(
             if uidvalidity is None
             else Epoch(uidvalidity, uidnext, highestmodseq, None if object_id is None else to_text(object_id)),
             pairs=None if counts is None else counts.get(id_, 0),
-            mapping=json.loads(mapping),
+            mapping=from_json(mapping),
             synced_at=synced_at,
             error=None if error is None else to_text(error),
             held=frozenset(held.split(",")) if held else frozenset(),

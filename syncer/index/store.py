@@ -15,7 +15,6 @@ from syncer.index import passes
 from syncer.index.codec import to_bytes, to_text
 from syncer.index.database import Database
 from syncer.index.session import Memory, Session
-from syncer.index.snapshot import MAILBOXES, known_mailboxes
 from syncer.later import Later
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 
@@ -78,7 +77,7 @@ class SqliteIndex:
     def mailboxes(self) -> tuple[KnownMailbox, ...]:
         """Every mailbox of the index, ordered by name with INBOX first. Their pairs are not counted."""
         with self._turn, self._session() as session:
-            return known_mailboxes(session.connection.execute(MAILBOXES))
+            return session.mailboxes()
 
     def totals(self) -> Mapping[MailboxName, int]:
         """How many pairs of state BOTH each mailbox has."""
