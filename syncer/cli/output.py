@@ -5,16 +5,17 @@ closed stream must not stop a pass half-way, so failing to print is remembered a
 """
 
 import os
-import re
 import sys
 from typing import Any, Final, Literal, TextIO
+
+from syncer.later import later
 
 Style = Literal["error", "warning", "plain"]
 
 _COLOURS: Final = {"error": "\x1b[31m", "warning": "\x1b[33m", "plain": ""}
 _RESET: Final = "\x1b[0m"
 
-_UNPRINTABLE: Final = re.compile(
+_UNPRINTABLE: Final = later(
     "[\x00-\x1f\x7f-\x9f"  # C0, DEL and C1: escape sequences, line breaks, tabs
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional marks, embeddings, overrides and isolates
     "\u2028\u2029\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # separators, and what shows nothing
@@ -24,6 +25,8 @@ _UNPRINTABLE: Final = re.compile(
 
 def escape(text: str) -> str:
     r"""The text with everything that could steer a terminal, or make a second line, written as `\xNN` or `\uNNNN`."""
+    if text.isprintable():
+        return text
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 

@@ -1,15 +1,15 @@
 """From the words on the command line to accounts and mailboxes, or to a list of what there is."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from syncer.config import Account, Config, closest, find_config, load_config
 from syncer.errors import AccountError, ConfigError
+from syncer.later import later
 from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.report import Target
 
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL: Final = later("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def configuration(option: str | None) -> Config:
@@ -42,7 +42,8 @@ def mailbox_named(word: str) -> MailboxName:
     Raises:
         ConfigError: no mailbox can have this name.
     """
-    if not word or word.startswith("/") or word.endswith("/") or "//" in word or _CONTROL.search(word):
+    unprintable = not word.isprintable() and _CONTROL.search(word)
+    if not word or word.startswith("/") or word.endswith("/") or "//" in word or unprintable:
         raise ConfigError([f"{word!r} cannot name a mailbox: levels are joined by one '/', for instance Lists/python"])
     return INBOX if word.upper() == INBOX else MailboxName(word)
 

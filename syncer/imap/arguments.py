@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 
+from syncer.later import later
 from syncer.values import Struct
 
-_FLAG = re.compile(r'\\?[^\x00-\x20(){%*"\\\]\x7f]+', re.ASCII)
-_PLAIN = re.compile(rb"[\x20-\x7e]*")
+_FLAG = later(r'\\?[^\x00-\x20(){%*"\\\]\x7f]+', re.ASCII)
+_PLAIN = later(rb"[\x20-\x7e]*")
 FORBIDDEN = re.compile(rb"[\0\r\n]")
 """What no line of a command may hold."""
 

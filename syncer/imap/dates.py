@@ -4,10 +4,12 @@ import re
 import time
 from functools import lru_cache
 
+from syncer.later import later
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NUMBERS = {name.lower().encode(): number for number, name in enumerate(_MONTHS, 1)}
-_DATE = re.compile(rb" ?(\d{1,2})-(\w{3})-(\d{4})", re.ASCII)
-_TIME = re.compile(rb"(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
+_DATE = later(rb" ?(\d{1,2})-(\w{3})-(\d{4})", re.ASCII)
+_TIME = later(rb"(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
 _LAST = 253402300799
 """The last second of the year 9999: the format has four digits for the year."""
 

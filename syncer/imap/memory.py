@@ -5,14 +5,13 @@ capabilities need not be asked first. It is only ever a guess: it counts if the 
 whatever was sent on the strength of it is judged by what the server then says.
 """
 
-import re
-
 from syncer.imap.greeting import Capabilities
+from syncer.later import later
 from syncer.values import Struct
 
 _VERSION = "1"
 _LONGEST = 16_384
-_ATOM = re.compile(r"[\x21-\x7e]+")
+_ATOM = later(r"[\x21-\x7e]+")
 
 
 class Memory(Struct, frozen=True):

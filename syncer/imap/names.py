@@ -16,17 +16,18 @@ import re
 
 from syncer.errors import MailboxError
 from syncer.imap.responses import Value
+from syncer.later import later
 from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.values import Struct
 
-_SHIFTED = re.compile(rb"&([A-Za-z0-9+,]*)-")
-_SHIFTABLE = re.compile(r"&|[^\x00-\x7f]+")
-_PERCENT = re.compile(r"%(?=[0-9A-Fa-f]{2})")
-_ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f/]")
-_RAW = re.compile(r"[\x00-\x1f\x7f-\xff/&]")
-_RAW_ESCAPE = re.compile(r"%(?:26|[89A-F][0-9A-F])")
-_UNSENDABLE = re.compile(rb"[\0\r\n]")
+_SHIFTED = later(rb"&([A-Za-z0-9+,]*)-")
+_SHIFTABLE = later(r"&|[^\x00-\x7f]+")
+_PERCENT = later(r"%(?=[0-9A-Fa-f]{2})")
+_ESCAPED = later(r"%([0-9A-Fa-f]{2})")
+_CONTROL = later(r"[\x00-\x1f\x7f/]")
+_RAW = later(r"[\x00-\x1f\x7f-\xff/&]")
+_RAW_ESCAPE = later(r"%(?:26|[89A-F][0-9A-F])")
+_UNSENDABLE = later(rb"[\0\r\n]")
 
 
 class Namespace(Struct, frozen=True):

@@ -4,18 +4,18 @@ A range is only ever formed of UIDs that were asked for; a gap is never bridged,
 asked for may live in it. Sets are ascending, since some servers refuse others.
 """
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from syncer.errors import ProtocolError
+from syncer.later import later
 from syncer.reconcile.identity import Uid
 
 MAX_UID = 2**32 - 1
 """RFC 9051 section 2.3.1.1: a UID is a non-zero unsigned 32-bit number."""
 
-_RANGE = re.compile(rb"(\d{1,10})(?::(\d{1,10}))?")
+_RANGE = later(rb"(\d{1,10})(?::(\d{1,10}))?")
 
 Range = tuple[int, int]
 

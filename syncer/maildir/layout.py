@@ -10,11 +10,11 @@ by the same scheme: a dot or a tilde at the beginning, a dot or a space at the e
 as we would spell it has no name: it is reported, never guessed at.
 """
 
-import re
 from functools import lru_cache
 from typing import Literal
 
 from syncer.errors import MailboxError
+from syncer.later import later
 from syncer.reconcile.identity import INBOX, MailboxName
 
 Layout = Literal["fs", "maildir++"]
@@ -26,8 +26,8 @@ PATH_LIMIT = 3072
 
 _RESERVED = ("cur", "new", "tmp")
 _EMPTY = "%5F"
-_ESCAPE = re.compile("%(2E|20|7E|3A|63|6E|74)")
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_ESCAPE = later("%(2E|20|7E|3A|63|6E|74)")
+_UNPRINTABLE = later("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @lru_cache(maxsize=4096)
@@ -37,7 +37,7 @@ def to_path(name: MailboxName, layout: Layout) -> bytes:
     Raises:
         MailboxError: the name is not a mailbox name, or is longer than a file system can hold.
     """
-    if _UNPRINTABLE.search(name) or (name != INBOX and name.upper() == INBOX):
+    if (not name.isprintable() and _UNPRINTABLE.search(name)) or (name != INBOX and name.upper() == INBOX):
         raise MailboxError(f"{name!a}: not a mailbox name that can be kept in a Maildir; exclude it")
     path = _encode(name, layout)
     if _decode(path, layout) != name:

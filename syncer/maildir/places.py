@@ -4,11 +4,11 @@ Symbolic links inside the root are not followed, so that nothing outside it is e
 """
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 
 from syncer.errors import MailboxError, NoSuchMailboxError
+from syncer.later import later
 from syncer.maildir import fsops
 from syncer.maildir.layout import Layout, from_path, to_path
 from syncer.maildir.state import CUR, NEW, TMP
@@ -16,7 +16,7 @@ from syncer.maildir.temporary import OURS
 from syncer.reconcile.identity import INBOX, MailboxName
 
 _SUBDIRECTORIES = (NEW, CUR, TMP)
-_CONTROL = re.compile(rb"dovecot[.-].*|\.syncer.*|maildirfolder")
+_CONTROL = later(rb"dovecot[.-].*|\.syncer.*|maildirfolder")
 
 
 class Places:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import re
 from typing import TYPE_CHECKING
 
 from syncer.errors import LockedError, RefusedError, StoreError
-from syncer.later import Later
+from syncer.later import Later, later
 from syncer.maildir import fsops
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ else:
     uuid = Later("uuid")
 
 MARKER = b".syncer-store"
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID = later(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Root:

@@ -2,12 +2,12 @@
 
 import itertools
 import os
-import re
 import time
 
+from syncer.later import later
 from syncer.maildir import fsops
 
-OURS = re.compile(rb"syncer\.[0-9]+\.[0-9a-f]{16}\.[0-9]+")
+OURS = later(rb"syncer\.[0-9]+\.[0-9a-f]{16}\.[0-9]+")
 STALE_AFTER = 36 * 3600
 """Seconds after which a file in `tmp/` is left over (Maildir specification, "How is a message delivered?")."""
 
