@@ -20,6 +20,7 @@ class FakeRows:
     epoch: Epoch | None = None
     pairs: dict[Uid, Pair] = field(default_factory=dict)
     intents: dict[UniqueName, Intent] = field(default_factory=dict)
+    strays: set[UniqueName] = field(default_factory=set)
     mapping: dict[str, str] = field(default_factory=dict)
     synced_at: int | None = None
     error: str | None = None
@@ -115,6 +116,25 @@ class FakeIndex:
     def distrust(self, mailbox: MailboxName) -> None:
         if mailbox in self.rows:
             self._transaction(lambda: setattr(self.rows[mailbox], "compared_at", None))
+
+    def renew(self, mailbox: MailboxName, epoch: Epoch, uids: Mapping[Uid, Uid], lost: Collection[UniqueName]) -> None:
+        def do() -> None:
+            rows = self._of(mailbox)
+            kept = [replace(pair, uid=uids[uid], email_id=None) for uid, pair in rows.pairs.items() if uid in uids]
+            rows.pairs = {pair.uid: pair for pair in kept}
+            rows.strays = (rows.strays | set(lost)) - {pair.name for pair in kept}
+            rows.intents = {name: replace(intent, uidnext=None) for name, intent in rows.intents.items()}
+            rows.epoch, rows.messages, rows.local_state, rows.compared_at = epoch, None, None, None
+            rows.held = frozenset({"local", "server"})
+
+        self._transaction(do)
+
+    def strays(self, mailbox: MailboxName) -> frozenset[UniqueName]:
+        return frozenset(self.rows.get(mailbox, FakeRows()).strays)
+
+    def forget_strays(self, mailbox: MailboxName, names: Collection[UniqueName]) -> None:
+        if names and mailbox in self.rows:
+            self._transaction(lambda: self.rows[mailbox].strays.difference_update(names))
 
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         if mailbox in self.rows:
@@ -256,6 +276,7 @@ class FakeIndex:
                 del rows.pairs[uid]
             rows.pairs[pair.uid] = replace(pair, flags=self._spelt(pair.flags))
             rows.intents.pop(pair.name, None)
+            rows.strays.discard(pair.name)
 
     def _spelt(self, flags: Flags) -> Flags:
         """Keywords in the spelling first seen."""

@@ -184,11 +184,11 @@ class FakeStore:
         yield FakeDelivery(self, mailbox)
 
     def unique_name(self, mailbox: MailboxName, epoch: Epoch, message: ServerMessage) -> UniqueName:
-        return UniqueName(f"{mailbox}!{epoch.uidvalidity}!{message.uid}")
+        return UniqueName(f"{mailbox}!{epoch.uidvalidity}!{message.uid}@{message.internaldate}")
 
     def own_uid(self, mailbox: MailboxName, epoch: Epoch, name: UniqueName) -> Uid | None:
         start = f"{mailbox}!{epoch.uidvalidity}!"
-        rest = name.removeprefix(start)
+        rest = name.removeprefix(start).partition("@")[0]
         return Uid(int(rest)) if name.startswith(start) and rest.isdecimal() else None
 
     def change_flags(self, mailbox: MailboxName, name: UniqueName, change: FlagDelta, said: Flags = NONE) -> None:

@@ -307,7 +307,6 @@ def test_a_changed_uidvalidity_after_the_index_is_deleted_matches_by_content() -
         world.server.deliver(INBOX, octets(name))
     world.sync()
     world.server.mailboxes[INBOX].uidvalidity = UidValidity(77)
-    assert not world.sync().ok
     world.index.rows.clear()
     report = world.sync()
     assert not any(mailbox.changed for mailbox in report.mailboxes.values())

@@ -2,12 +2,16 @@
 
 import pytest
 from ears import server_hears, well
+from fake_server import FakeServer
 from worlds import World, octets
 
+from syncer.engine.applying import NOT_LISTED, WOULD_RENEW
 from syncer.reconcile.epoch import Epoch
-from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
+from syncer.reconcile.identity import INBOX, MailboxName, UidValidity, UniqueName
+from syncer.reconcile.observations import ServerListing
 from syncer.reconcile.policy import Limits, Policy
 from syncer.report import HeldDeletions, MailboxReport
+from syncer.values import replace
 
 WORK, JOB = MailboxName("Work"), MailboxName("Job")
 FREE = Limits(max_delete=1.0)
@@ -20,52 +24,31 @@ class TestARefusedMailbox:
         world.rows(INBOX).epoch = Epoch(UidValidity(3))
         return world
 
-    def test_nothing_is_changed_in_it_and_the_others_are_done(self) -> None:
+    def test_a_dry_run_says_that_it_would_be_matched_again_and_records_nothing(self) -> None:
         world = self.world()
+        report = world.sync(dry_run=True)
+        assert report.mailbox(INBOX) == MailboxReport(
+            INBOX, refused=f"UIDVALIDITY changed from 3 to 1000: nothing was changed. {WOULD_RENEW}"
+        )
+        assert world.state() == ("Work/x: a:S c:", "a: b:", "a: b: d:")
+        assert world.rows(INBOX).epoch == Epoch(UidValidity(3))
+
+    def test_where_the_server_does_not_list_all_of_it_it_is_left_alone_and_the_others_are_done(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world = self.world()
+        listing = FakeServer.listing
+
+        def short(server: FakeServer, mailbox: MailboxName, **options: bool) -> ServerListing:
+            return replace(listing(server, mailbox, **options), complete=mailbox != INBOX)
+
+        monkeypatch.setattr(FakeServer, "listing", short)
         report = world.sync()
         assert report.mailbox(INBOX) == MailboxReport(
-            INBOX, refused="UIDVALIDITY changed from 3 to 1000: nothing was changed. Delete the index."
+            INBOX, refused=f"UIDVALIDITY changed from 3 to 1000: nothing was changed. {NOT_LISTED}"
         )
         assert world.state() == ("Work/x: a:S c:", "Work/x: a: b:", "Work/x: a: b: d:")
-        assert world.rows(INBOX).epoch == Epoch(UidValidity(3))
         assert (world.rows(INBOX).synced_at, world.rows(WORK).synced_at) == (None, world.clock)
-
-    def test_a_file_in_it_is_not_deleted_elsewhere(self) -> None:
-        world = self.world()
-        world.server.deliver(WORK, octets("y"))
-        world.sync()
-        known = next(pair for pair in world.index.pairs(WORK) if pair.uid == 2)
-        files = world.store.directories
-        files[INBOX].files[known.name] = files[WORK].files.pop(known.name)
-        report = world.sync()
-        assert "Work/y:" in world.on_server()
-        assert report.mailbox(WORK).notes != []
-
-    def test_a_restored_server_is_recognised_by_a_uid_that_is_another_message(self) -> None:
-        world = World()
-        for name in "abc":
-            world.server.deliver(INBOX, octets(name))
-        world.sync()
-        box = world.server.mailboxes[INBOX]
-        box.messages[Uid(3)].octets = octets("z")
-        world.server.deliver(INBOX, octets("y"))
-        before = world.state()
-        report = world.sync()
-        assert (
-            report.mailbox(INBOX).refused
-            == "UID 3 is another message than it was: nothing was changed. Delete the index."
-        )
-        assert world.state() == before
-
-    def test_a_server_whose_counters_went_back_is_recognised(self) -> None:
-        world = World.of("a: b:", "a: b:", "a: b:")
-        world.sync()
-        box = world.server.mailboxes[INBOX]
-        del box.messages[Uid(2)]
-        box.uidnext = 2
-        report = world.sync()
-        assert report.mailbox(INBOX).refused == "UIDNEXT went back from 3 to 2: nothing was changed. Delete the index."
-        assert world.in_maildir() == "a: b:"
 
 
 class TestHeldDeletions:

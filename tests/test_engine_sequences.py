@@ -62,8 +62,9 @@ def test_a_first_pass_that_was_killed_knows_the_uidvalidity_of_its_pairs() -> No
     world.server.mailboxes[INBOX] = FakeMailbox(UidValidity(9999))
     for name in "xyz":
         world.server.deliver(INBOX, octets(name))
-    assert world.sync(Policy()).mailbox(INBOX).refused is not None
-    assert world.on_server() == "x: y: z:"
+    (held,) = world.sync(Policy()).mailbox(INBOX).held
+    assert (held.side, held.count) == ("local", 3)
+    assert (world.on_server(), world.in_maildir()) == ("x: y: z:", "a: b: c: x: y: z:")
 
 
 def test_an_appenduid_of_another_message_is_not_believed(lying: Callable[..., None]) -> None:

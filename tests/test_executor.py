@@ -345,7 +345,8 @@ class TestWhatIsRecorded:
         box[WORK].add(StoredMessage(message.octets, NONE, message.internaldate, "M9"))
         world.sync()
         (pair,) = world.index.pairs(WORK)
-        assert (pair.email_id, pair.state, pair.name) == ("M9", PairState.BOTH, f"Work!{box[WORK].uidvalidity}!1")
+        own = f"Work!{box[WORK].uidvalidity}!1@1000000000"
+        assert (pair.email_id, pair.state, pair.name) == ("M9", PairState.BOTH, own)
 
     def test_an_agreed_flag_is_recorded_only_when_both_sides_have_it(self) -> None:
         world = World.of("a:S", "a:", "a:F")

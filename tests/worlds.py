@@ -134,7 +134,7 @@ class World:
         self.report = AccountReport("test")
         self.plans = []
         stop = stop or threading.Event()
-        wanted = Order("test", policy or self.policy, wants, "Delete the index.", **order)
+        wanted = Order("test", policy or self.policy, wants, **order)
         with Crew(lambda: FakeServer(self.server), connections, stop) as crew:
             _Recorded(
                 wanted,
@@ -170,6 +170,8 @@ class World:
                 return f"{at}{action.pair.name}: " + (f"move to {action.trash}" if action.trash else "expunge")
             case act.RemoveLocal():
                 return f"{at}{action.pair.name}: remove"
+            case act.RemoveStray():
+                return f"{at}{action.message.name}: remove stray"
             case act.Forget():
                 return f"{at}{self._known(action.mailbox, action.uid)}: forget"
             case act.MoveOnServer():

@@ -39,6 +39,9 @@ from syncer.values import replace
 if TYPE_CHECKING:
     from syncer.engine.passing import Pass
 
+WOULD_RENEW = "A sync matches its messages again by content, and deletes nothing"
+NOT_LISTED = "Its messages are matched again by content as soon as the server lists all of them; sync again later"
+
 
 class Applying:
     """Decides and carries out, round by round, for one pass."""
@@ -87,6 +90,9 @@ class Applying:
     def decide(self, look: Look) -> None:
         """Plan what is to be done about what was seen."""
         self._executor.bench.look_again = False
+        for name, sight in look.sights.items():
+            if sight.renewal is not None:
+                self._report.mailbox(name).notes.append(sight.renewal)
         observations = look.observations
         if self._order.dry_run:
             observations = [_as_if_created(o, look.places) for o in observations]
@@ -135,8 +141,8 @@ class Applying:
             self._note_failure(mailbox, error)
         for refusal in decision.refusals:
             self._pass.failed.add(refusal.mailbox)
-            refused = f"{refusal.reason}: nothing was changed. {self._order.way_on}"
-            report.mailbox(refusal.mailbox).refused = refused
+            way_on = WOULD_RENEW if self._order.dry_run else NOT_LISTED
+            report.mailbox(refusal.mailbox).refused = f"{refusal.reason}: nothing was changed. {way_on}"
         for hold in decision.holds:
             count = sum(action.messages if hasattr(action, "messages") else 1 for action in hold.actions)
             report.mailbox(hold.mailbox).held.append(HeldDeletions(hold.side, count, hold.reason))

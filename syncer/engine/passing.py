@@ -34,8 +34,6 @@ class Order(Struct, frozen=True):
     policy: Policy
     wants: Callable[[str], bool]
     """Whether the settings include a mailbox."""
-    way_on: str
-    """What a person can do about a mailbox that is not the one the index knows."""
     mailbox: MailboxName | None = None
     """Only this one."""
     dry_run: bool = False

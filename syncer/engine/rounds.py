@@ -26,7 +26,7 @@ class Rounds:
     def __init__(self, one: Pass, glance: Glance) -> None:
         self._pass = one
         self._glance = glance
-        self._observer = Observer(glance, one.progress)
+        self._observer = Observer(glance, one.progress, renews=not one.order.dry_run)
         self._observer.spelling.normal(one.index.keywords())
         self.applying = Applying(one, self._observer, self._policy())
 
@@ -59,6 +59,10 @@ class Rounds:
         one, applying = self._pass, self.applying
         applying.note_holds()
         one.index.finish(tuple(finished(one, look, settled=not applying.look_again)), one.now())
+        for name, sight in look.sights.items():
+            local = sight.observation.local
+            if local.complete and not sight.untouched:
+                one.index.forget_strays(name, one.index.strays(name) - {message.name for message in local.new})
         known = {mailbox.name for mailbox in one.index.mailboxes()}
         for name, mailbox in one.report.mailboxes.items():
             if name in known and mailbox.trouble:

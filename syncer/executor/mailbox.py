@@ -19,6 +19,7 @@ from syncer.reconcile.actions import (
     ForgetMailbox,
     MailboxAction,
     RemoveLocal,
+    RemoveStray,
     RenameMailbox,
 )
 from syncer.reconcile.epoch import Epoch
@@ -101,8 +102,18 @@ class Executor(Struct):
         else:
             transfers.download(bench, server, here, downloads, bench.let_go)
         uploads.append(bench, server, here, [a for a in actions if isinstance(a, Append)])
+        self._delete(server, here, actions)
+        for action in actions:
+            if isinstance(action, MailboxAction):
+                self.arrange(server, action)
+                bench.look_again = True
+
+    def _delete(self, server: Server, here: Observation, actions: Sequence[Action]) -> None:
+        bench = self.bench
         for removals in batches(a for a in actions if isinstance(a, RemoveLocal)):
             self._remove(here.mailbox, removals)
+        for strays in batches(a for a in actions if isinstance(a, RemoveStray)):
+            self._remove_strays(here.mailbox, strays)
         for trash, expunges in grouped((a for a in actions if isinstance(a, Expunge)), lambda a: a.trash).items():
             for batch in batches(expunges):
                 self._expunge(server, here.mailbox, trash, batch)
@@ -112,10 +123,6 @@ class Executor(Struct):
             bench.index.distrust(here.mailbox)
             bench.look_again = True
         bench.index.forget(here.mailbox, forgotten)
-        for action in actions:
-            if isinstance(action, MailboxAction):
-                self.arrange(server, action)
-                bench.look_again = True
 
     def _agree(self, server: Server, mailbox: MailboxName, batch: Sequence[Agree]) -> None:
         report = self.bench.report.mailbox(mailbox)
@@ -147,6 +154,20 @@ class Executor(Struct):
         ]
         self.bench.store.flush(mailbox)
         self.bench.deleted(mailbox, "local", removed)
+
+    def _remove_strays(self, mailbox: MailboxName, batch: Sequence[RemoveStray]) -> None:
+        self.bench.checkpoint()
+        report = self.bench.report.mailbox(mailbox)
+        remove = self.bench.store.remove
+        removed = [
+            action.message.name
+            for action in batch
+            if self.bench.contained(report, partial(remove, mailbox, action.message.name, action.message.flags))
+        ]
+        self.bench.store.flush(mailbox)
+        self.bench.index.note_deleted(mailbox, "local", len(removed), self.bench.now())
+        self.bench.index.forget_strays(mailbox, removed)
+        self.bench.count_deleted(mailbox, "local", len(removed))
 
     def _expunge(
         self, server: Server, mailbox: MailboxName, trash: MailboxName | None, batch: Sequence[Expunge]

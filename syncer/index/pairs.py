@@ -1,7 +1,7 @@
 """The table that grows with the mail: reading and writing pairs of one mailbox, in the caller's transaction."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from typing import Any, TypeVar
@@ -46,6 +46,8 @@ _UPDATE = """
 """
 _FORGET = "DELETE FROM pair WHERE mailbox_id = ? AND uid = ?"
 _ANY_INTENT = "SELECT 1 FROM intent WHERE mailbox_id = ? LIMIT 1"
+_ANY_STRAY = "SELECT 1 FROM stray WHERE mailbox_id = ? LIMIT 1"
+_FOUND = "DELETE FROM stray WHERE mailbox_id = ? AND name = ?"
 _SETTLE = "DELETE FROM intent WHERE mailbox_id = ? AND name = ?"
 
 
@@ -96,7 +98,7 @@ def has_all(session: Session, id_: int, uids: Collection[Uid]) -> bool:
 
 
 def write(session: Session, id_: int, pairs: Collection[Pair]) -> None:
-    """Insert or replace pairs by UID and by name, and settle the intents of the same names."""
+    """Insert or replace pairs by UID and by name, and settle the intents and strays of the same names."""
     rows = _rows(session, id_, pairs)
     session.save_keywords()
     session.connection.executemany(_RECORD, rows)
@@ -131,9 +133,11 @@ def _rows(session: Session, id_: int, pairs: Iterable[Pair]) -> list[tuple[Any, 
     ]
 
 
-def _settle(session: Session, id_: int, rows: Iterable[tuple[Any, ...]]) -> None:
-    if session.connection.execute(_ANY_INTENT, (id_,)).fetchone():
-        session.connection.executemany(_SETTLE, [(id_, row[2]) for row in rows])
+def _settle(session: Session, id_: int, rows: Sequence[tuple[Any, ...]]) -> None:
+    """A pair answers what was open about its file."""
+    for any_, statement in ((_ANY_INTENT, _SETTLE), (_ANY_STRAY, _FOUND)):
+        if session.connection.execute(any_, (id_,)).fetchone():
+            session.connection.executemany(statement, [(id_, row[2]) for row in rows])
 
 
 def settle(session: Session, id_: int | None, names: Iterable[UniqueName]) -> None:

@@ -50,4 +50,5 @@ def _give_way(connection: sqlite3.Connection, id_: int, name: str, mailbox: Mail
             f"mailbox {mailbox} cannot be renamed in the index: messages of a mailbox {name} are known already; "
             "both are kept as they are, and the next sync compares them"
         )
+    connection.execute("DELETE FROM stray WHERE mailbox_id = ?", (id_,))
     connection.execute("DELETE FROM mailbox WHERE id = ?", (id_,))

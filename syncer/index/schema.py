@@ -78,6 +78,14 @@ TABLES: tuple[str, ...] = (
     ) WITHOUT ROWID
     """,
     """
+    CREATE TABLE stray (
+        mailbox_id INTEGER NOT NULL,
+        name BLOB NOT NULL,
+        CONSTRAINT pk_stray PRIMARY KEY (mailbox_id, name),
+        CONSTRAINT fk_stray_mailbox_id_mailbox FOREIGN KEY (mailbox_id) REFERENCES mailbox (id)
+    ) WITHOUT ROWID
+    """,
+    """
     CREATE TABLE deletion (
         id INTEGER NOT NULL,
         mailbox BLOB NOT NULL,

@@ -19,7 +19,7 @@ from syncer.later import Later
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 
 if TYPE_CHECKING:
-    from syncer.index import filenames, renaming
+    from syncer.index import filenames, renaming, renewing
     from syncer.index import pairs as table
     from syncer.ports import Finished, KnownMailbox
     from syncer.reconcile import observations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from syncer.reconcile.observations import Intent, Pair
 else:
     filenames, renaming = Later("syncer.index.filenames"), Later("syncer.index.renaming")
+    renewing = Later("syncer.index.renewing")
     table, observations = Later("syncer.index.pairs"), Later("syncer.reconcile.observations")
 
 KEEP_DELETIONS = 30 * 86400
@@ -114,6 +115,22 @@ class SqliteIndex:
         with self._turn, self._session() as session:
             passes.distrust(session, mailbox)
 
+    def renew(self, mailbox: MailboxName, epoch: Epoch, uids: Mapping[Uid, Uid], lost: Collection[UniqueName]) -> None:
+        """The mailbox has another epoch: pairs get the UIDs that `uids` gives them, and `lost` become strays."""
+        with self._turn, self._session() as session:
+            renewing.renew(session, mailbox, epoch, uids, lost)
+
+    def strays(self, mailbox: MailboxName) -> frozenset[UniqueName]:
+        """The files whose message the server lost with an epoch."""
+        with self._turn, self._session() as session:
+            return renewing.strays(session, session.known(mailbox))
+
+    def forget_strays(self, mailbox: MailboxName, names: Collection[UniqueName]) -> None:
+        """They are strays no more, or not there any more."""
+        if names:
+            with self._turn, self._session() as session:
+                renewing.forget(session, session.known(mailbox), names)
+
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         """Remove it with its pairs and intents. What was deleted from it lately is remembered."""
         with self._turn, self._session() as session:
@@ -122,6 +139,7 @@ class SqliteIndex:
             for statement in (
                 "DELETE FROM pair WHERE mailbox_id = ?",
                 "DELETE FROM intent WHERE mailbox_id = ?",
+                "DELETE FROM stray WHERE mailbox_id = ?",
                 "DELETE FROM mailbox WHERE id = ?",
             ):
                 session.connection.execute(statement, (id_,))

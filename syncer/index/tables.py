@@ -133,6 +133,16 @@ intent = Table(
     sqlite_with_rowid=False,
 )
 
+stray = Table(
+    "stray",
+    metadata,
+    Column("mailbox_id", Integer, nullable=False, comment="the mailbox that the file is in"),
+    Column("name", Verbatim, nullable=False, comment="UniqueName of a file whose message the server lost"),
+    PrimaryKeyConstraint("mailbox_id", "name"),
+    ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"]),
+    sqlite_with_rowid=False,
+)
+
 deletion = Table(
     "deletion",
     metadata,

@@ -35,7 +35,6 @@ def evidence(crew: Crew, store: LocalStore, observations: Sequence[Observation])
     files: dict[tuple[MailboxName, UniqueName], Fingerprint] = {}
     for mailbox, names in _by_mailbox(sorted(wanted_files(observations))).items():
         files.update(((mailbox, name), found) for name, found in store.fingerprints(mailbox, names).items())
-    wanted = _by_mailbox(sorted(wanted_headers(observations, files)))
     validities = {observation.mailbox: observation.server.epoch.uidvalidity for observation in observations}
 
     def headers_of(server: Server, item: tuple[MailboxName, list[Uid]]) -> Mapping[Uid, bytes]:
@@ -46,10 +45,14 @@ def evidence(crew: Crew, store: LocalStore, observations: Sequence[Observation])
         except MailboxError:  # not read, not matched
             return {}
 
-    read = crew.each(headers_of, wanted.items())
-    headers = {
-        (mailbox, uid): header for mailbox, found in zip(wanted, read, strict=True) for uid, header in found.items()
-    }
+    headers: dict[tuple[MailboxName, Uid], bytes] = {}
+    asked: set[tuple[MailboxName, Uid]] = set()
+    while left := wanted_headers(observations, files, headers) - asked:
+        asked |= left
+        wanted = _by_mailbox(sorted(left))
+        read = crew.each(headers_of, wanted.items())
+        for mailbox, found in zip(wanted, read, strict=True):
+            headers.update(((mailbox, uid), header) for uid, header in found.items())
     return Evidence(files, headers)
 
 

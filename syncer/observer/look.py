@@ -7,13 +7,15 @@ from itertools import islice
 from syncer.errors import MailboxError, MessageError
 from syncer.observer.glance import Glance
 from syncer.observer.here import Here, idle, look_here
+from syncer.observer.renewal import renew_mailbox
 from syncer.observer.there import MISSING, There, look_there
 from syncer.ports import Index, KnownMailbox, LocalStore, Progress, Server
 from syncer.reconcile.comparing import observe
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import Spelling
-from syncer.reconcile.identity import INBOX, MailboxName, Uid
-from syncer.reconcile.observations import LocalChanges, Observation, Pair, ServerChanges
+from syncer.reconcile.guards import not_the_same
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
+from syncer.reconcile.observations import LocalChanges, LocalMessage, Observation, Pair, ServerChanges
 from syncer.reconcile.places import Places, same_mailbox
 from syncer.values import Struct, field, replace
 
@@ -40,13 +42,15 @@ class Sight(Struct, frozen=True):
     denied: bool = False
     """Everything was compared although the server's counters say that nothing changed."""
     notes: tuple[str, ...] = ()
+    renewal: str | None = None
+    """What came of a mailbox that is in another epoch than the index knew."""
 
 
 class Look(Struct):
     """What was seen of the account in one round."""
 
     places: Places
-    known: Mapping[MailboxName, KnownMailbox]
+    known: dict[MailboxName, KnownMailbox]
     lately: Mapping[tuple[MailboxName, str], int]
     """How many messages syncs deleted in the last day, by mailbox and side."""
     sights: dict[MailboxName, Sight] = field(default_factory=dict)
@@ -75,6 +79,10 @@ class Observer(Struct):
     glance: Glance
     progress: Progress
     spelling: Spelling = field(default_factory=Spelling)
+    renews: bool = True
+    """A mailbox in another epoch may be recorded as such."""
+    renewed: dict[MailboxName, str] = field(default_factory=dict)
+    """Those that were in this pass, and why."""
 
     @property
     def store(self) -> LocalStore:
@@ -159,6 +167,20 @@ class Observer(Struct):
             look.sights[name] = replace(seen, observation=replace(seen.observation, total=totals.get(name, 0)))
 
     def _look_at(self, server: Server, name: MailboxName, look: Look) -> Sight:
+        sight = self._look_once(server, name, look)
+        why = None if sight.there.changes.missing else not_the_same(sight.observation)
+        if why is None or not self.renews:
+            return sight
+        renewal = renew_mailbox(server, self.store, self.index, name)
+        if renewal is None:
+            return sight  # left alone: what the server does not list may be there
+        look.known[name] = next(known for known in self.index.mailboxes() if known.name == name)
+        self.renewed[name] = why
+        found, lost = len(renewal.uids), len(renewal.lost)
+        told = f"{why}: matched again by content, {found} messages recognised, {lost} not on the server any more"
+        return replace(self._look_once(server, name, look), renewal=told)
+
+    def _look_once(self, server: Server, name: MailboxName, look: Look) -> Sight:
         known = look.known.get(name)
         shortcut = self.glance.shortcuts.hold(known)
         since = known.cursor if known is not None and shortcut else None
@@ -200,7 +222,6 @@ class Observer(Struct):
         if there.changes.missing or here.changes.missing:
             pairs = self.index.pairs(name)
         new = here.changes.new
-        own = {message.name: self.store.own_uid(name, there.changes.epoch, message.name) for message in new}
         return observe(
             name,
             there.changes,
@@ -209,9 +230,22 @@ class Observer(Struct):
             known=_not_before(known),
             held=known.held if known else frozenset(),
             intents=self.index.intents(name) if new or there.changes.new else (),
-            own={unique: uid for unique, uid in own.items() if uid is not None},
+            strays=self.index.strays(name) if new else frozenset(),
+            renewed=self.renewed.get(name),
+            own=self._own(name, there.changes, new),
             deleted_lately={side: look.lately.get((name, side), 0) for side in ("server", "local")},
         )
+
+    def _own(self, name: MailboxName, there: ServerChanges, new: Iterable[LocalMessage]) -> dict[UniqueName, Uid]:
+        """New files whose name is the one that we give to a new message: made of its UID and of its INTERNALDATE."""
+        arrived = {message.uid: message for message in there.new}
+        own: dict[UniqueName, Uid] = {}
+        for file in new if arrived else ():
+            uid = self.store.own_uid(name, there.epoch, file.name)
+            message = arrived.get(uid) if uid is not None else None
+            if message is not None and self.store.unique_name(name, there.epoch, message) == file.name:
+                own[file.name] = message.uid
+        return own
 
     def _impostor(self, server: Server, name: MailboxName, here: Observation) -> Uid | None:
         """A known UID that is another message now: a server restored from a backup uses UIDs again.

@@ -107,6 +107,20 @@ class Index(Protocol):
     def distrust(self, mailbox: MailboxName) -> None:
         """Its cursor and state do not say any more what is in the index: no shortcut holds before all is compared."""
 
+    def renew(self, mailbox: MailboxName, epoch: Epoch, uids: Mapping[Uid, Uid], lost: Collection[UniqueName]) -> None:
+        """The mailbox has another `epoch`: its UIDs mean nothing, and no shortcut holds before all is compared.
+
+        Pairs get the UIDs that `uids` gives them, the others are removed. The names in `lost` become strays: files
+        whose message the server does not have any more, about which a person decides. Deletions on both sides are held
+        until that has happened. Open intents may have been carried out under any UID.
+        """
+
+    def strays(self, mailbox: MailboxName) -> frozenset[UniqueName]:
+        """The strays of a mailbox. A name for which a pair is recorded is none any more."""
+
+    def forget_strays(self, mailbox: MailboxName, names: Collection[UniqueName]) -> None:
+        """These are not to be decided about any more; unknown names are no error."""
+
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         """Remove it with its pairs and intents."""
 

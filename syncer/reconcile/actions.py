@@ -72,6 +72,15 @@ class RemoveLocal(_Action, frozen=True, kw_only=True):
         return f"{self.mailbox}: remove {self.pair.name} ({self.reason})"
 
 
+class RemoveStray(_Action, frozen=True, kw_only=True):
+    """Take a file whose message the server lost out of the Maildir, into the attic."""
+
+    message: LocalMessage
+
+    def __str__(self) -> str:
+        return f"{self.mailbox}: remove {self.message.name} ({self.reason})"
+
+
 class Forget(_Action, frozen=True, kw_only=True):
     """Take the pair out of the index."""
 
@@ -115,7 +124,7 @@ class MoveLocal(_Action, frozen=True, kw_only=True):
         return f"{self.mailbox}: move {self.pair.name} to {self.target} in the Maildir ({self.reason})"
 
 
-MessageAction = Download | Append | Agree | Expunge | RemoveLocal | Forget | MoveOnServer | MoveLocal
+MessageAction = Download | Append | Agree | Expunge | RemoveLocal | RemoveStray | Forget | MoveOnServer | MoveLocal
 
 
 class CreateMailbox(_Action, frozen=True, kw_only=True):
@@ -171,7 +180,7 @@ class Hold(Struct, frozen=True):
     mailbox: MailboxName
     side: Side
     """Where the messages would have been deleted."""
-    actions: tuple[Expunge | RemoveLocal | DeleteMailbox, ...]
+    actions: tuple[Expunge | RemoveLocal | RemoveStray | DeleteMailbox, ...]
     reason: str
     stays: bool = True
     """Until a person decides, whatever arrives in the mailbox; else only until the day is over."""

@@ -11,6 +11,12 @@ from syncer.reconcile.observations import Fingerprint, Intent, Observation, Pair
 File = tuple[MailboxName, UniqueName]
 Message = tuple[MailboxName, Uid]
 
+FEW = 64
+"""Up to so many files with our own names are all compared by header block."""
+SAMPLED = 16
+"""Of more, those whose UID is divisible by this."""
+NOTHING: Mapping[Message, bytes] = {}
+
 
 def file_left(observation: Observation) -> list[Pair]:
     """Pairs whose file is gone from the mailbox, by proof or with the mailbox's directory."""
@@ -43,8 +49,15 @@ def wanted_files(observations: Sequence[Observation]) -> set[File]:
     }
 
 
-def wanted_headers(observations: Sequence[Observation], files: Mapping[File, Fingerprint]) -> set[Message]:
-    """The messages whose header block is needed: new on the server, of a size that a candidate has."""
+def wanted_headers(
+    observations: Sequence[Observation], files: Mapping[File, Fingerprint], headers: Mapping[Message, bytes] = NOTHING
+) -> set[Message]:
+    """The messages whose header block is needed: new on the server, of a size that a candidate has.
+
+    A file with our own name (see `Observation.own`) that has the message's size is most likely its file. Of many such
+    only a sixteenth is looked at, so that a lost index costs hardly any header block; if one of them turns out to be
+    another message (`headers` are those that were read already), all of them are.
+    """
     left = {(o.mailbox, pair.fingerprint.size) for o in observations for pair in stayed_here(o)}
     wanted: set[Message] = set()
     for observation in observations:
@@ -53,12 +66,29 @@ def wanted_headers(observations: Sequence[Observation], files: Mapping[File, Fin
         moved = {size for source, size in left if source != mailbox}
         announced = open_intents(observation)
         floor = min((intent.uidnext or Uid(1) for intent in announced.values()), default=None)
-        named = set(observation.own.values())
+        likely = named(observation, files)
+        sampled = len(likely) > FEW and not any(
+            headers.get((mailbox, uid), file.header) != file.header for uid, file in likely.items()
+        )
+        known = set(observation.own.values())
         for message in observation.server.new:
-            fits = message.size in sizes or message.size in moved or message.uid in named
+            if sampled and message.uid in likely and message.uid % SAMPLED:
+                continue
+            fits = message.size in sizes or message.size in moved or message.uid in known
             if fits or (floor is not None and message.uid >= floor):
                 wanted.add((mailbox, message.uid))
     return wanted
+
+
+def named(observation: Observation, files: Mapping[File, Fingerprint]) -> dict[Uid, Fingerprint]:
+    """The new messages of which a new file has our own name and the size; what is in that file."""
+    sizes = {message.uid: message.size for message in observation.server.new}
+    found = {}
+    for name, uid in observation.own.items():
+        file = files.get((observation.mailbox, name))
+        if file is not None and sizes.get(uid) == file.size:
+            found[uid] = file
+    return found
 
 
 def stayed_here(observation: Observation) -> list[Pair]:

@@ -7,7 +7,7 @@ about, says why in words that name the mailbox, and leaves the way on to the per
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from syncer.reconcile.actions import Action, DeleteMailbox, Expunge, Hold, RemoveLocal
+from syncer.reconcile.actions import Action, DeleteMailbox, Expunge, Hold, RemoveLocal, RemoveStray
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import MailboxName, Side
 from syncer.reconcile.observations import Observation
@@ -16,7 +16,7 @@ from syncer.reconcile.policy import LARGE, Limits
 SMALL = 5
 """From this many messages on, losing all of a mailbox at once is held (CONTRACT: max_delete)."""
 
-Deletion = Expunge | RemoveLocal | DeleteMailbox
+Deletion = Expunge | RemoveLocal | RemoveStray | DeleteMailbox
 N = TypeVar("N", int, int | None)
 
 
@@ -55,10 +55,11 @@ def hold_deletions(
     Counted for each mailbox and for the account as a whole (many small mailboxes emptied at once are no less an
     accident), on each side, together with what was deleted in the last day.
     """
-    if limits.allowed or limits.max_delete >= 1:
+    if limits.allowed:
         return tuple(actions), ()
     holds: list[Hold] = []
     held_before = {o.mailbox: o.held for o in observations}
+    renewed = {o.mailbox: o.renewed for o in observations}
     sides: tuple[Side, Side] = ("server", "local")
     for side in sides:
         deletions = {o.mailbox: _deletions(actions, o.mailbox, side) for o in observations}
@@ -74,12 +75,13 @@ def hold_deletions(
                 continue
             total, before = totals[mailbox]
             number = _count(found)
-            reason = _excessive((number, total, before), side, "mailbox", limits.max_delete) or everywhere
-            if reason is None and side in held_before[mailbox]:
+            reason = _epoch_reason(found, renewed[mailbox], side)
+            reason = reason or _excessive((number, total, before), side, "mailbox", limits.max_delete) or everywhere
+            if reason is None and side in held_before[mailbox] and limits.max_delete < 1:
                 reason = f"of those that were held back before, {number} are still missing {_place(side)}"
             if reason is not None:
                 at_once = _excessive((number, total, 0), side, "mailbox", limits.max_delete)
-                stays = bool(at_once or everywhere) or side in held_before[mailbox]
+                stays = bool(at_once or everywhere or renewed[mailbox]) or side in held_before[mailbox]
                 holds.append(Hold(mailbox, side, found, reason, stays))
     held = {id(action) for hold in holds for action in hold.actions}
     return tuple(action for action in actions if id(action) not in held), tuple(holds)
@@ -92,9 +94,9 @@ def _deletions(actions: Iterable[Action], mailbox: MailboxName, side: Side) -> t
         if action.mailbox == mailbox
         and (
             (isinstance(action, DeleteMailbox) and action.side == side)
-            or isinstance(action, Expunge if side == "server" else RemoveLocal)
+            or isinstance(action, Expunge if side == "server" else RemoveLocal | RemoveStray)
         )
-        and isinstance(action, Expunge | RemoveLocal | DeleteMailbox)
+        and isinstance(action, Expunge | RemoveLocal | RemoveStray | DeleteMailbox)
     )
 
 
@@ -107,12 +109,22 @@ def _place(side: Side) -> str:
     return "from the Maildir" if side == "server" else "from the server"
 
 
+def _epoch_reason(found: Sequence[Deletion], renewed: str | None, side: Side) -> str | None:
+    """Why deletions wait for a person after the mailbox got another epoch; None if they have nothing to do with it."""
+    if renewed is not None:
+        return f"{renewed}, and {_count(found)} known messages are missing {_place(side)}"
+    lost = sum(isinstance(action, RemoveStray) for action in found)
+    return f"the server lost {lost} of them when it restored or renumbered the mailbox" if lost else None
+
+
 def _excessive(count: tuple[int, int, int], side: Side, scope: str, max_delete: float) -> str | None:
     """Why deleting so many on `side` is too much; None if it is not.
 
     `count` is how many are planned, how many there are, and how many were deleted in the last day.
     """
     planned, present, lately = count
+    if max_delete >= 1:
+        return None
     deleted, total = planned + lately, present + lately
     gone = f"messages of the {scope} are gone {_place(side)}" + (" within a day" if lately else "")
     if not planned:

@@ -143,9 +143,10 @@ class _Matching:
             message = new.get(observation.own.get(local.name, Uid(0)))
             if message is None or (mailbox, message.uid) in self.used_messages:
                 continue
-            # The name alone is no proof: a copy keeps it. RFC822.SIZE alone is none either: some servers get it wrong.
+            # The name alone is no proof: a copy keeps it, and a restored server may use the UID again. Where the header
+            # was not asked for, the size is; where it was, that may be wrong: some servers guess it.
             header = self.evidence.headers.get((mailbox, message.uid))
-            if message.size == fingerprint.size or header == fingerprint.header:
+            if header == fingerprint.header or (header is None and message.size == fingerprint.size):
                 self._meet(mailbox, message, local, fingerprint)
 
     def intents(self, observation: Observation) -> None:

@@ -198,9 +198,13 @@ class Observation(Struct, frozen=True):
     """The counters as last recorded."""
     intents: tuple[Intent, ...] = ()
     own: Mapping[UniqueName, Uid] = field(default_factory=dict)
-    """For new names that we made ourselves, in this mailbox and UIDVALIDITY: the UID in the name."""
+    """For new files whose name we made ourselves, of UIDVALIDITY, UID and INTERNALDATE: the new message with these."""
     impostor: Uid | None = None
     """A known UID under which the server has another message than before."""
+    renewed: str | None = None
+    """Why the mailbox got another epoch in this pass."""
+    strays: frozenset[UniqueName] = frozenset()
+    """Files whose message the server lost with an epoch: a person decides about them."""
     held: frozenset[str] = frozenset()
     """The sides on which a guard held deletions in the last pass; they stay held until a person decides."""
     deleted_lately: Mapping[str, int] = field(default_factory=dict)

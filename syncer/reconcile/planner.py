@@ -11,6 +11,7 @@
 | yes | gone | gone | Forget |
 | yes | yes | elsewhere | MoveOnServer |
 | yes | elsewhere | yes | MoveLocal |
+| stray | - | yes | RemoveStray, which a guard always holds: the server lost it with an epoch |
 
 A deletion beats a flag change and says so. The settings are applied here, so that what is not allowed never becomes an
 action; the index then remembers which copies remain on purpose (`PairState`).
@@ -33,6 +34,7 @@ from syncer.reconcile.actions import (
     Plan,
     Refusal,
     RemoveLocal,
+    RemoveStray,
 )
 from syncer.reconcile.agreement import Seen, agree, agree_after_local_move, agree_after_server_move
 from syncer.reconcile.flags import NONE
@@ -230,19 +232,28 @@ def _arrived(here: Observation, policy: Policy) -> tuple[list[Action], dict[str,
 def _written(here: Observation, policy: Policy) -> tuple[list[Action], dict[str, int]]:
     """New files of the Maildir, and how many wait for which reason."""
     sent = {intent.name for intent in here.intents if intent.sent}
-    new = [message for message in here.local.new if message.name not in sent]
+    strays = () if policy.restore else here.strays
+    new = [message for message in here.local.new if message.name not in sent and message.name not in strays]
     waits = {}
-    if len(new) < len(here.local.new):
-        reason = "uploaded, but it is not known which message on the server it became: not uploaded again"
-        waits[reason] = len(here.local.new) - len(new)
+    if unknown := sum(message.name in sent for message in here.local.new):
+        waits["uploaded, but it is not known which message on the server it became: not uploaded again"] = unknown
+    lost = _lost(here, policy)
     if not policy.to_server or not new:
-        return [], waits
+        return lost, waits
     if not here.server.complete:
         reason = "new messages not uploaded: the server did not list the mailbox completely, and may have them"
-        return [], waits | {reason: len(new)}
+        return lost, waits | {reason: len(new)}
     if not here.server.writable:
-        return [], waits | {"new messages not uploaded: the mailbox is read-only on the server": len(new)}
-    return [Append(mailbox=here.mailbox, reason="new in the Maildir", message=m) for m in new], waits
+        return lost, waits | {"new messages not uploaded: the mailbox is read-only on the server": len(new)}
+    return [*lost, *(Append(mailbox=here.mailbox, reason="new in the Maildir", message=m) for m in new)], waits
+
+
+def _lost(here: Observation, policy: Policy) -> list[Action]:
+    """Files whose message the server lost. Where only one side may be changed they stay, and nothing is asked."""
+    if policy.restore or policy.direction != "both":
+        return []
+    lost = [message for message in here.local.new if message.name in here.strays]
+    return [RemoveStray(mailbox=here.mailbox, reason="the server lost it", message=message) for message in lost]
 
 
 def _may_be_ours(here: Observation, message: ServerMessage) -> bool:

@@ -77,7 +77,7 @@ class Uncompared(Struct, frozen=True):
     @classmethod
     def of(cls, observations: Sequence[Observation], evidence: Evidence) -> "Uncompared":
         """What was asked for and is not in the evidence."""
-        messages = wanted_headers(observations, evidence.files) - evidence.headers.keys()
+        messages = wanted_headers(observations, evidence.files, evidence.headers) - evidence.headers.keys()
         sizes = {(o.mailbox, m.size) for o in observations for m in o.server.new if (o.mailbox, m.uid) in messages}
         return cls(messages, sizes, evidence.files)
 

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 from syncer.config import Account, Config
 from syncer.crew import Crew
@@ -18,7 +17,6 @@ from syncer.report import AccountReport, Report, SyncOptions, Target
 from syncer.values import Struct
 from syncer.wiring.calls import MOST
 from syncer.wiring.parts import Workshop, connector_for, opened
-from syncer.wiring.status import Files
 from syncer.workers import Workers
 
 RULES = 1
@@ -86,7 +84,6 @@ class _Run(Struct, frozen=True):
                     account.name,
                     _policy(account, options),
                     account.wants,
-                    _way_on(Files.of(self.config, account).index),
                     mailbox,
                     options.dry_run,
                     options.every_action,
@@ -128,10 +125,3 @@ def _decisive(account: Account) -> str:
     """The settings under which something may have been left alone that others would have done."""
     decisive = (account.host, account.port, account.user, account.direction, account.on_local_delete)
     return ascii((RULES, *decisive))
-
-
-def _way_on(index: Path) -> str:
-    return (
-        "If the mailbox was rebuilt or restored on purpose, remove the index "
-        f"{index} and sync again: both sides are then compared by content and nothing is deleted"
-    )

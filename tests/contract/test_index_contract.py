@@ -409,6 +409,36 @@ class IndexContract(ABC):
         index.record(WORK, [pair(1, "a", "work")])
         assert index.pairs(WORK) == (pair(1, "a", "Work"),)
 
+    def test_in_another_epoch_pairs_have_other_uids_and_what_was_lost_is_a_stray(self, index: Index) -> None:
+        index.record(INBOX, [pair(1, "a", "work"), pair(2, "b"), pair(3, "c"), pair(4, "d")])
+        index.record(WORK, [pair(1, "a")])
+        index.announce(INBOX, [Intent(UniqueName("n"), Uid(5))])
+        index.finish([finished(INBOX, EPOCH, messages=4)], 50)
+        after = Epoch(UidValidity(99), Uid(4), None, "M")
+        index.renew(INBOX, after, {Uid(1): Uid(2), Uid(2): Uid(3), Uid(3): Uid(1)}, {UniqueName("d")})
+        numbered = {1: pair(3, "c"), 2: pair(1, "a", "work"), 3: pair(2, "b")}
+        assert index.pairs(INBOX) == tuple(replace(one, uid=Uid(uid)) for uid, one in numbered.items())
+        assert (index.strays(INBOX), index.strays(WORK)) == ({"d"}, frozenset())
+        assert index.intents(INBOX) == (Intent(UniqueName("n"), None),)
+        (here, there) = index.mailboxes()
+        assert (here.epoch, here.cursor, here.local_state, here.compared_at) == (after, None, None, None)
+        assert (here.held, here.synced_at) == (frozenset({"local", "server"}), 50)
+        assert (there.epoch, there.held, index.pairs(WORK)) == (None, frozenset(), (pair(1, "a"),))
+
+    def test_a_stray_is_none_any_more_once_it_has_a_pair_or_is_forgotten(self, index: Index) -> None:
+        index.record(INBOX, [pair(1, "a"), pair(2, "b"), pair(3, "c")])
+        index.renew(INBOX, Epoch(UidValidity(99)), {}, {UniqueName(name) for name in "abc"})
+        index.record(INBOX, [pair(7, "a")])
+        index.forget_strays(INBOX, [UniqueName("b"), UniqueName("unknown")])
+        index.forget_strays(OTHER, [UniqueName("c")])
+        assert index.strays(INBOX) == {"c"}
+        index.renew(INBOX, Epoch(UidValidity(100)), {Uid(7): Uid(7)}, set())
+        assert (index.strays(INBOX), index.pairs(INBOX)) == ({"c"}, (pair(7, "a"),))
+        index.rename_mailbox(INBOX, WORK)
+        assert index.strays(WORK) == {"c"}
+        index.forget_mailbox(WORK)
+        assert index.strays(WORK) == frozenset()
+
     def test_a_forgotten_mailbox_leaves_nothing_behind_but_what_was_deleted_from_it(self, index: Index) -> None:
         index.record(WORK, [pair(1)])
         index.announce(WORK, [Intent(UniqueName("a"), None)])

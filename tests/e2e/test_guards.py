@@ -129,12 +129,22 @@ def test_a_changed_uidvalidity_deletes_nothing(synced: World) -> None:
     synced.client.fill("Box", [(note(token), frozenset(), 1_500_000_000) for token in TWENTY[5:]])
     assert synced.client.uidvalidity("Box") != before
     synced.client.append("INBOX", note("i9"))
-    outcome = synced.sync()
-    assert outcome.status in {1, 4}
-    outcome.failed(outcome.status, "Box", "UIDVALIDITY")
+    synced.sync().failed(4, "Box", "UIDVALIDITY", "restore test:Box", "--allow-delete test:Box")
     assert tokens(synced, "local") == TWENTY
     assert tokens(synced, "server") == TWENTY[5:]
     assert tokens(synced, "local", "INBOX") == ["i0", "i1", "i2", "i9"]
+
+    assert run("-c", str(synced.configuration), "restore", "--json", "test:Box").done().totals["uploaded"] == 5
+    assert tokens(synced, "server") == TWENTY
+    synced.converged()
+
+
+def test_the_same_messages_under_another_uidvalidity_are_neither_downloaded_nor_uploaded(synced: World) -> None:
+    synced.client.delete_mailbox("Box")
+    synced.client.create("Box")
+    synced.client.fill("Box", [(note(token), frozenset({"\\Seen"}), 1_500_000_000) for token in reversed(TWENTY)])
+    assert synced.sync().done().totals == {"flags_local": 20}
+    synced.converged()
 
 
 @pytest.mark.parametrize("new", [0, 2, 5, 8], ids=lambda new: f"{new} new after the restore")
@@ -164,6 +174,10 @@ def test_a_server_restored_from_a_backup_pairs_no_old_file_with_a_new_message(
     assert {*TWENTY, *newer} <= set(tokens(synced, "server")), (first.err, second.err)
     flagged = {token for where, token, flags in synced.on_server() if where == "Box" and "\\Flagged" in flags}
     assert flagged <= lost, "a flag meant for an old message was set on a new one"
+
+    run("-c", str(synced.configuration), "restore", "--json", "test").done()
+    assert {*TWENTY, *lost, *newer} == set(tokens(synced, "server")) == set(tokens(synced, "local"))
+    synced.converged()
 
 
 def restore(home: pathlib.Path, backup: pathlib.Path) -> None:

@@ -34,6 +34,24 @@ class TestWhatIsAskedFor:
         assert files == {(INBOX, "x")}
         assert wanted_headers([seen], read({"x": "b"}).files) == {(INBOX, 5)}
 
+    def test_of_many_files_whose_name_and_size_say_which_message_it_is_a_few_headers_are_compared(self) -> None:
+        names = [f"x{uid}" for uid in range(1, 101)]
+        own = {UniqueName(name): Uid(uid) for uid, name in enumerate(names, start=1)}
+        messages = [message(uid, "a") for uid in range(1, 101)]
+        seen = look(files=[file(name) for name in names], messages=messages, own=own)
+        files = read(dict.fromkeys(names, "a")).files
+        few = {(INBOX, uid) for uid in range(16, 101, 16)}
+        assert wanted_headers([seen], files) == few
+        sound = read(headers={str(uid): "a" for _, uid in few}).headers
+        assert wanted_headers([seen], files, sound) == few
+        wrong = read(headers={str(uid): "a" for _, uid in few} | {"48": "b"}).headers
+        assert wanted_headers([seen], files, wrong) == {(INBOX, uid) for uid in range(1, 101)}
+
+    def test_of_few_files_with_our_own_names_every_header_is_compared(self) -> None:
+        own = {UniqueName("x"): Uid(5), UniqueName("y"): Uid(6)}
+        seen = look(files=[file("x"), file("y")], messages=[message(5, "a"), message(6, "another")], own=own)
+        assert wanted_headers([seen], read({"x": "a", "y": "b"}).files) == {(INBOX, 5), (INBOX, 6)}
+
     def test_a_new_file_is_read_if_a_file_is_gone_anywhere(self) -> None:
         seen = [look(pairs=[pair(1, "a")], deleted=["a"]), look(WORK, files=[file("x")])]
         assert (wanted_files(seen), wanted_headers(seen, {})) == ({(WORK, "x")}, set())

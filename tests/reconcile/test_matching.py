@@ -53,6 +53,10 @@ class TestOurOwnNames:
         seen = look(files=[file("x")], messages=[message(5, "a")], own={UniqueName("x"): Uid(5)})
         assert match([seen], read({"x": "a"})) == Matches(met=[met(5, "x")])
 
+    def test_a_header_that_is_known_to_be_another_is_another_message(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "b")], own={UniqueName("x"): Uid(5)})
+        assert match([seen], read({"x": "a"}, {"5": "b"})) == Matches()
+
     def test_among_equal_messages_the_uid_in_the_name_decides(self) -> None:
         seen = look(files=[file("x")], messages=[message(5, "a"), message(6, "a")], own={UniqueName("x"): Uid(6)})
         assert match([seen], read({"x": "a"}, {"5": "a", "6": "a"})) == Matches(met=[met(6, "x")])

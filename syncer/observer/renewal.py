@@ -1,0 +1,49 @@
+"""A mailbox that is not in the epoch that the index knows: its pairs are given the UIDs that their messages have now.
+
+That is recorded at once, in one transaction, and both sides are then looked at as always. The deletions that come out
+of that look are held until a person decides: who changes the epoch of a mailbox may have lost some of it.
+"""
+
+from collections.abc import Mapping
+
+from syncer.errors import MessageError
+from syncer.ports import Index, LocalStore, Server
+from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.observations import Pair, PairState
+from syncer.reconcile.renewal import Renewal, renew, wanted_headers
+
+
+def renew_mailbox(server: Server, store: LocalStore, index: Index, name: MailboxName) -> Renewal | None:
+    """Recognise the messages of a mailbox and record their UIDs; None, and nothing recorded, if not all are listed.
+
+    Raises:
+        MailboxError: it cannot be looked at.
+    """
+    listing = server.listing(name)
+    messages = server.describe(name, sorted(listing.flags))
+    if not listing.complete or len(messages) < len(listing.flags):
+        return None
+    server.expect(name, listing.epoch.uidvalidity)
+    pairs = index.pairs(name)
+    dates = _dates(store, name, pairs)
+    headers: dict[Uid, bytes | None] = {}
+    while wanted := wanted_headers(pairs, dates, messages, headers):
+        told: Mapping[Uid, bytes] = server.headers(name, sorted(wanted))
+        headers.update((uid, told.get(uid)) for uid in wanted)
+    renewal = renew(pairs, dates, messages, headers)
+    index.renew(name, listing.epoch, renewal.uids, renewal.lost)
+    return renewal
+
+
+def _dates(store: LocalStore, name: MailboxName, pairs: tuple[Pair, ...]) -> dict[UniqueName, int]:
+    """The times of modification of the files that are there."""
+    dates: dict[UniqueName, int] = {}
+    if store.scan(name, {}).missing:
+        return dates
+    for pair in pairs:
+        if pair.state is PairState.BOTH:
+            try:
+                dates[pair.name] = store.internaldate(name, pair.name)
+            except MessageError:  # gone, or not to be looked at: recognised by its header block instead
+                continue
+    return dates

@@ -1,0 +1,148 @@
+"""A mailbox in a new epoch: which of its messages are those that the index knows. Pure.
+
+After a changed UIDVALIDITY, or on a server that was restored from a backup, a UID says nothing of what it said before
+(RFC 9051 section 2.3.1.1). The messages are the same, most of the time, so each pair is given the UID that its message
+has now. What is done afterwards is what any pass does; a pair whose message the server does not have any more is told
+apart as lost.
+
+Three proofs, in this order, one to one throughout: size and header block; size and INTERNALDATE, where both occur once
+among the pairs and once among the messages (of many a sixteenth is checked by header block, and one that is wrong
+makes all of them worthless); a header block that occurs once on both sides, for servers whose RFC822.SIZE is a guess.
+A header block costs ten times what a size and a date cost, so the second proof is what makes a mailbox of a hundred
+thousand messages cheap to recognise.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+
+from syncer.reconcile.identity import Uid, UniqueName
+from syncer.reconcile.observations import Pair, PairState, ServerMessage
+from syncer.values import Struct
+
+FEW = 64
+"""Up to so many that size and INTERNALDATE tell apart are all checked by their header block."""
+CHECKED = 16
+"""Of more, those whose UID is divisible by this."""
+
+
+class Renewal(Struct, frozen=True):
+    """What became of the pairs of a mailbox."""
+
+    uids: Mapping[Uid, Uid]
+    """For each pair whose message was recognised: the UID then, and the UID now."""
+    lost: frozenset[UniqueName]
+    """The names of the files whose message the server does not have any more."""
+
+
+def wanted_headers(
+    pairs: Sequence[Pair],
+    dates: Mapping[UniqueName, int],
+    messages: Sequence[ServerMessage],
+    headers: Mapping[Uid, bytes | None],
+) -> frozenset[Uid]:
+    """The messages whose header block has to be known before `renew` can say; empty when it can.
+
+    `dates` are the files' times of modification, in seconds since the epoch, for pairs that have a file; `headers` the
+    digests that were asked for already, None for a message that has gone meanwhile.
+    """
+    known = [pair for pair in pairs if pair.state is not PairState.LOCAL_ONLY]
+    evident = _evident(known, dates, messages)
+    sizes = {pair.fingerprint.size for pair in known}
+    sound = len(evident) > FEW and not _contradicted(evident, headers)
+    wanted = {
+        message.uid
+        for message in messages
+        if message.size in sizes and not (sound and message.uid in evident and message.uid % CHECKED)
+    }
+    if wanted <= headers.keys():
+        found = _recognised(known, dates, messages, headers)
+        if len(found) < len(known):
+            taken = set(found.values())
+            wanted |= {message.uid for message in messages if message.uid not in taken}
+    return frozenset(wanted - headers.keys())
+
+
+def renew(
+    pairs: Sequence[Pair],
+    dates: Mapping[UniqueName, int],
+    messages: Sequence[ServerMessage],
+    headers: Mapping[Uid, bytes | None],
+) -> Renewal:
+    """Recognise the messages of `pairs` among all `messages` of the mailbox, with what `wanted_headers` asked for."""
+    known = [pair for pair in pairs if pair.state is not PairState.LOCAL_ONLY]
+    uids = _recognised(known, dates, messages, headers)
+    lost = {pair.name for pair in pairs if pair.uid not in uids and pair.state is not PairState.SERVER_ONLY}
+    return Renewal(uids, frozenset(lost))
+
+
+def _recognised(
+    pairs: Sequence[Pair],
+    dates: Mapping[UniqueName, int],
+    messages: Sequence[ServerMessage],
+    headers: Mapping[Uid, bytes | None],
+) -> dict[Uid, Uid]:
+    uids: dict[Uid, Uid] = {}
+    told = [(message, header) for message in messages if (header := headers.get(message.uid)) is not None]
+    _pair_up(
+        uids,
+        (((pair.fingerprint.size, pair.fingerprint.header), pair.uid) for pair in pairs),
+        (((message.size, header), message.uid) for message, header in told),
+    )
+    evident = _evident(pairs, dates, messages)
+    if not _contradicted(evident, headers):
+        taken = set(uids.values())
+        for uid, pair in evident.items():
+            if pair.uid not in uids and uid not in taken and uid not in headers:
+                uids[pair.uid] = uid
+    taken = set(uids.values())
+    left_pairs = [(pair.fingerprint.header, pair.uid) for pair in pairs if pair.uid not in uids]
+    left_messages = [(header, message.uid) for message, header in told if message.uid not in taken]
+    once = _once(header for header, _ in left_pairs) & _once(header for header, _ in left_messages)
+    _pair_up(uids, (item for item in left_pairs if item[0] in once), left_messages)
+    return uids
+
+
+def _pair_up(
+    uids: dict[Uid, Uid], pairs: Iterable[tuple[Hashable, Uid]], messages: Iterable[tuple[Hashable, Uid]]
+) -> None:
+    """Give each pair a message with its key: the one under its own UID if there is one, else the first, by UID."""
+    keys = {uid: key for key, uid in messages}
+    ours = list(pairs)
+    same = {uid for key, uid in ours if keys.get(uid) == key}
+    uids.update((uid, uid) for uid in same)
+    waiting: dict[Hashable, list[Uid]] = defaultdict(list)
+    for uid in sorted(keys.keys() - same, reverse=True):
+        waiting[keys[uid]].append(uid)
+    for key, old in ours:
+        if old not in same and waiting.get(key):
+            uids[old] = waiting[key].pop()
+
+
+def _evident(
+    pairs: Collection[Pair], dates: Mapping[UniqueName, int], messages: Collection[ServerMessage]
+) -> dict[Uid, Pair]:
+    """Messages that are recognised by size and date alone: both occur once on either side."""
+    undated = {pair.fingerprint.size for pair in pairs if pair.name not in dates}
+    keys = {
+        (pair.fingerprint.size, dates[pair.name]): pair
+        for pair in pairs
+        if pair.name in dates and pair.fingerprint.size not in undated
+    }
+    ours = Counter((pair.fingerprint.size, dates.get(pair.name)) for pair in pairs)
+    theirs = Counter((message.size, message.internaldate) for message in messages)
+    return {
+        message.uid: keys[key]
+        for message in messages
+        if (key := (message.size, message.internaldate)) in keys and ours[key] == theirs[key] == 1
+    }
+
+
+def _contradicted(evident: Mapping[Uid, Pair], headers: Mapping[Uid, bytes | None]) -> bool:
+    """Whether the header block of any of these is known to be another."""
+    return any(
+        (header := headers.get(uid)) is not None and header != pair.fingerprint.header for uid, pair in evident.items()
+    )
+
+
+def _once(keys: Iterable[bytes]) -> set[bytes]:
+    return {key for key, count in Counter(keys).items() if count == 1}
