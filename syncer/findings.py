@@ -1,9 +1,10 @@
-"""What the smaller commands find, as values: the language between the wiring and `status`, `check` and `mailbox`."""
+"""What the smaller commands find, as values: the language between the wiring and the commands."""
 
 from typing import Literal
 
 from syncer.ports import KnownMailbox
-from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.events import Told
+from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.values import Struct
 
 
@@ -39,3 +40,25 @@ class MailboxLine(Struct, frozen=True):
     in_maildir: bool
     messages: int | None = None
     """How many messages the index pairs; None where it does not know the mailbox."""
+
+
+class History(Struct, frozen=True):
+    """What was done to one message."""
+
+    mailbox: MailboxName
+    uid: Uid | None
+    name: UniqueName | None
+    known: bool
+    """The index knows it now, under these."""
+    told: tuple[Told, ...]
+
+
+class Restored(Struct, frozen=True):
+    """A message that was brought back from the attic, or would be."""
+
+    mailbox: MailboxName
+    day: str
+    """When it had gone there: YYYY-MM-DD, in UTC."""
+    name: UniqueName
+    error: str | None = None
+    """Why it could not be: it is still in the attic."""

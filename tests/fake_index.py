@@ -9,6 +9,7 @@ from mortality import Mortality
 
 from syncer.ports import Finished, KnownMailbox
 from syncer.reconcile.epoch import Epoch
+from syncer.reconcile.events import Event
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Intent, Pair, PairState
@@ -45,6 +46,7 @@ class FakeIndex:
     def __init__(self) -> None:
         self.rows: dict[MailboxName, FakeRows] = {}
         self.deletions: list[Deleted] = []
+        self.events: list[tuple[int, Event]] = []
         self.identity: str | None = None
         self.spellings: dict[str, str] = {}
         self.remembered: dict[str, str] = {}
@@ -260,6 +262,9 @@ class FakeIndex:
                 key = deleted.mailbox, deleted.side
                 totals[key] = totals.get(key, 0) + deleted.count
         return totals
+
+    def tell(self, at: int, event: Event) -> None:
+        self.events.append((at, event))
 
     def close(self) -> None:
         """Nothing is open."""

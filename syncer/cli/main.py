@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "sync": "make the Maildir and the server equal, once, and exit",
-    "restore": "bring back what is missing on one side from the other",
+    "restore": "bring back what is missing on one side from the other, or what a sync removed",
+    "log": "tell what syncs did to which messages, when and why (no network)",
+    "why": "tell what was done to one message (no network)",
     "status": "show what is configured, and what the last sync left (no network)",
     "check": "test the configuration, the Maildir, the index and the server, and say what to do",
     "mailbox": "list, create, rename or delete mailboxes on both sides at once",

@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Iterator
+from shlex import quote
 from typing import Any, Final
 
 from syncer.cli.output import Output, escape
@@ -53,12 +54,18 @@ def lines(status: AccountStatus, now: int) -> Iterator[str]:
         for mailbox in status.known:
             failure = f"  failed: {mailbox.error}" if mailbox.error is not None else ""
             yield f"    {escape(mailbox.name):{widest}}  {mailbox.pairs:7}  {ago(mailbox.synced_at, now)}{failure}"
+            if mailbox.held:
+                target = quote(f"{status.name}:{mailbox.name}")
+                sides = " and ".join(sorted({"server": "the server", "local": "the Maildir"}[s] for s in mailbox.held))
+                yield f"      deletions are held back on {sides}; to have the messages back: syncer restore {target}"
+                yield f"      to delete after all: syncer sync --allow-delete {target}"
 
 
 def as_json(status: AccountStatus) -> dict[str, Any]:
     """One account for a program."""
     known = None if status.known is None else [
-        {"name": mailbox.name, "messages": mailbox.pairs, "synced_at": mailbox.synced_at, "error": mailbox.error}
+        {"name": mailbox.name, "messages": mailbox.pairs, "synced_at": mailbox.synced_at, "error": mailbox.error,
+         "held": sorted(mailbox.held)}
         for mailbox in status.known
     ]  # fmt: skip
     return {

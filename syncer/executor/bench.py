@@ -12,6 +12,7 @@ from typing import TypeVar
 from syncer.errors import MessageError, VanishedError
 from syncer.ports import Index, LocalStore, Progress, Server
 from syncer.reconcile.actions import Expunge, RemoveLocal
+from syncer.reconcile.events import Event, Verb
 from syncer.reconcile.flags import FlagDelta, Spelling
 from syncer.reconcile.identity import MailboxName, Side, Uid, UniqueName
 from syncer.report import AccountReport, MailboxReport
@@ -80,8 +81,27 @@ class Bench(Struct):
             return True
         return False
 
+    def tell(
+        self,
+        mailbox: MailboxName,
+        verb: Verb,
+        reason: str,
+        *,
+        uids: Sequence[Uid] = (),
+        names: Sequence[UniqueName] = (),
+        detail: str = "",
+    ) -> None:
+        """Put what was done into the journal: after the effect, before its record."""
+        if uids or names:
+            self.index.tell(self.now(), Event(mailbox, verb, reason, uids, names, detail))
+
     def deleted(self, mailbox: MailboxName, side: Side, batch: Sequence[Expunge | RemoveLocal]) -> None:
         """Record that these were deleted on `side`; only after they were."""
+        verb: Verb = "deleted on the server" if side == "server" else "removed from the Maildir"
+        for (reason, trash), actions in grouped(batch, lambda a: (a.reason, getattr(a, "trash", None))).items():
+            uids, names = [a.pair.uid for a in actions], [a.pair.name for a in actions]
+            told: Verb = "moved to the trash" if trash else verb
+            self.tell(mailbox, told, reason, uids=uids, names=names, detail=trash or "")
         self.index.note_deleted(mailbox, side, len(batch), self.now())
         self.index.forget(mailbox, [action.pair.uid for action in batch])
         self.count_deleted(mailbox, side, len(batch))

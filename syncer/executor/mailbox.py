@@ -25,7 +25,7 @@ from syncer.reconcile.actions import (
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import DELETED, before
 from syncer.reconcile.identity import MailboxName, Uid
-from syncer.reconcile.observations import Observation, Pair, PairState
+from syncer.reconcile.observations import Observation, PairState
 from syncer.values import Struct, replace
 
 AGREED_TOGETHER = 5000
@@ -118,6 +118,8 @@ class Executor(Struct):
             for batch in batches(expunges):
                 self._expunge(server, here.mailbox, trash, batch)
         forgotten = [action.uid for action in actions if isinstance(action, Forget)]
+        for reason, group in grouped((a for a in actions if isinstance(a, Forget)), lambda a: a.reason).items():
+            bench.tell(here.mailbox, "forgotten", reason, uids=[action.uid for action in group])
         if _left_on_a_side(here).intersection(forgotten):
             # Before it is forgotten: the copy that is left lies behind the cursor, where nobody would look for it.
             bench.index.distrust(here.mailbox)
@@ -127,7 +129,7 @@ class Executor(Struct):
     def _agree(self, server: Server, mailbox: MailboxName, batch: Sequence[Agree]) -> None:
         report = self.bench.report.mailbox(mailbox)
         refused = self.bench.store_flags(server, mailbox, ((a.pair.uid, a.to_server) for a in batch))
-        recorded: list[Pair] = []
+        recorded: list[Agree] = []
         for action in batch:
             if action.pair.uid in refused:
                 continue
@@ -138,9 +140,22 @@ class Executor(Struct):
                 ):
                     continue
                 report.flags_local += 1
-            recorded.append(action.pair)
+            recorded.append(action)
         self.bench.store.flush(mailbox)
-        self.bench.index.agree(mailbox, recorded)
+        self._tell_agreed(mailbox, recorded)
+        self.bench.index.agree(mailbox, [action.pair for action in recorded])
+
+    def _tell_agreed(self, mailbox: MailboxName, done: Sequence[Agree]) -> None:
+        alike = grouped(done, lambda action: (action.reason, action.to_server, action.to_local))
+        for (reason, to_server, to_local), group in alike.items():
+            uids = [action.pair.uid for action in group]
+            if to_server:
+                self.bench.tell(mailbox, "flags sent", reason, uids=uids, detail=str(to_server))
+            if to_local:
+                self.bench.tell(mailbox, "flags received", reason, uids=uids, detail=str(to_local))
+            if not (to_server or to_local) or not reason.startswith("flags changed"):
+                names = [action.pair.name for action in group]
+                self.bench.tell(mailbox, "recognised", reason, uids=uids, names=names)
 
     def _remove(self, mailbox: MailboxName, batch: Sequence[RemoveLocal]) -> None:
         self.bench.checkpoint()
@@ -165,6 +180,7 @@ class Executor(Struct):
             if self.bench.contained(report, partial(remove, mailbox, action.message.name, action.message.flags))
         ]
         self.bench.store.flush(mailbox)
+        self.bench.tell(mailbox, "removed from the Maildir", "the server lost it", names=removed)
         self.bench.index.note_deleted(mailbox, "local", len(removed), self.bench.now())
         self.bench.index.forget_strays(mailbox, removed)
         self.bench.count_deleted(mailbox, "local", len(removed))
@@ -188,6 +204,8 @@ class Executor(Struct):
         if gone:
             self.bench.deleted(mailbox, "server", batch)
             return
+        uids = [action.pair.uid for action in batch]
+        self.bench.tell(mailbox, "deleted on the server", f"{batch[0].reason}; only marked", uids=uids)
         marked = [replace(a.pair, flags=a.pair.flags | {DELETED}, state=PairState.SERVER_ONLY) for a in batch]
         self.bench.index.note_deleted(mailbox, "server", len(batch), self.bench.now())
         self.bench.index.record(mailbox, marked)

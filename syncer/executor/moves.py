@@ -13,6 +13,7 @@ from syncer.executor.bench import Bench, batches, grouped, messages
 from syncer.ports import Server
 from syncer.reconcile.actions import Action, MoveLocal, MoveOnServer
 from syncer.reconcile.epoch import Epoch
+from syncer.reconcile.events import Verb
 from syncer.reconcile.identity import MailboxName, Uid
 from syncer.reconcile.observations import Pair
 from syncer.values import replace
@@ -58,6 +59,9 @@ def _on_server(bench: Bench, server: Server, route: Route, epoch: Epoch, batch: 
             continue
         pairs.append(replace(action.pair, uid=new_uid, name=action.landed.name, flags=action.agreed))
     bench.store.flush(target)
+    reason = batch[0].reason
+    bench.tell(source, "moved on the server", reason, uids=tuple(moves), detail=f"to {target}")
+    _tell_landed(bench, "moved on the server", route, reason, pairs)
     bench.index.move(source, tuple(landed), target, pairs)
     report.moved_remote += len(moves)
     if len(landed) < len(moves):
@@ -86,5 +90,13 @@ def _in_maildir(bench: Bench, server: Server, route: Route, epoch: Epoch, batch:
         pairs.append(replace(fresh, email_id=action.landed.email_id))
     bench.store.flush(source)
     bench.store.flush(target)
+    reason = batch[0].reason
+    bench.tell(source, "moved in the Maildir", reason, uids=moved, detail=f"to {target}")
+    _tell_landed(bench, "moved in the Maildir", route, reason, pairs)
     bench.index.move(source, moved, target, pairs)
     report.moved_local += len(moved)
+
+
+def _tell_landed(bench: Bench, verb: Verb, route: Route, reason: str, pairs: Sequence[Pair]) -> None:
+    uids, names = [pair.uid for pair in pairs], [pair.name for pair in pairs]
+    bench.tell(route[1], verb, reason, uids=uids, names=names, detail=f"from {route[0]}")

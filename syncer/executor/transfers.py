@@ -72,6 +72,7 @@ def _deliver(
         finally:  # a connection lost half-way costs only the message it was lost in
             for taken in delivery.commit():
                 _make_sure(bench, here.mailbox, taken, pairs)
+            bench.tell(here.mailbox, "downloaded", "new on the server", uids=tuple(pairs))
             bench.index.record(here.mailbox, tuple(pairs.values()))
             bench.downloaded(here.mailbox, len(pairs), octets)
     return False

@@ -93,6 +93,10 @@ class _Run:
         """Record what is known by now."""
         if self._pairs:  # a file whose writer did not flush it must not be lost after it was recorded
             self._bench.store.flush(self._mailbox)
+        told = [(pair.uid, pair.name) for pair in self._pairs]
+        uids, names = [uid for uid, _ in told], [name for _, name in told]
+        self._bench.tell(self._mailbox, "uploaded", "new in the Maildir", uids=uids, names=names)
+        self._bench.tell(self._mailbox, "uploaded", "new in the Maildir; UID not told", names=tuple(self._unknown))
         self._bench.index.record(self._mailbox, self._pairs)
         self._bench.index.settle(self._mailbox, self._settled)
         self._bench.index.sent(self._mailbox, self._unknown)

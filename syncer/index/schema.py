@@ -98,6 +98,21 @@ TABLES: tuple[str, ...] = (
     )
     """,
     """
+    CREATE TABLE journal (
+        id INTEGER NOT NULL,
+        run INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        mailbox BLOB NOT NULL,
+        verb TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        detail BLOB NOT NULL,
+        count INTEGER NOT NULL,
+        uids TEXT NOT NULL,
+        names BLOB,
+        CONSTRAINT pk_journal PRIMARY KEY (id)
+    )
+    """,
+    """
     CREATE TABLE alembic_version (
         version_num VARCHAR(32) NOT NULL,
         CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)

@@ -19,16 +19,17 @@ from syncer.later import Later
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 
 if TYPE_CHECKING:
-    from syncer.index import filenames, renaming, renewing
+    from syncer.index import filenames, journal, renaming, renewing
     from syncer.index import pairs as table
     from syncer.ports import Finished, KnownMailbox
     from syncer.reconcile import observations
     from syncer.reconcile.epoch import Epoch
+    from syncer.reconcile.events import Event
     from syncer.reconcile.flags import Flags
     from syncer.reconcile.observations import Intent, Pair
 else:
     filenames, renaming = Later("syncer.index.filenames"), Later("syncer.index.renaming")
-    renewing = Later("syncer.index.renewing")
+    renewing, journal = Later("syncer.index.renewing"), Later("syncer.index.journal")
     table, observations = Later("syncer.index.pairs"), Later("syncer.reconcile.observations")
 
 KEEP_DELETIONS = 30 * 86400
@@ -57,6 +58,9 @@ class SqliteIndex:
         self._database = database
         self._turn = threading.Lock()
         self._memory = Memory()
+        self._events: list[tuple[int, Event]] = []
+        """What is not in the journal yet."""
+        self._run: int | None = None
 
     @property
     def store_id(self) -> str | None:
@@ -291,6 +295,10 @@ class SqliteIndex:
             rows = session.connection.execute(_DELETED_SINCE, (since,))
             return {(MailboxName(to_text(mailbox)), side): count for mailbox, side, count in rows}
 
+    def tell(self, at: int, event: Event) -> None:
+        """Put it into the journal, with the next transaction."""
+        self._events.append((at, event))
+
     def close(self) -> None:
         """Close the database and give up the lock; a second time does nothing."""
         with self._turn:
@@ -304,9 +312,13 @@ class SqliteIndex:
         traceback lives. If the turn was in there, whoever closes the index on the way out would wait forever.
         """
         memory, self._memory = self._memory, Memory()
+        told = len(self._events)
         with self._database.transaction() as connection:
+            if told:
+                self._run = journal.write(connection, self._run, self._events[:told])
             yield Session(connection, memory)
         self._memory = memory
+        del self._events[:told]
 
     def _meta(self, key: str) -> str | None:
         with self._turn, self._session() as session:

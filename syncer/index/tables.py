@@ -156,6 +156,22 @@ deletion = Table(
     CheckConstraint("count > 0", name="count"),
 )
 
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Integer, nullable=False, comment="the order of writing"),
+    Column("run", Integer, nullable=False, comment="the number of the pass"),
+    Column("at", Integer, nullable=False, comment="seconds since the epoch"),
+    Column("mailbox", Verbatim, nullable=False, comment="MailboxName at that time; outlives the mailbox"),
+    Column("verb", Text, nullable=False, comment="what was done: events.VERBS"),
+    Column("reason", Text, nullable=False, comment="what was observed, on which side"),
+    Column("detail", Verbatim, nullable=False, comment="changed flags, or the mailbox on the other end of a move"),
+    Column("count", Integer, nullable=False, comment="how many messages"),
+    Column("uids", Text, nullable=False, comment="sequence set; empty: not told"),
+    Column("names", LargeBinary, comment="UniqueNames joined by slashes; NULL: not told"),
+    PrimaryKeyConstraint("id"),
+)
+
 version = Table(
     "alembic_version",
     MetaData(),

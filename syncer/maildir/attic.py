@@ -10,14 +10,29 @@ import itertools
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from syncer.maildir import fsops
 from syncer.maildir.filename import split
-from syncer.maildir.layout import to_path
-from syncer.reconcile.identity import MailboxName
+from syncer.maildir.layout import from_path, to_path
+from syncer.maildir.scan import DOT
+from syncer.reconcile.identity import MailboxName, UniqueName
+from syncer.values import Struct
 
 _DAY = re.compile(rb"\d{4}-\d\d-\d\d")
+_NUMBERED = re.compile(r"~\d+\Z")
+
+
+class Kept(Struct, frozen=True):
+    """A message in the attic."""
+
+    day: str
+    """When it came in: YYYY-MM-DD, in UTC."""
+    mailbox: MailboxName
+    """The one that it was taken from."""
+    name: UniqueName
+    """The unique name that it had there."""
+    path: bytes
 
 
 class Attic:
@@ -37,26 +52,44 @@ class Attic:
         unique, info = split(os.path.basename(source).decode("utf-8", "surrogateescape"))
         for number in itertools.count():
             name = f"{unique}~{number}{info}" if number else unique + info
-            target = os.path.join(directory, name.encode("utf-8", "surrogateescape"))
-            try:
-                fsops.rename_new(source, target)
-            except FileExistsError:
-                continue
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                if os.path.lexists(target):
-                    continue
-                self._copy(source, target)
-            break
+            if self._moved(source, os.path.join(directory, name.encode("utf-8", "surrogateescape"))):
+                break
         return directory
+
+    def kept(self) -> Iterator[Kept]:
+        """Every message, by day, mailbox and name."""
+        for day in sorted(filter(_DAY.fullmatch, _listed(self.path))):
+            top = os.path.join(self.path, day)
+            for path, directories, names in os.walk(top):
+                directories.sort()
+                mailbox = from_path(os.path.relpath(path, top), "fs")
+                for name in sorted(names) if mailbox is not None else ():
+                    unique = split(name.decode("utf-8", "surrogateescape"))[0]
+                    if name[0] != DOT and mailbox is not None:
+                        kept = UniqueName(_NUMBERED.sub("", unique))
+                        yield Kept(day.decode(), mailbox, kept, os.path.join(path, name))
+
+    def bring_back(self, kept: Kept, directory: bytes) -> UniqueName:
+        """Move a message into a directory of the Maildir, under a new unique name, which is returned. Durable.
+
+        Raises:
+            OSError: it is still in the attic.
+        """
+        info = split(os.path.basename(kept.path).decode("utf-8", "surrogateescape"))[1]
+        number = 0
+        while True:
+            # New, so that nobody takes it for the message that it was.
+            unique = UniqueName(f"{kept.name}.back{number or ''}")
+            if self._moved(kept.path, os.path.join(directory, (unique + info).encode("utf-8", "surrogateescape"))):
+                break
+            number += 1
+        fsops.fsync_directory(directory)
+        fsops.fsync_directory(os.path.dirname(kept.path))
+        return unique
 
     def purge(self, older_than_seconds: float, now: float) -> int:
         """Remove the days that ended longer ago than this; returns how many files went."""
-        try:
-            days = sorted(os.listdir(self.path))
-        except FileNotFoundError:
-            return 0
+        days = sorted(_listed(self.path))
         return sum(_remove_tree(os.path.join(self.path, day)) for day in days if _end(day) <= now - older_than_seconds)
 
     def _directory(self, mailbox: MailboxName) -> bytes:
@@ -70,6 +103,20 @@ class Attic:
             fsops.make_directory(directory)
         return missing[0] if missing else path
 
+    def _moved(self, source: bytes, target: bytes) -> bool:
+        """Move a file; False if there is one under the new name already."""
+        try:
+            fsops.rename_new(source, target)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            if os.path.lexists(target):
+                return False
+            self._copy(source, target)
+        return True
+
     def _copy(self, source: bytes, target: bytes) -> None:
         temporary = os.path.join(os.path.dirname(target), b".syncer." + secrets.token_hex(8).encode())
         copied = fsops.copy(source, temporary)
@@ -79,6 +126,13 @@ class Attic:
         if (now.st_ino, now.st_size, now.st_mtime_ns) != (copied.st_ino, copied.st_size, copied.st_mtime_ns):
             raise FileNotFoundError(errno.ENOENT, "it was changed meanwhile", source)
         fsops.unlink(source)
+
+
+def _listed(path: bytes) -> list[bytes]:
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        return []
 
 
 def _end(day: bytes) -> float:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from syncer.maildir import box as boxes
     from syncer.maildir import delivery, filename, listing, reading
     from syncer.maildir import transfer as transferring
-    from syncer.maildir.attic import Attic
+    from syncer.maildir.attic import Attic, Kept
     from syncer.maildir.box import Box
     from syncer.maildir.scan import Where
     from syncer.ports import Expectation
@@ -286,6 +286,21 @@ class MaildirStore:
             self._places.remove(mailbox)
         with self._lock:
             self._boxes.pop(mailbox, None)
+
+    def in_attic(self) -> Iterator[Kept]:
+        """Every message in the attic, by day, mailbox and name."""
+        with fsops.explained("read the attic:"):
+            yield from self._attic.kept()
+
+    def bring_back(self, kept: Kept) -> UniqueName:
+        """Put a message from the attic back into its mailbox, under a new unique name, which is returned.
+
+        Raises:
+            MessageError: it is still in the attic.
+        """
+        self.create(kept.mailbox)
+        with fsops.explained(f"bring a message of {kept.mailbox} back:", MessageError):
+            return self._attic.bring_back(kept, os.path.join(self._places.directory(kept.mailbox), CUR))
 
     def purge_attic(self, older_than_seconds: float, now: float) -> int:
         """Remove what has been in the attic for longer than this, by whole days; returns how many files went."""

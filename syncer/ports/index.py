@@ -10,6 +10,7 @@ from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.values import Struct, field
 
 if TYPE_CHECKING:
+    from syncer.reconcile.events import Event
     from syncer.reconcile.flags import Flags
     from syncer.reconcile.observations import Intent, Pair
 
@@ -204,6 +205,13 @@ class Index(Protocol):
 
     def deleted_since(self, since: int) -> Mapping[tuple[MailboxName, str], int]:
         """How many messages were deleted, by mailbox and side, at or after `since` (seconds since the epoch)."""
+
+    def tell(self, at: int, event: Event) -> None:
+        """Put into the journal what was done `at` (seconds since the epoch).
+
+        Told after the effect and before its record, with which it is written: one that was not recorded is done again,
+        or found done, and told then.
+        """
 
     def close(self) -> None:
         """Close the database and give up the lock."""

@@ -1,7 +1,8 @@
 """Puts the parts together: the only room that knows which server, Maildir and index an account has.
 
 `parts` opens them, `calls` begins to connect, `passes` makes a pass over every account side by side, `chores` checks
-accounts and handles mailboxes, and `status` reads what an index says. Each is loaded when one of its functions is
+accounts and handles mailboxes, `history` tells what was done and brings back what was removed, and `status` reads what
+an index says. Each is loaded when one of its functions is
 first asked for, so that `status` loads nothing that talks to a server.
 """
 
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
         mailbox_list,
         mailbox_rename,
     )
+    from syncer.wiring.history import Wish, account_log, message_history, place_of, restore_from_attic
     from syncer.wiring.status import account_status
 
 __all__ = [
+    "Wish",
+    "account_log",
     "account_status",
     "check_account",
     "mailbox_count",
@@ -28,10 +32,21 @@ __all__ = [
     "mailbox_delete",
     "mailbox_list",
     "mailbox_rename",
+    "message_history",
+    "place_of",
+    "restore_from_attic",
     "sync_accounts",
 ]
 
-_HOMES = {"account_status": "status", "sync_accounts": "calls"}
+_HOMES = {
+    "Wish": "history",
+    "account_log": "history",
+    "account_status": "status",
+    "message_history": "history",
+    "place_of": "history",
+    "restore_from_attic": "history",
+    "sync_accounts": "calls",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,7 @@ def status(config: Config, account: Account) -> AccountStatus:
     now = int(time.time())
     known = (
         KnownMailbox(INBOX, None, 1234, {}, now - 300),
-        KnownMailbox(MailboxName("Lists/python"), None, 3, {}, None, "cannot be selected\x07"),
+        KnownMailbox(MailboxName("Lists/python"), None, 3, {}, None, "cannot be selected\x07", frozenset({"server"})),
     )
     return AccountStatus("work", account.host, "/m/work", known)
 
@@ -33,6 +33,8 @@ def test_status_shows_every_account_and_mailbox(syncer: Callable[..., Ran], wiri
         "  1237 messages in 2 mailboxes, last synced 5 minutes ago\n"
         "    INBOX            1234  5 minutes ago\n"
         "    Lists/python        3  never  failed: cannot be selected\\x07\n"
+        "      deletions are held back on the server; to have the messages back: syncer restore work:Lists/python\n"
+        "      to delete after all: syncer sync --allow-delete work:Lists/python\n"
         "home: mail.example.net <-> /m/home\n"
         "  never synchronised; to begin: syncer sync home\n",
         "",
@@ -54,8 +56,14 @@ def test_status_as_json(syncer: Callable[..., Ran], wiring: Callable[..., None])
                 "error": None,
                 "synced_at": moment,
                 "mailboxes": [
-                    {"name": "INBOX", "messages": 1234, "synced_at": moment, "error": None},
-                    {"name": "Lists/python", "messages": 3, "synced_at": None, "error": "cannot be selected\x07"},
+                    {"name": "INBOX", "messages": 1234, "synced_at": moment, "error": None, "held": []},
+                    {
+                        "name": "Lists/python",
+                        "messages": 3,
+                        "synced_at": None,
+                        "error": "cannot be selected\x07",
+                        "held": ["server"],
+                    },
                 ],
             },
             {
