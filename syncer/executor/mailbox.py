@@ -5,6 +5,7 @@ from functools import partial
 
 from syncer.errors import MailboxError, ServerRefusedError
 from syncer.executor import moves, transfers, uploads
+from syncer.executor import trash as trashing
 from syncer.executor.bench import Bench, batches, grouped, messages
 from syncer.ports import Index, Server
 from syncer.reconcile.actions import (
@@ -192,7 +193,7 @@ class Executor(Struct):
         uids = [action.pair.uid for action in batch]
         try:
             if trash is not None:
-                server.move(mailbox, uids, trash)
+                trashing.move_to_trash(self.bench, server, mailbox, [action.pair for action in batch], trash)
                 gone = bool(server.capabilities & {"MOVE", "UIDPLUS"})
                 self.bench.look_again = True  # the mailbox that they are in now has been looked at already
             else:
@@ -203,7 +204,13 @@ class Executor(Struct):
             return
         if gone:
             self.bench.deleted(mailbox, "server", batch)
-            return
+        else:
+            self._marked(mailbox, batch)
+        if trash is not None:
+            trashing.settle(self.bench, mailbox)
+
+    def _marked(self, mailbox: MailboxName, batch: Sequence[Expunge]) -> None:
+        """Record that they stay on the server, marked as deleted: it cannot expunge single messages."""
         uids = [action.pair.uid for action in batch]
         self.bench.tell(mailbox, "deleted on the server", f"{batch[0].reason}; only marked", uids=uids)
         marked = [replace(a.pair, flags=a.pair.flags | {DELETED}, state=PairState.SERVER_ONLY) for a in batch]

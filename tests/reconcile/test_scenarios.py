@@ -138,12 +138,10 @@ SCENARIOS = [
     # Found by killing and by combining
     scenario("an equal message arrives as its twin is deleted", "a: a:", "a:", "", ["a: expunge", "a: download"], "a:"),
     scenario("deleted here, to the trash", "a:S b: Trash/", "a:S b: Trash/", "b: Trash/", ["a: move to Trash"], "Trash/a:S b:", policy=TRASH),
+    apart("to the trash, neither MOVE nor UIDPLUS", "a: b: Trash/", "a: b: Trash/", "b: Trash/", ["a: move to Trash"], end_server="Trash/a: a:T b:", end_local="Trash/a: b:", policy=TRASH, without=("uidplus", "atomic_move")),
+    scenario("to the trash, no MOVE", "a: b: Trash/", "a: b: Trash/", "b: Trash/", ["a: move to Trash"], "Trash/a: b:", policy=TRASH, without=("atomic_move",)),
+    scenario("two equal messages to the trash, where one is already, no MOVE", "a: a: b: Trash/a:", "a: a: b: Trash/a:", "b: Trash/a:", ["a: move to Trash", "a1: move to Trash"], "Trash/a: Trash/a: Trash/a: b:", policy=TRASH, without=("atomic_move",)),
     scenario("kept there, then expunged, and back here", "b:", "a:@server b:", "a: b:", ["a: forget"], "a: b:", policy=KEEP),
-]  # fmt: skip
-
-UNSOLVED = [
-    (apart("to the trash, neither MOVE nor UIDPLUS", "a: b: Trash/", "a: b: Trash/", "b: Trash/", ["a: move to Trash"], end_server="Trash/a: a:T b:", end_local="Trash/a: b:", policy=TRASH, without=("uidplus", "atomic_move")),
-     "killed after the COPY, it is copied to the trash once more"),
 ]  # fmt: skip
 
 
@@ -172,17 +170,6 @@ def test_a_second_sync_plans_nothing(scenario: Scenario) -> None:
     state = world.state()
     report = world.sync()
     assert (world.planned(), report.mailboxes, world.state()) == ([], {}, state)
-
-
-@pytest.mark.parametrize(
-    "scenario",
-    [pytest.param(row, marks=pytest.mark.xfail(strict=True, reason=why), id=row.name) for row, why in UNSOLVED],
-)
-def test_what_is_not_solved_yet(scenario: Scenario) -> None:
-    test_it_is_planned_and_done(scenario)
-    test_a_second_sync_plans_nothing(scenario)
-    for before in (True, False):
-        test_killed_at_any_effect_it_ends_the_same(scenario, before)
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
