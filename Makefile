@@ -4,21 +4,23 @@ BIN := .venv/bin
 WORKERS ?= auto
 PYTEST ?=
 BENCH ?=
+TORTURE ?=
 
 # An editable install would else be compiled anew at every start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help test check demo bench bench-quick format clean servers peers
+.PHONY: help test check demo bench bench-quick torture format clean servers peers
 
 help:
 	@echo 'make demo     see it work: a server, an account, two sides that become the same'
 	@echo 'make test     everything: format, lint, types, import rules, and all tests against real servers'
 	@echo 'make check    everything but the tests'
 	@echo 'make bench    measure it beside mbsync and offlineimap3: an hour, 30 GB; bench-quick: some minutes, 2 GB'
+	@echo 'make torture  everything that is done to it to make it lose a message, in full: many hours'
 	@echo 'make format   write the code in the one format'
 	@echo 'make clean    remove what the commands above have made'
 	@echo
-	@echo 'Variables: PYTHON (to make .venv with), WORKERS (of the tests), PYTEST and BENCH (further options for them)'
+	@echo 'Variables: PYTHON (to make .venv with), WORKERS (of the tests), PYTEST, BENCH and TORTURE (further options)'
 
 .venv/.ready: pyproject.toml tools/venv.sh
 	@echo '--- virtual environment'
@@ -55,6 +57,9 @@ bench: .venv/.ready peers
 
 bench-quick: .venv/.ready peers
 	@$(BIN)/python -m bench --scale 0.05 --repeat 1 --limit 20 --out bench/results/quick $(BENCH)
+
+torture: .venv/.ready servers
+	@$(BIN)/python -m torture $(TORTURE)
 
 format: .venv/.ready
 	@$(BIN)/ruff format .

@@ -1,0 +1,61 @@
+"""What trials found, as values and as JSON in `torture/results`, one file for each trial."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case that did not hold."""
+
+    number: int
+    text: str
+
+
+@dataclass
+class Result:
+    """One trial, played."""
+
+    trial: str
+    commit: str
+    date: str
+    """In UTC, ISO 8601."""
+    cases: int = 0
+    total: int | None = None
+    first: int = 0
+    seconds: float = 0.0
+    counted: dict[str, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+    def merge(self, other: "Result") -> None:
+        """Add what another process found in the same trial."""
+        self.cases += other.cases
+        self.total = other.total
+        self.seconds = max(self.seconds, other.seconds)
+        self.failures += other.failures
+        for name, count in other.counted.items():
+            self.count(name, count)
+
+    def count(self, name: str, count: int) -> None:
+        """Add to a counter; a name that begins with `max ` keeps the highest instead."""
+        before = self.counted.get(name, 0)
+        self.counted[name] = max(before, count) if name.startswith("max ") else before + count
+
+
+def save(result: Result, directory: Path) -> Path:
+    """Write `T1.json`; returns where."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{result.trial}.json"
+    path.write_text(json.dumps(asdict(result), indent=1, sort_keys=True) + "\n")
+    return path
+
+
+def load(directory: Path) -> dict[str, Result]:
+    """Every result that there is, by trial."""
+    found = {}
+    for path in sorted(directory.glob("T*.json")):
+        raw = json.loads(path.read_text())
+        raw["failures"] = [Failure(**failure) for failure in raw["failures"]]
+        found[raw["trial"]] = Result(**raw)
+    return found
