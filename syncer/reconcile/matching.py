@@ -24,6 +24,7 @@ from syncer.reconcile.candidates import (
     open_intents,
     stayed_here,
     still_there,
+    wanted_headers,
 )
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Fingerprint, Intent, LocalMessage, Observation, Pair, ServerMessage
@@ -106,6 +107,7 @@ class _Matching:
         self.observations = observations
         self.evidence = evidence
         self.found = Matches()
+        self.unread = wanted_headers(observations, evidence.files, evidence.headers) - evidence.headers.keys()
         self.used_files: set[File] = set()
         self.used_messages: set[Message] = set()
         self.used_pairs: set[Message] = set()
@@ -143,10 +145,11 @@ class _Matching:
             message = new.get(observation.own.get(local.name, Uid(0)))
             if message is None or (mailbox, message.uid) in self.used_messages:
                 continue
-            # The name alone is no proof: a copy keeps it, and a restored server may use the UID again. Where the header
-            # was not asked for, the size is; where it was, that may be wrong: some servers guess it.
+            # The name alone is no proof: a copy keeps it, and a restored server may use the UID again. Nor is the size,
+            # which some servers guess; unless there are so many of them that a few headers vouch for the rest.
             header = self.evidence.headers.get((mailbox, message.uid))
-            if header == fingerprint.header or (header is None and message.size == fingerprint.size):
+            vouched = message.size == fingerprint.size and (mailbox, message.uid) not in self.unread
+            if header == fingerprint.header or (header is None and vouched):
                 self._meet(mailbox, message, local, fingerprint)
 
     def intents(self, observation: Observation) -> None:

@@ -49,9 +49,15 @@ class TestTheSameMessageInOneMailbox:
 
 
 class TestOurOwnNames:
-    def test_the_uid_in_the_name_and_the_size_need_no_header(self) -> None:
+    def test_the_uid_in_the_name_is_believed_if_the_header_is_the_same(self) -> None:
         seen = look(files=[file("x")], messages=[message(5, "a")], own={UniqueName("x"): Uid(5)})
-        assert match([seen], read({"x": "a"})) == Matches(met=[met(5, "x")])
+        assert match([seen], read({"x": "a"}, {"5": "a"})) == Matches(met=[met(5, "x")])
+        assert match([seen], read({"x": "a"})) == Matches()
+
+    def test_a_uid_that_a_restored_server_uses_again_is_not_believed_though_the_size_is_the_same(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "b")], own={UniqueName("x"): Uid(5)})
+        assert len({contents(name).size for name in "ab"}) == 1
+        assert match([seen], read({"x": "a"}, {"5": "b"})) == Matches()
 
     def test_a_header_that_is_known_to_be_another_is_another_message(self) -> None:
         seen = look(files=[file("x")], messages=[message(5, "b")], own={UniqueName("x"): Uid(5)})
@@ -75,7 +81,7 @@ class TestOurOwnNames:
     def test_a_message_is_met_once_even_if_two_names_hold_its_uid(self) -> None:
         own = {UniqueName("x"): Uid(5), UniqueName("y"): Uid(5)}
         seen = look(files=[file("x"), file("y")], messages=[message(5, "a")], own=own)
-        assert match([seen], read({"x": "a", "y": "a"})) == Matches(met=[met(5, "x")])
+        assert match([seen], read({"x": "a", "y": "a"}, {"5": "a"})) == Matches(met=[met(5, "x")])
 
 
 class TestIntents:
