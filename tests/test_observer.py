@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import pytest
 from ears import server_hears, store_hears
@@ -230,11 +231,15 @@ def downloaded(*words: str) -> World:
 class TestImpostors:
     """A server restored from a backup uses UIDs again: a sample of known messages is compared."""
 
-    def test_where_nothing_happened_nothing_is_asked(self) -> None:
+    def test_where_nothing_happened_nothing_is_asked_but_when_everything_is_compared(self) -> None:
         world = downloaded("a", "b")
-        ear = server_hears(world)
-        assert seen(world).impostor is None
-        assert not any(what.startswith("HEADERS") for what in ear.heard)
+        world.server.rung = "plain"
+        asked = []
+        for full in (False, True):
+            ear = server_hears(world)
+            assert world.sync(full=full).mailboxes == {}
+            asked.append([what for what in ear.heard if what.startswith(("SELECT", "HEADERS"))])
+        assert asked == [["SELECT INBOX"], ["SELECT INBOX", "HEADERS INBOX 1,2"]]
 
     def test_the_highest_known_uids_are_compared(self) -> None:
         world = downloaded("a", "b", "c", "d", "e")
@@ -296,6 +301,24 @@ class TestImpostors:
             del files[first]
         world.server.mailboxes[INBOX].messages[Uid(2)].octets = octets("z")
         assert seen(world).impostor == 2
+
+    @pytest.mark.parametrize("rung", ["qresync", "condstore"])
+    def test_one_that_has_the_flags_of_the_one_before_is_named(self, rung: Literal["qresync", "condstore"]) -> None:
+        world = downloaded("a", "b")
+        world.server.rung = rung
+        world.sync()
+        box = world.server.mailboxes[INBOX]
+        for message in ({}, {Uid(2): StoredMessage(octets("z"), NONE, 0)}):
+            box.messages = {Uid(1): box.messages[Uid(1)], **message}
+            box.settle()
+        assert seen(world).impostor == 2
+
+    def test_it_is_named_by_comparing_everything_where_the_server_tells_of_no_change(self) -> None:
+        world = downloaded("a", "b")
+        world.server.rung = "plain"
+        world.server.mailboxes[INBOX].messages[Uid(2)].octets = octets("z")
+        report = world.sync(full=True)
+        assert (report.mailbox(INBOX).refused or "").startswith("UID 2 is another message than it was")
 
 
 class TestNamesElsewhere:

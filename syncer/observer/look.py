@@ -202,7 +202,9 @@ class Observer(Struct):
             # whether a message of ours has arrived whose APPEND was not answered: STATUS may be a moment old.
             there = look_there(server, self.index, name, self.spelling, since=since, now=None)
         observation = self._observation(look, name, there, here)
-        if not there.changes.missing and not _idle(observation):
+        # Whatever the server names has changed somehow, even if its flags are what they were.
+        doubtful = not shortcut or there.pairs or not _idle(observation)
+        if not there.changes.missing and doubtful:
             observation = replace(observation, impostor=self._impostor(server, name, observation))
         notes = here.notes
         if there.untold:

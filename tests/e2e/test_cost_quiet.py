@@ -30,6 +30,7 @@ MeteredOn = Callable[..., Metered]
 Touched = list[tuple[str, str]]
 
 EVERYTHING = "UID FETCH 1:* (FLAGS)"
+SAMPLE = "UID FETCH 18:20 (UID BODY.PEEK[HEADER])"
 DAY = 86_400
 BOXES = [f"Box {number}" for number in range(1, 30)]
 
@@ -175,8 +176,8 @@ def test_with_a_full_interval_of_nothing_every_pass_compares_everything(
     for _ in range(3):
         touched.clear()
         cost = metered.quiet()
-        assert cost.without_octets() == (f"{TELLS}, SELECT, UID FETCH, LOGOUT", 2 + 1)
-        assert cost.begins("UID") == [EVERYTHING]
+        assert cost.without_octets() == (f"{TELLS}, SELECT, 2 UID FETCH, LOGOUT", 3 + 1)
+        assert cost.begins("UID") == [EVERYTHING, SAMPLE]
         assert listed(touched) == {"INBOX/cur", "INBOX/new"}
 
 
@@ -188,7 +189,7 @@ def test_when_both_sides_were_last_compared_too_long_ago_one_pass_does_it_and_th
     metered = settled(metered_on(QRESYNC))
     metered.compared(int(time.time()) + days * DAY)
     touched.clear()
-    assert metered.quiet().commands == f"{TELLS}, SELECT, UID FETCH, LOGOUT"
+    assert metered.quiet().commands == f"{TELLS}, SELECT, 2 UID FETCH, LOGOUT"
     assert listed(touched) == {"INBOX/cur", "INBOX/new"}
     touched.clear()
     assert metered.quiet().commands == f"{TELLS}, LOGOUT"
