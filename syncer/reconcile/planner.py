@@ -18,7 +18,7 @@ action; the index then remembers which copies remain on purpose (`PairState`).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from syncer.reconcile.actions import (
     Action,
@@ -37,7 +37,8 @@ from syncer.reconcile.actions import (
     RemoveStray,
 )
 from syncer.reconcile.agreement import Seen, agree, agree_after_local_move, agree_after_server_move
-from syncer.reconcile.flags import NONE
+from syncer.reconcile.candidates import Message
+from syncer.reconcile.flags import DELETED, NONE
 from syncer.reconcile.guards import hold_deletions, not_the_same
 from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.reconcile.mailboxes import vanished
@@ -106,7 +107,9 @@ def plan(
             found, said = _vanished(observation, policy, strangers, everything_seen=everything_seen, whole=whole)
         else:
             here, number = uncompared.without(observation)
-            found, said = _mailbox(here, policy, strangers, everything_seen=everything_seen)
+            found, said = _mailbox(
+                here, policy, strangers, everything_seen=everything_seen, left_behind=matches.left_behind
+            )
             if number:
                 said.append(f"{number} new messages not copied: they could not be compared, the next sync looks again")
         actions += found
@@ -196,13 +199,21 @@ def _vanished(
 
 
 def _mailbox(
-    here: Observation, policy: Policy, strangers: frozenset[UniqueName], *, everything_seen: bool
+    here: Observation,
+    policy: Policy,
+    strangers: frozenset[UniqueName],
+    *,
+    everything_seen: bool,
+    left_behind: Collection[Message],
 ) -> tuple[list[Action], list[str]]:
     """Decide about a mailbox that is there on both sides."""
     actions: list[Action] = []
     postponed: dict[str, int] = {}
+    # What is left of a move that a killed run has followed half-way was not deleted by anybody: no trash, no keeping.
+    rest_of_move = replace(policy, on_local_delete="expunge")
     for pair in here.pairs:
-        decided = _pair(here, pair, policy, strangers, everything_seen=everything_seen)
+        settings = rest_of_move if (here.mailbox, pair.uid) in left_behind else policy
+        decided = _pair(here, pair, settings, strangers, everything_seen=everything_seen)
         if isinstance(decided, str):
             postponed[decided] = postponed.get(decided, 0) + 1
         elif decided is not None:
@@ -304,7 +315,10 @@ def _deleted_here(
     if not everything_seen:
         return "missing messages not expunged: the Maildir changed while it was read, the next sync looks again"
     trash = None
-    if policy.on_local_delete == "trash":
+    # What was marked on the server meanwhile is not brought to the trash: where there is neither MOVE nor UIDPLUS, that
+    # is what is left behind of a message that was moved, or that is in the trash already.
+    marked = DELETED in here.server.flags.get(pair.uid, NONE) - pair.flags
+    if policy.on_local_delete == "trash" and not marked:
         if policy.trash is None:
             return 'deleted messages not expunged: on_local_delete is "trash" and the server names no \\Trash mailbox'
         trash = policy.trash if policy.trash != here.mailbox else None

@@ -39,7 +39,7 @@ def permitted(
     waiting |= {(found.source, found.pair.uid): None for found in messages if not there(found)}
     moved_files = [found for found in files if possible(found)]
     moved_messages = [found for found in messages if there(found)]
-    return Matches(matches.renamed, matches.met, moved_files, moved_messages), waiting
+    return replace(matches, moved_files=moved_files, moved_messages=moved_messages), waiting
 
 
 def without_pairs(observations: Iterable[Observation], pairs: Collection[Message]) -> list[Observation]:

@@ -23,7 +23,7 @@ from syncer.reconcile.actions import (
     RemoveLocal,
 )
 from syncer.reconcile.epoch import Epoch
-from syncer.reconcile.flags import FLAGGED, NONE, SEEN, FlagDelta
+from syncer.reconcile.flags import DELETED, FLAGGED, NONE, SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Observation, PairState
@@ -137,6 +137,17 @@ class TestTrash:
     def test_a_message_deleted_from_the_trash_is_expunged(self) -> None:
         (action,) = decided(replace(self.SEEN, mailbox=MailboxName("Bin")), policy=TRASH).actions
         assert action == Expunge(mailbox=MailboxName("Bin"), reason="deleted in the Maildir", pair=A)
+
+    def test_what_was_marked_there_meanwhile_is_only_expunged(self) -> None:
+        marked = look(pairs=[A], deleted=["a"], there={1: frozenset({DELETED})})
+        (action,) = decided(marked, policy=TRASH).actions
+        why = "deleted in the Maildir although its flags changed on the server"
+        assert action == Expunge(mailbox=INBOX, reason=why, pair=A)
+
+    def test_what_was_marked_before_goes_there_like_anything_else(self) -> None:
+        known = replace(A, flags=frozenset({DELETED}))
+        (action,) = decided(look(pairs=[known], deleted=["a"]), policy=TRASH).actions
+        assert action == Expunge(mailbox=INBOX, reason="deleted in the Maildir", pair=known, trash=MailboxName("Bin"))
 
     def test_a_server_without_a_trash_mailbox_deletes_nothing(self) -> None:
         note = '1 deleted messages not expunged: on_local_delete is "trash" and the server names no \\Trash mailbox'
