@@ -85,7 +85,8 @@ def plan(
         whole: every mailbox of the account was looked at, so that a missing mailbox was not renamed to another.
     """
     by_name = {observation.mailbox: observation for observation in observations}
-    matches, waiting = permitted(match(observations, evidence), by_name, policy)
+    uncompared = Uncompared.of(observations, evidence)
+    matches, waiting = permitted(match(observations, evidence), by_name, policy, uncompared)
     actions: list[Action] = [
         *(_renamed(found, by_name, policy) for found in matches.renamed),
         *(_met(found, by_name, policy) for found in matches.met),
@@ -94,7 +95,6 @@ def plan(
     ]
     rest = without_pairs(without_matched(observations, matches), waiting)
     strangers = elsewhere | {message.name for o in rest for message in o.local.new}
-    uncompared = Uncompared.of(observations, evidence)
     notes = [
         (mailbox, f"{number} {reason}")
         for (mailbox, reason), number in Counter((source, why) for (source, _), why in waiting.items() if why).items()

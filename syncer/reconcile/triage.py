@@ -15,12 +15,13 @@ from syncer.values import Struct, replace
 
 
 def permitted(
-    matches: Matches, by_name: Mapping[MailboxName, Observation], policy: Policy
+    matches: Matches, by_name: Mapping[MailboxName, Observation], policy: Policy, uncompared: "Uncompared"
 ) -> tuple[Matches, dict[Message, str | None]]:
     """Without the moves that may not be followed, or not yet; and the pairs that wait where they are, with the reason.
 
     What the settings forbid is decided for each half where it stands. A move into a mailbox that has yet to be
-    created, or out of or into one that is read-only, waits: its pair is not taken for deleted.
+    created, or out of or into one that is read-only, waits: its pair is not taken for deleted. So does one that a
+    killed run may have followed already, on a server without MOVE: a message that could not be compared is there.
     """
     files = [found for found in matches.moved_files if policy.to_server]
     messages = [found for found in matches.moved_messages if policy.to_local]
@@ -29,12 +30,20 @@ def permitted(
         target = by_name[found.target]
         return not (target.server.missing or target.local.missing)
 
+    def followed(found: MovedFile) -> bool:
+        return uncompared.includes((found.target, found.local.name))
+
+    def writable(found: MovedFile) -> bool:
+        return all(by_name[m].server.writable for m in (found.source, found.target))
+
     def possible(found: MovedFile) -> bool:
-        return there(found) and all(by_name[m].server.writable for m in (found.source, found.target))
+        return there(found) and writable(found) and not followed(found)
 
     read_only = "moved messages not moved on the server: a mailbox is read-only there"
     waiting: dict[Message, str | None] = {
-        (found.source, found.pair.uid): read_only if there(found) else None for found in files if not possible(found)
+        (found.source, found.pair.uid): read_only if there(found) and not writable(found) else None
+        for found in files
+        if not possible(found)
     }
     waiting |= {(found.source, found.pair.uid): None for found in messages if not there(found)}
     moved_files = [found for found in files if possible(found)]
@@ -84,11 +93,12 @@ class Uncompared(Struct, frozen=True):
     def without(self, here: Observation) -> tuple[Observation, int]:
         """The observation without what may not be copied in this pass, and how many messages that are."""
         new_messages = tuple(m for m in here.server.new if (here.mailbox, m.uid) not in self.messages)
-        new_files = tuple(m for m in here.local.new if not self._includes((here.mailbox, m.name)))
+        new_files = tuple(m for m in here.local.new if not self.includes((here.mailbox, m.name)))
         number = len(here.server.new) + len(here.local.new) - len(new_messages) - len(new_files)
         server, local = replace(here.server, new=new_messages), replace(here.local, new=new_files)
         return replace(here, server=server, local=local), number
 
-    def _includes(self, file: File) -> bool:
+    def includes(self, file: File) -> bool:
+        """Whether a file may be one of the messages."""
         read = self.fingerprints.get(file)
         return read is not None and (file[0], read.size) in self.sizes

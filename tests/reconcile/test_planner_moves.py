@@ -120,6 +120,11 @@ class TestWhatCouldNotBeCompared:
 
     NOTE = "2 new messages not copied: they could not be compared, the next sync looks again"
 
+    def test_a_file_waits_whose_move_a_killed_run_may_have_followed_already(self) -> None:
+        source = look(pairs=[A], deleted=["a"])
+        target = look(WORK, files=[file("a")], messages=[message(7, "a")])
+        assert decided(source, target, evidence=read({"Work/a": "a"})) == Plan(notes=((WORK, self.NOTE),))
+
     def test_a_message_whose_header_was_not_read_waits_with_the_files_of_its_size(self) -> None:
         seen = look(files=[file("x"), file("y")], messages=[message(7, "a"), message(8, "another")])
         assert decided(seen, evidence=read({"x": "a", "y": "others"})) == Plan(
