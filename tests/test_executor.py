@@ -320,6 +320,15 @@ class TestWhatIsRecorded:
         assert seen == [announced, announced]
         assert world.index.intents(INBOX) == ()
 
+    def test_an_uploaded_file_is_on_the_disk_before_it_is_recorded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = World.of("", "", "a:")
+        done: list[str] = []
+        flush, record = world.store.flush, world.index.record
+        monkeypatch.setattr(world.store, "flush", lambda mailbox: (done.append("flush"), flush(mailbox)))
+        monkeypatch.setattr(world.index, "record", lambda *pairs: (done.append("record"), record(*pairs)))
+        world.sync()
+        assert done[:2] == ["flush", "record"]
+
     def test_an_uploaded_messages_base_is_what_the_server_can_hold(self) -> None:
         world = World.of("", "", "a:FS{todo}")
         box = world.server.mailboxes[INBOX]

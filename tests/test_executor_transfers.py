@@ -4,7 +4,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import pytest
 from ears import Ear, counted, problems, server_hears, settles, store_hears, well
@@ -18,8 +18,10 @@ from syncer.errors import (
     StoreError,
 )
 from syncer.executor import bench, moves, transfers, uploads
-from syncer.reconcile.flags import SEEN
+from syncer.ports import Appended, Fetched, Outgoing
+from syncer.reconcile.flags import NONE, SEEN, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
+from syncer.values import replace
 
 WORK = MailboxName("Work")
 
@@ -56,6 +58,20 @@ class TestAMessageIsNotDelivered:
         world = World.of("a: b:", "a:", "a:")
         world.sync()
         assert (counted(world), world.state()) == ({"downloaded": 1, "bytes_down": len(octets("b"))}, ("a: b:",) * 3)
+
+    def test_without_octets_though_it_has_some_it_is_told_and_nothing_is_stored(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def empty(self: FakeServer, mailbox: MailboxName, uids: list[Uid]) -> Iterator[Fetched]:
+            return (Fetched(uid, NONE, 0, 0, iter(())) for uid in uids)
+
+        world = World.of("a:", "", "")
+        with monkeypatch.context() as patch:
+            patch.setattr(FakeServer, "fetch", empty)
+            world.sync()
+        assert problems(world) == ["UID 1 not downloaded: the server delivers it without octets"]
+        assert world.state() == ("a:", "", "")
+        settles(world)
 
     def test_the_newest_comes_first(self) -> None:
         world = World.of("a: b: c:", "", "")
@@ -294,6 +310,39 @@ class TestStopping:
         world.sync()
         assert world.report.ok
         assert world.state() == ("Work/x: a: b: c: d: e: i: j: k:",) * 3
+
+
+class TestUidsThatCannotBeNew:
+    """What the server tells is not recorded where it names another message; a second look finds out."""
+
+    @pytest.mark.parametrize("told", [[1, 1], [3, 3]], ids=["there before", "the same one twice"])
+    def test_of_what_was_appended(self, told: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+        append = FakeServer.append
+
+        def wrong(
+            self: FakeServer, mailbox: MailboxName, messages: Iterable[tuple[Outgoing, Flags]]
+        ) -> Iterator[Appended]:
+            for appended, uid in zip(append(self, mailbox, messages), told, strict=True):
+                yield replace(appended, uid=Uid(uid))
+
+        monkeypatch.setattr(FakeServer, "append", wrong)
+        world = World.of("a: x:", "a: x:", "a: x: b: c:")
+        world.sync()
+        assert world.state() == ("a: b: c: x:",) * 3
+        assert {pair.name: pair.uid for pair in world.index.pairs(INBOX)} == {"a": 1, "x": 2, "b": 3, "c": 4}
+
+    @pytest.mark.parametrize("told", [[1, 1], [2, 2]], ids=["there before", "the same one twice"])
+    def test_of_what_was_moved(self, told: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+        move = FakeServer.move
+
+        def wrong(self: FakeServer, mailbox: MailboxName, uids: Collection[Uid], target: MailboxName) -> dict[Uid, Uid]:
+            return dict(zip(move(self, mailbox, uids, target), map(Uid, told), strict=True))
+
+        monkeypatch.setattr(FakeServer, "move", wrong)
+        world = World.of("a: b: Work/x:", "a: b: Work/x:", "Work/x: Work/a: Work/b:")
+        world.sync()
+        assert world.state() == ("Work/a: Work/b: Work/x:",) * 3
+        assert {pair.name: pair.uid for pair in world.index.pairs(WORK)} == {"x": 1, "a": 2, "b": 3}
 
 
 class TestUidsThatAreNotTold:

@@ -1,6 +1,7 @@
 """Moving messages, so that none is ever nowhere."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,30 @@ def test_a_move_that_was_interrupted_is_completed(
     store.move(INBOX, ONE, WORK, TWO, ADD_SEEN)
     assert tree(inbox) == {}
     assert tree(tmp_path / "Mail" / "Work") == {"cur/2.two:2,S": b"x"}
+
+
+def test_a_message_is_durable_in_its_new_place_before_it_leaves_the_old_one(
+    store: MaildirStore, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inbox / "cur" / "1.one:2,").write_bytes(b"x")
+    done: list[tuple[str, bytes]] = []
+
+    def noted(operation: str, real: Callable[..., None]) -> Callable[..., None]:
+        def note(*paths: bytes) -> None:
+            done.append((operation, paths[-1]))
+            real(*paths)
+
+        return note
+
+    for operation in ("link", "fsync_directory", "unlink"):
+        monkeypatch.setattr(fsops, operation, noted(operation, getattr(fsops, operation)))
+    store.move(INBOX, ONE, WORK, TWO, ADD_SEEN)
+    landed = tmp_path / "Mail" / "Work" / "cur"
+    assert done[:3] == [
+        ("link", bytes(landed / "2.two:2,S")),
+        ("fsync_directory", bytes(landed)),
+        ("unlink", bytes(inbox / "cur" / "1.one:2,")),
+    ]
 
 
 def test_a_move_never_replaces_another_message(store: MaildirStore, inbox: Path, tmp_path: Path) -> None:

@@ -171,6 +171,13 @@ def test_what_is_no_message_is_passed_over_and_a_link_proves_nothing(box: Path, 
     assert any(note.startswith("4.x is a symbolic link") for note in reading.notes)
 
 
+def test_a_link_to_a_file_is_no_message(box: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"x")
+    (box / "cur" / "1.x").symlink_to(tmp_path / "secret")
+    reading = read(bytes(box))
+    assert (reading.complete, dict(reading.files)) == (False, {})
+
+
 def test_many_oddities_make_few_notes(box: Path) -> None:
     for number in range(50):
         (box / "cur" / f"{number}").mkdir()

@@ -8,7 +8,7 @@ import pytest
 from stores import ADD_SEEN, ONE, TWO, WORK, interfere, tree
 
 from syncer.errors import MailboxError, MessageError, StoreError, VanishedError
-from syncer.maildir import fsops, reading, unflushed
+from syncer.maildir import fsops, reading, scan, unflushed
 from syncer.maildir.fingerprint import of_octets
 from syncer.maildir.store import MaildirStore
 from syncer.reconcile.epoch import Epoch
@@ -125,6 +125,22 @@ def test_a_file_that_never_stays_is_given_up(store: MaildirStore, inbox: Path, m
     interfere(monkeypatch, "rename_new", 100, rename)
     with pytest.raises(VanishedError, match="renamed too often"):
         store.change_flags(INBOX, ONE, ADD_SEEN)
+
+
+def test_a_file_that_is_not_found_while_others_rename_is_not_taken_for_removed(
+    store: MaildirStore, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamped, looks = scan.stamps, iter(range(1, 1000))
+
+    def restless(directory: bytes) -> scan.Stamps:
+        os.utime(inbox / "cur", ns=(0, next(looks)))
+        return stamped(directory)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scan, "stamps", restless)
+        with pytest.raises(VanishedError, match="was not found while other programs changed the mailbox"):
+            store.remove(INBOX, ONE)
+    store.remove(INBOX, ONE)
 
 
 def test_a_rename_never_replaces_another_message(store: MaildirStore, inbox: Path) -> None:
