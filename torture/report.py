@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from torture.results import Result
+from torture.bugs import every
+from torture.results import Catch, Result
 from torture.trials import TRIALS
 
 HEAD = """# Reliability
@@ -17,11 +18,22 @@ sync after that changes nothing, and nobody saw a traceback.
 | --- | --- | ---: | ---: | --- | ---: | --- |
 """
 
+BUGS = """
+## Deliberate bugs
 
-def write(found: Mapping[str, Result], path: Path) -> None:
-    """Write the report of what was found."""
+Planted one at a time in a copy of the sources (`python -m torture.bugs`), to see whether the tests notice.
+
+| bug | what it is | caught by |
+| --- | --- | --- |
+"""
+
+
+def write(found: Mapping[str, Result], path: Path, catches: Mapping[str, Catch]) -> None:
+    """Write the report of what was found, and of what became of the deliberate bugs."""
     rows = [_row(trial.name, trial.title, found.get(trial.name)) for trial in TRIALS]
-    path.write_text(HEAD + "\n".join(rows) + "\n" + "".join(map(_failures, found.values())))
+    bugs = [_bug_row(bug.name, bug.what, catches) for bug in every()]
+    failures = "".join(map(_failures, found.values()))
+    path.write_text(HEAD + "\n".join(rows) + "\n" + failures + BUGS + "\n".join(bugs) + "\n")
 
 
 def _row(name: str, title: str, result: Result | None) -> str:
@@ -34,6 +46,12 @@ def _row(name: str, title: str, result: Result | None) -> str:
         f"{result.commit}, {result.date[:10]}",
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"
+
+
+def _bug_row(name: str, what: str, catches: Mapping[str, Catch]) -> str:
+    catch = catches.get(name)
+    by = "not run" if catch is None else f"`{catch.caught_by}`" if catch.caught_by else "**nothing**"
+    return f"| {name} | {what} | {by} |"
 
 
 def _failures(result: Result) -> str:

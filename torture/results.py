@@ -1,6 +1,7 @@
 """What trials found, as values and as JSON in `torture/results`, one file for each trial."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,16 @@ class Failure:
 
     number: int
     text: str
+
+
+@dataclass(frozen=True)
+class Catch:
+    """What became of a deliberate bug (see `torture.bugs`)."""
+
+    bug: str
+    what: str
+    caught_by: str | None
+    """The first test that failed; None if none did."""
 
 
 @dataclass
@@ -59,3 +70,18 @@ def load(directory: Path) -> dict[str, Result]:
         raw["failures"] = [Failure(**failure) for failure in raw["failures"]]
         found[raw["trial"]] = Result(**raw)
     return found
+
+
+def save_catches(catches: Mapping[str, Catch], directory: Path) -> Path:
+    """Write `bugs.json`; returns where."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "bugs.json"
+    path.write_text(json.dumps([asdict(catch) for catch in catches.values()], indent=1) + "\n")
+    return path
+
+
+def load_catches(directory: Path) -> dict[str, Catch]:
+    """What became of every bug that was planted, by its name."""
+    path = directory / "bugs.json"
+    found = [Catch(**raw) for raw in json.loads(path.read_text())] if path.exists() else []
+    return {catch.bug: catch for catch in found}

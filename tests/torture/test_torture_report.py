@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from torture import report, results, runner, trials
-from torture.results import Failure, Result
+from torture.bugs import Bug
+from torture.results import Catch, Failure, Result
 from torture.trials import Trial, chosen
 
 
@@ -21,6 +22,7 @@ class OddFail:
         return {"even": 1, "max number": number}
 
 
+BUGS = tuple(Bug(name, f"It is {name}.", (), ()) for name in ("caught", "free", "new"))
 TRIAL = Trial("T0", "odd numbers fail", "none", 3, None)
 
 
@@ -28,6 +30,7 @@ TRIAL = Trial("T0", "odd numbers fail", "none", 3, None)
 def only_this(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trial, "opened", lambda *_: trials.nothing(OddFail()))
     monkeypatch.setattr(report, "TRIALS", (TRIAL, Trial("T1", "never run", "none", 1, 1)))
+    monkeypatch.setattr(report, "every", lambda: BUGS)
 
 
 def test_what_failed_is_told_with_its_number_and_the_rest_goes_on() -> None:
@@ -45,7 +48,7 @@ def test_results_survive_being_saved_and_make_the_report(tmp_path: Path) -> None
     results.save(result, tmp_path)
 
     assert results.load(tmp_path) == {"T0": result}
-    report.write(results.load(tmp_path), tmp_path / "R.md")
+    report.write(results.load(tmp_path), tmp_path / "R.md", results.load_catches(tmp_path))
     lines = (tmp_path / "R.md").read_text().splitlines()
     assert "| T0 | odd numbers fail | 1,234 of 5,678 | 1 | 2,000 kills | 62 | abc, 2026-01-02 |" in lines
     assert "| T1 | never run | not run | | | | |" in lines
@@ -66,3 +69,16 @@ def test_chosen_cases_of_a_trial_that_has_an_end_are_all_of_them_in_the_end(coun
 
     assert sorted(taken) == list(range(10))
     assert chosen(None, count, 5) == list(range(5, 5 + count))
+
+
+def test_what_became_of_every_bug_is_in_the_report(tmp_path: Path) -> None:
+    catches = {"caught": Catch("caught", "It was.", "tests/a.py::test_it"), "free": Catch("free", "It was.", None)}
+    results.save_catches(catches, tmp_path)
+
+    assert results.load_catches(tmp_path) == catches
+    report.write({}, tmp_path / "R.md", results.load_catches(tmp_path))
+    assert (tmp_path / "R.md").read_text().splitlines()[-3:] == [
+        "| caught | It is caught. | `tests/a.py::test_it` |",
+        "| free | It is free. | **nothing** |",
+        "| new | It is new. | not run |",
+    ]
