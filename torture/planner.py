@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from syncer.reconcile.actions import Plan
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import Uid, UidValidity
 from syncer.reconcile.observations import Pair
@@ -62,29 +63,30 @@ class History:
             self.people.act()
             self._pass(self._trouble())
         self.people.act()
-        self._pass(NONE)
-        if self._way_on():
-            self._pass(NONE)
-        self._quiet()
+        last = self._pass(NONE)
+        if self._way_on(last):
+            last = self._pass(NONE)
+        self._quiet(last)
         self.people.ledger.verdict()
 
-    def _quiet(self) -> None:
+    def _quiet(self, last: Plan) -> None:
         """Nothing is left to do, after one pass, or seldom after two (which is counted)."""
-        _, plan = decide(self.sides, self.rng, NONE)
-        if plan.actions:
+        if last.actions:
+            _, last = decide(self.sides, self.rng, NONE)
+        if last.actions:
             self.counted["second passes"] = 1
             self._pass(NONE)
-            _, plan = decide(self.sides, self.rng, NONE)
-        assert not plan.actions, f"not quiet: {'; '.join(map(str, plan.actions))}"
+            _, last = decide(self.sides, self.rng, NONE)
+        assert not last.actions, f"not quiet: {'; '.join(map(str, last.actions))}"
 
-    def _way_on(self) -> bool:
+    def _way_on(self, last: Plan) -> bool:
         """Where a mailbox was refused somebody deletes what the index knows of it; whether that was so."""
-        refused = [box for box in self.sides.boxes.values() if box.name in self.refused]
-        for box in refused:
-            self.people.lose(box)
-        return bool(refused)
+        for refusal in last.refusals:
+            self.people.lose(self.sides.boxes[refusal.mailbox])
+        return bool(last.refusals)
 
-    def _pass(self, trouble: Trouble) -> None:
+    def _pass(self, trouble: Trouble) -> Plan:
+        """Returns what was decided last."""
         ledger, counted = self.people.ledger, self.counted
         ledger.suffer(trouble)
         told = run(self.sides, self.rng, trouble, ledger.watch)
@@ -96,7 +98,7 @@ class History:
             counted["holds"] += len(plan.holds)
             counted["refusals"] += len(plan.refusals)
             self.story += [f"  {action}" for action in (*plan.actions, *plan.holds, *plan.refusals, *plan.notes)]
-        self.refused = {refusal.mailbox for refusal in told.plans[-1].refusals}
+        return told.plans[-1]
 
     def _trouble(self) -> Trouble:
         kind = self.random()
