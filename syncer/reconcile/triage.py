@@ -21,7 +21,8 @@ def permitted(
 
     What the settings forbid is decided for each half where it stands. A move into a mailbox that has yet to be
     created, or out of or into one that is read-only, waits: its pair is not taken for deleted. So does one that a
-    killed run may have followed already, on a server without MOVE: a message that could not be compared is there.
+    killed run may have followed already, on a server without MOVE: the message may be among those that were not listed
+    there, or is one that could not be compared.
     """
     files = [found for found in matches.moved_files if policy.to_server]
     messages = [found for found in matches.moved_messages if policy.to_local]
@@ -31,7 +32,7 @@ def permitted(
         return not (target.server.missing or target.local.missing)
 
     def followed(found: MovedFile) -> bool:
-        return uncompared.includes((found.target, found.local.name))
+        return not by_name[found.target].server.complete or uncompared.includes((found.target, found.local.name))
 
     def writable(found: MovedFile) -> bool:
         return all(by_name[m].server.writable for m in (found.source, found.target))

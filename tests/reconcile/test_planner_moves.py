@@ -114,6 +114,12 @@ class TestMovesThatWait:
         found = decided(source, target, evidence=read({"a": "a"}), policy=ALL)
         assert not any(isinstance(action, DeleteMailbox) for action in found.actions)
 
+    def test_into_a_mailbox_that_the_server_did_not_list_completely_and_may_have_it_already(self) -> None:
+        source = look(pairs=[A], deleted=["a"])
+        target = look(WORK, files=[file("a")], server={"complete": False})
+        note = "1 new messages not uploaded: the server did not list the mailbox completely, and may have them"
+        assert decided(source, target, evidence=read({"Work/a": "a"})) == Plan(notes=((WORK, note),))
+
 
 class TestWhatCouldNotBeCompared:
     """Copied both ways it might be there twice."""
