@@ -81,7 +81,8 @@ class People:
 
     def _leaves(self, box: Box, uid: int) -> None:
         """A message goes from a mailbox of the server; one that had its UID before seems to go instead."""
-        if uid in box.pairs and not self._knows(box, uid) and (file := box.files.get(box.pairs[uid].name)):
+        file = box.files.get(box.pairs[uid].name) if uid in box.pairs else None
+        if file is not None and file.life != box.messages[uid].life:
             self.ledger.lives[file.life].deleted += 1
             self.ledger.lives[file.life].sure = False
         del box.messages[uid]
@@ -241,6 +242,7 @@ class People:
             for uid in [uid for uid in box.messages if uid >= oldest]:
                 if not self._knows(box, uid) or box.pairs[uid].name not in box.files:
                     self.ledger.lives[box.messages[uid].life].deleted += 1  # nobody else need have it
+                self.ledger.lives[box.messages[uid].life].lonely = True
                 self.ledger.disturb([box.messages.pop(uid)])
             box.uidnext = oldest
             self.story.append(f"server: {box.name} is as it was before {oldest}")

@@ -124,12 +124,20 @@ class TestFetch:
                 (NOW, [b"abc"])
             ]
 
+    @pytest.mark.parametrize("closed", [False, True])
     @pytest.mark.parametrize("size", [5, 70_000, 3_000_000])
-    def test_a_body_that_is_cut_is_never_handed_out_whole(self, talk: Talk, size: int) -> None:
-        with Scripted({"UID FETCH": [fetched(4, b"x" * size)[:-4], None]}) as script:
+    def test_a_body_that_is_cut_is_never_handed_out_whole(self, talk: Talk, size: int, closed: bool) -> None:
+        octets, whole = fetched(4, b"x" * size), dict[int, bytes]()
+
+        def cut(_: bytes) -> bytes:
+            script.cut_after = len(octets) - 4
+            return octets
+
+        with Scripted({"UID FETCH": cut if closed else octets[:-4]}) as script:
             server = talk(script, read_seconds=0.3)
             with pytest.raises(ConnectionLostError):
-                bodies(server.fetch(INBOX, [4]))
+                whole.update((each.uid, b"".join(each.body)) for each in server.fetch(INBOX, [4]))
+        assert whole == {}
 
     @pytest.mark.parametrize("size", [10, 100_000])
     @pytest.mark.parametrize("more", [-3, 3])

@@ -122,6 +122,12 @@ class TestMissingFiles:
         )  # fmt: skip
 
 
+def test_nothing_is_uploaded_that_the_server_may_have_and_did_not_list() -> None:
+    seen = look(files=[file("x")], server={"complete": False})
+    note = "1 new messages not uploaded: the server did not list the mailbox completely, and may have them"
+    assert decided(seen) == Plan(notes=((INBOX, note),))
+
+
 def test_messages_that_the_server_did_not_list_are_kept_and_said() -> None:
     note = "the server did not list 3 known messages, without proof that they are gone: kept"
     assert decided(look(pairs=[], server={"unproven": 3})) == Plan(notes=((INBOX, note),))
