@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from syncer.maildir import fsops
-from syncer.maildir.fingerprint import Fingerprinter, of_octets
+from syncer.reconcile.fingerprint import Fingerprinter, of_octets
 from syncer.reconcile.observations import Fingerprint
 
 SMALL = 1 << 20

@@ -9,7 +9,7 @@ from typing import TypeVar
 from syncer.errors import MessageError, VanishedError
 from syncer.maildir import eol, fsops
 from syncer.maildir.box import Box
-from syncer.maildir.fingerprint import Fingerprinter, of_octets
+from syncer.reconcile.fingerprint import Fingerprinter, of_octets
 from syncer.maildir.scan import ATTEMPTS
 from syncer.reconcile.identity import UniqueName
 from syncer.reconcile.observations import Fingerprint

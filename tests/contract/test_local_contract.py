@@ -11,7 +11,7 @@ import pytest
 
 from syncer.errors import VanishedError
 from syncer.maildir import filename
-from syncer.maildir.fingerprint import of_octets
+from syncer.reconcile.fingerprint import of_octets
 from syncer.maildir.keywords import extend
 from syncer.maildir.layout import Layout, to_path
 from syncer.maildir.store import MaildirStore

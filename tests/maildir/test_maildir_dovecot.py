@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from servers.dovecot import Dovecot
 
-from syncer.maildir.fingerprint import of_octets
 from syncer.maildir.store import MaildirStore
+from syncer.reconcile.fingerprint import of_octets
 from syncer.reconcile.flags import FLAGGED, SEEN, FlagDelta
 from syncer.reconcile.identity import MailboxName
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.maildir import eol
-from syncer.maildir.fingerprint import Fingerprinter, of_octets
+from syncer.reconcile.fingerprint import Fingerprinter, of_octets
 from syncer.reconcile.observations import Fingerprint
 
 messages = st.lists(

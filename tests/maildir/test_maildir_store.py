@@ -9,9 +9,9 @@ from stores import ADD_SEEN, ONE, TWO, WORK, interfere, tree
 
 from syncer.errors import MailboxError, MessageError, StoreError, VanishedError
 from syncer.maildir import fsops, reading, scan, unflushed
-from syncer.maildir.fingerprint import of_octets
 from syncer.maildir.store import MaildirStore
 from syncer.reconcile.epoch import Epoch
+from syncer.reconcile.fingerprint import of_octets
 from syncer.reconcile.flags import FLAGGED, SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX, MailboxName, UidValidity, UniqueName
 

@@ -8,6 +8,7 @@ The header block is where the message begins, so its digest is that of the whole
 """
 
 import hashlib
+from collections.abc import Iterable
 
 from syncer.reconcile.observations import Fingerprint
 
@@ -54,8 +55,14 @@ class Fingerprinter:
         return at + len(_EMPTY_LINE) - seen
 
 
+def taken(pieces: Iterable[bytes]) -> Fingerprint:
+    """The fingerprint of a message that comes in pieces of any size; none of it is kept."""
+    taker = Fingerprinter()
+    for piece in pieces:
+        taker.update(piece)
+    return taker.result()
+
+
 def of_octets(octets: bytes) -> Fingerprint:
     """The fingerprint of a whole message."""
-    taker = Fingerprinter()
-    taker.update(octets)
-    return taker.result()
+    return taken((octets,))
