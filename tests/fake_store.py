@@ -13,7 +13,7 @@ from fake_server import by_name, chunks, fingerprint, rename_below
 from mortality import Mortality
 
 from syncer.errors import MessageError, NoSuchMailboxError, VanishedError
-from syncer.ports import Expectation
+from syncer.ports import Examined, Expectation
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import FORWARDED, NONE, SYSTEM, FlagDelta, Flags, apply
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
@@ -168,6 +168,25 @@ class FakeStore:
                 self.hears(f"read {mailbox} {name}")
                 found[name] = fingerprint(self._file(mailbox, name).octets)
         return found
+
+    def examine(self, mailbox: MailboxName, name: UniqueName) -> Examined:
+        self.hears(f"examine {mailbox} {name}")
+        return Examined(f"{mailbox}/{name}", (fingerprint(self._file(mailbox, name).octets),))
+
+    def mend(
+        self, mailbox: MailboxName, name: UniqueName, whole: Fingerprint, internaldate: int, body: Iterable[bytes]
+    ) -> bool:
+        self.hears(f"mend {mailbox} {name}")
+        octets, file = b"".join(body), self._file(mailbox, name)
+        if fingerprint(octets) != whole:
+            return False
+
+        def do() -> None:
+            self.attic.append((mailbox, name, file.octets))
+            file.octets, file.mtime = octets, internaldate
+
+        self._effect(do, self._directory(mailbox))
+        return True
 
     def outgoing(self, mailbox: MailboxName, name: UniqueName) -> FakeOutgoing:
         self.hears(f"open {mailbox} {name}")

@@ -10,7 +10,7 @@ import itertools
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from syncer.maildir import fsops
 from syncer.maildir.filename import split
@@ -19,6 +19,7 @@ from syncer.maildir.scan import DOT
 from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.values import Struct
 
+_NO_LINK = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 _DAY = re.compile(rb"\d{4}-\d\d-\d\d")
 _NUMBERED = re.compile(r"~\d+\Z")
 
@@ -48,11 +49,19 @@ class Attic:
         Raises:
             FileNotFoundError: the source is gone.
         """
+        return self._put(mailbox, source, _moved)
+
+    def keep_as_well(self, mailbox: MailboxName, source: bytes) -> bytes:
+        """As `keep`, and the file stays where it is: the attic gets a link to it, or a copy."""
+        return self._put(mailbox, source, _linked)
+
+    def _put(self, mailbox: MailboxName, source: bytes, put: Callable[[bytes, bytes], bool]) -> bytes:
+        """`put` the file under a name that the attic does not have."""
         directory = self._directory(mailbox)
         unique, info = split(os.path.basename(source).decode("utf-8", "surrogateescape"))
         for number in itertools.count():
             name = f"{unique}~{number}{info}" if number else unique + info
-            if self._moved(source, os.path.join(directory, name.encode("utf-8", "surrogateescape"))):
+            if put(source, os.path.join(directory, name.encode("utf-8", "surrogateescape"))):
                 break
         return directory
 
@@ -80,7 +89,7 @@ class Attic:
         while True:
             # New, so that nobody takes it for the message that it was.
             unique = UniqueName(f"{kept.name}.back{number or ''}")
-            if self._moved(kept.path, os.path.join(directory, (unique + info).encode("utf-8", "surrogateescape"))):
+            if _moved(kept.path, os.path.join(directory, (unique + info).encode("utf-8", "surrogateescape"))):
                 break
             number += 1
         fsops.fsync_directory(directory)
@@ -103,29 +112,52 @@ class Attic:
             fsops.make_directory(directory)
         return missing[0] if missing else path
 
-    def _moved(self, source: bytes, target: bytes) -> bool:
-        """Move a file; False if there is one under the new name already."""
-        try:
-            fsops.rename_new(source, target)
-        except FileExistsError:
-            return False
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            if os.path.lexists(target):
-                return False
-            self._copy(source, target)
-        return True
 
-    def _copy(self, source: bytes, target: bytes) -> None:
-        temporary = os.path.join(os.path.dirname(target), b".syncer." + secrets.token_hex(8).encode())
-        copied = fsops.copy(source, temporary)
-        fsops.publish(temporary, target)
-        fsops.fsync_directory(os.path.dirname(target))
-        now = os.lstat(source)
-        if (now.st_ino, now.st_size, now.st_mtime_ns) != (copied.st_ino, copied.st_size, copied.st_mtime_ns):
-            raise FileNotFoundError(errno.ENOENT, "it was changed meanwhile", source)
-        fsops.unlink(source)
+def _moved(source: bytes, target: bytes) -> bool:
+    """Move a file; False if there is one under the new name already."""
+    return _done(fsops.rename_new, _carry, {errno.EXDEV}, source, target)
+
+
+def _linked(source: bytes, target: bytes) -> bool:
+    """Give a file a second name, or copy it; False as `_moved`."""
+    return _done(fsops.link, _copy, _NO_LINK, source, target)
+
+
+def _done(
+    put: Callable[[bytes, bytes], None],
+    instead: Callable[[bytes, bytes], object],
+    unable: Container[int | None],
+    source: bytes,
+    target: bytes,
+) -> bool:
+    """`put` the file there; `instead` where the file system is `unable` to; False if there is something already."""
+    try:
+        put(source, target)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in unable:
+            raise
+        if os.path.lexists(target):
+            return False
+        instead(source, target)
+    return True
+
+
+def _copy(source: bytes, target: bytes) -> os.stat_result:
+    temporary = os.path.join(os.path.dirname(target), b".syncer." + secrets.token_hex(8).encode())
+    copied = fsops.copy(source, temporary)
+    fsops.publish(temporary, target)
+    fsops.fsync_directory(os.path.dirname(target))
+    return copied
+
+
+def _carry(source: bytes, target: bytes) -> None:
+    copied = _copy(source, target)
+    now = os.lstat(source)
+    if (now.st_ino, now.st_size, now.st_mtime_ns) != (copied.st_ino, copied.st_size, copied.st_mtime_ns):
+        raise FileNotFoundError(errno.ENOENT, "it was changed meanwhile", source)
+    fsops.unlink(source)
 
 
 def _listed(path: bytes) -> list[bytes]:

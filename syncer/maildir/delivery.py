@@ -64,11 +64,7 @@ class Batch:
     def add(self, name: UniqueName, flags: Flags, internaldate: int, body: Iterable[bytes]) -> Fingerprint:
         """Write one message to `tmp/`."""
         path = temporary_name(self._box.path)
-        try:
-            with fsops.explained(f"write a message of {self._box.name} to"):
-                fingerprint = _write(path, internaldate, _told_apart(body), mode_holds=self._mode_holds)
-        except _BodyError as failed:
-            raise failed.error from None
+        fingerprint = write_file(self._box, path, internaldate, body, mode_holds=self._mode_holds)
         if name in self._waiting:
             fsops.unlink_if_there(self._waiting.pop(name)[0])
         self._waiting[name] = path, flags
@@ -118,6 +114,20 @@ class Batch:
             fsops.unlink(path)
             return False
         return True
+
+
+def write_file(box: Box, path: bytes, internaldate: int, body: Iterable[bytes], *, mode_holds: bool) -> Fingerprint:
+    """Write a message from the server to a new file in `tmp/`, not durable yet; returns what it is recognised by.
+
+    Raises:
+        StoreError: it cannot be written. The file is gone.
+        OSError: of the connection that `body` comes from. The file is gone.
+    """
+    try:
+        with fsops.explained(f"write a message of {box.name} to"):
+            return _write(path, internaldate, _told_apart(body), mode_holds=mode_holds)
+    except _BodyError as failed:
+        raise failed.error from None
 
 
 class _BodyError(Exception):

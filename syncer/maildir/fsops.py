@@ -28,6 +28,7 @@ FEW = 4
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 _ADVICE = {
     errno.ENOSPC: "the disk is full; make room and run again",
@@ -216,6 +217,16 @@ def replace(source: bytes, target: bytes) -> None:
     os.replace(source, target)
 
 
+def exchange(source: bytes, target: bytes) -> None:
+    """Let two files change places in one step; FileNotFoundError if the target is not there any more.
+
+    Where the kernel cannot do that, the target is replaced, and `source` is not there any more.
+    """
+    if not _rename_exchange(source, target):
+        os.lstat(target)
+        os.replace(source, target)
+
+
 def link(source: bytes, target: bytes) -> None:
     """Give a file a second name."""
     os.link(source, target, follow_symlinks=False)
@@ -273,9 +284,19 @@ def remove_directory(path: bytes) -> None:
 
 def _rename_noreplace(source: bytes, target: bytes) -> bool:
     """False if this system or file system cannot rename without replacing."""
+    return _renamed(source, target, _RENAME_NOREPLACE)
+
+
+def _rename_exchange(source: bytes, target: bytes) -> bool:
+    """False if this system or file system cannot let two files change places."""
+    return _renamed(source, target, _RENAME_EXCHANGE)
+
+
+def _renamed(source: bytes, target: bytes, how: int) -> bool:
+    """False if this system or file system cannot rename in this way (renameat2(2))."""
     if not hasattr(_libc(), "renameat2"):
         return False
-    result = _libc().renameat2(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE)
+    result = _libc().renameat2(_AT_FDCWD, source, _AT_FDCWD, target, how)
     if result == 0:
         return True
     try:

@@ -9,8 +9,9 @@ from typing import TypeVar
 from syncer.errors import MessageError, VanishedError
 from syncer.maildir import eol, fsops
 from syncer.maildir.box import Box
-from syncer.reconcile.fingerprint import Fingerprinter, of_octets
 from syncer.maildir.scan import ATTEMPTS
+from syncer.ports import Examined
+from syncer.reconcile.fingerprint import Fingerprinter, of_octets, taken
 from syncer.reconcile.identity import UniqueName
 from syncer.reconcile.observations import Fingerprint
 
@@ -85,6 +86,35 @@ def fingerprints(box: Box, names: Iterable[UniqueName]) -> dict[UniqueName, Fing
     return found
 
 
+def examine(box: Box, name: UniqueName) -> Examined:
+    """Read a file anew, of any size; see `LocalStore.examine`.
+
+    Raises:
+        VanishedError: it is gone, or was changed meanwhile.
+        MessageError: it cannot be read.
+    """
+    with fsops.explained(f"read a message of {box.name}:", MessageError):
+        fd, before = _open(box, name)
+        try:
+            forms = _forms(_pieces(fd))
+            if _identity(os.fstat(fd)) != _identity(before):
+                raise VanishedError(f"{box.name}: {fsops.printable(name)} was changed while it was read; look again")
+        finally:
+            os.close(fd)
+    return Examined(fsops.printable(box.path_of(box.hint(name) or box.find(name))), forms)
+
+
+def _forms(pieces: Iterable[bytes]) -> tuple[Fingerprint, ...]:
+    """With a CR it is as the server sent it; without any it came with CRLF, or with the LF that it has."""
+    verbatim, converted, has_cr = Fingerprinter(), Fingerprinter(), False
+    for piece in pieces:
+        has_cr = has_cr or b"\r" in piece
+        verbatim.update(piece)
+        if not has_cr:
+            converted.update(piece.replace(b"\n", b"\r\n"))
+    return (verbatim.result(),) if has_cr else tuple(dict.fromkeys((converted.result(), verbatim.result())))
+
+
 def internaldate(box: Box, name: UniqueName) -> int:
     """The date of a file's message, in seconds since the epoch, without reading it.
 
@@ -140,10 +170,7 @@ def _open(box: Box, name: UniqueName) -> tuple[int, os.stat_result]:
 def _examine(fd: int) -> tuple[bool, Fingerprint]:
     """Whether a large file is kept verbatim, and its fingerprint. It is read twice rather than hashed twice."""
     verbatim = eol.is_verbatim(_pieces(fd))
-    taker = Fingerprinter()
-    for piece in eol.server_form(_pieces(fd), verbatim=verbatim):
-        taker.update(piece)
-    return verbatim, taker.result()
+    return verbatim, taken(eol.server_form(_pieces(fd), verbatim=verbatim))
 
 
 def _whole(fd: int, size: int) -> bytes:

@@ -31,12 +31,12 @@ from syncer.maildir.unflushed import Unflushed
 if TYPE_CHECKING:
     from syncer.maildir import attic as attics
     from syncer.maildir import box as boxes
-    from syncer.maildir import delivery, filename, listing, reading
+    from syncer.maildir import delivery, filename, listing, mending, reading
     from syncer.maildir import transfer as transferring
     from syncer.maildir.attic import Attic, Kept
     from syncer.maildir.box import Box
     from syncer.maildir.scan import Where
-    from syncer.ports import Expectation
+    from syncer.ports import Examined, Expectation
     from syncer.reconcile.epoch import Epoch
     from syncer.reconcile.flags import FlagDelta, Flags
     from syncer.reconcile.identity import MailboxName, Uid, UniqueName
@@ -45,7 +45,7 @@ else:
     delivery, filename = Later("syncer.maildir.delivery"), Later("syncer.maildir.filename")
     listing, reading = Later("syncer.maildir.listing"), Later("syncer.maildir.reading")
     attics, boxes = Later("syncer.maildir.attic"), Later("syncer.maildir.box")
-    transferring = Later("syncer.maildir.transfer")
+    mending, transferring = Later("syncer.maildir.mending"), Later("syncer.maildir.transfer")
 
 ATTEMPTS = 5
 """How often a file is looked for again that another program renames at the same time."""
@@ -159,6 +159,17 @@ class MaildirStore:
     def fingerprints(self, mailbox: MailboxName, names: Iterable[UniqueName]) -> dict[UniqueName, Fingerprint]:
         """Read the files; those that are gone or cannot be read are left out."""
         return reading.fingerprints(self._box(mailbox), names)
+
+    def examine(self, mailbox: MailboxName, name: UniqueName) -> Examined:
+        """Read a file anew."""
+        return reading.examine(self._box(mailbox), name)
+
+    def mend(
+        self, mailbox: MailboxName, name: UniqueName, whole: Fingerprint, internaldate: int, body: Iterable[bytes]
+    ) -> bool:
+        """Put a message in the place of a file, which goes to the attic."""
+        self._root.check()
+        return mending.mend(self._box(mailbox), name, whole, internaldate, body, attic=self._attic)
 
     def outgoing(self, mailbox: MailboxName, name: UniqueName) -> reading.MessageFile:
         """The file as a message to append."""

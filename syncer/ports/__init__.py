@@ -6,13 +6,14 @@ by sequence number or path.
 """
 
 from syncer.ports.index import Finished, Index, KnownMailbox
-from syncer.ports.maildir import Delivery, Expectation, LocalStore
+from syncer.ports.maildir import Delivery, Examined, Expectation, LocalStore
 from syncer.ports.progress import Progress
 from syncer.ports.server import Appended, Fetched, Outgoing, Server, ServerMailbox
 
 __all__ = [
     "Appended",
     "Delivery",
+    "Examined",
     "Expectation",
     "Fetched",
     "Finished",

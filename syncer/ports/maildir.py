@@ -25,6 +25,15 @@ class Expectation(Struct, frozen=True):
     """A `LocalStore.state` in which the directories held just that."""
 
 
+class Examined(Struct, frozen=True):
+    """A message file, read anew."""
+
+    path: str
+    """Where it is, for people."""
+    forms: tuple[Fingerprint, ...]
+    """What it holds, in each form in which a server may have sent it: a file without any CR came with CRLF or as is."""
+
+
 class Delivery(Protocol):
     """A batch of files on their way into one mailbox. Files that were added and not committed are removed on exit."""
 
@@ -77,6 +86,22 @@ class LocalStore(Protocol):
 
     def fingerprints(self, mailbox: MailboxName, names: Iterable[UniqueName]) -> Mapping[UniqueName, Fingerprint]:
         """Read the files; those that are gone or cannot be read are left out."""
+
+    def examine(self, mailbox: MailboxName, name: UniqueName) -> Examined:
+        """Read a file anew. Raises VanishedError, or MessageError if it cannot be read."""
+
+    def mend(
+        self, mailbox: MailboxName, name: UniqueName, whole: Fingerprint, internaldate: int, body: Iterable[bytes]
+    ) -> bool:
+        """Put a message in the place of the file of this name, which goes to the attic; name and flags stay.
+
+        At every instant the name has one of the two, whole. Durable on return. Returns False, with nothing changed, if
+        `body` is not what `whole` is of.
+
+        Raises:
+            VanishedError: no file has this unique name any more.
+            MessageError: it cannot be replaced.
+        """
 
     def outgoing(self, mailbox: MailboxName, name: UniqueName) -> Outgoing:
         """The file as a message to append. Raises VanishedError, or MessageError if it cannot be read."""

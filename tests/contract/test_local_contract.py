@@ -11,12 +11,12 @@ import pytest
 
 from syncer.errors import VanishedError
 from syncer.maildir import filename
-from syncer.reconcile.fingerprint import of_octets
 from syncer.maildir.keywords import extend
 from syncer.maildir.layout import Layout, to_path
 from syncer.maildir.store import MaildirStore
 from syncer.ports import Expectation, LocalStore
 from syncer.reconcile.epoch import Epoch
+from syncer.reconcile.fingerprint import of_octets
 from syncer.reconcile.flags import ANSWERED, DRAFT, FLAGGED, FORWARDED, NONE, SEEN, FlagDelta, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import LocalMessage, ServerMessage
@@ -174,6 +174,42 @@ class LocalStoreContract(ABC):
         assert self.content(store, INBOX, ONE) == content
         assert store.fingerprints(INBOX, [ONE])[ONE] == of_octets(content)
         assert store.outgoing(INBOX, ONE).internaldate == DATE
+
+    def test_a_file_is_read_anew_in_a_form_that_a_server_may_have_sent(
+        self, store: LocalStore, foreign: Foreign
+    ) -> None:
+        foreign.put(INBOX, ONE, octets("one"))
+        examined = store.examine(INBOX, ONE)
+        assert of_octets(octets("one")) in examined.forms
+        assert ONE in examined.path
+        foreign.drop(INBOX, ONE)
+        with pytest.raises(VanishedError):
+            store.examine(INBOX, ONE)
+
+    def test_a_damaged_file_is_replaced_under_its_name_and_goes_to_the_attic(
+        self, store: LocalStore, foreign: Foreign
+    ) -> None:
+        foreign.put(INBOX, ONE, octets("bad"), frozenset({SEEN, "todo"}))
+        foreign.put(INBOX, TWO, octets("two"))
+        assert store.mend(INBOX, ONE, of_octets(octets("one")), DATE, [octets("one")])
+        assert self.said(store) == {ONE: {SEEN, "todo"}, TWO: set()}
+        assert [self.content(store, INBOX, name) for name in (ONE, TWO)] == [octets("one"), octets("two")]
+        assert store.internaldate(INBOX, ONE) == DATE
+        assert foreign.attic() == [octets("bad")]
+
+    def test_nothing_is_replaced_by_something_that_is_not_whole(self, store: LocalStore, foreign: Foreign) -> None:
+        foreign.put(INBOX, ONE, octets("bad"), SEEN_ONLY)
+        assert not store.mend(INBOX, ONE, of_octets(octets("one")), DATE, [octets("on")])
+        assert self.said(store) == {ONE: {SEEN}}
+        assert (self.content(store, INBOX, ONE), foreign.attic()) == (octets("bad"), [])
+
+    def test_a_file_that_vanished_is_not_replaced(self, store: LocalStore, foreign: Foreign) -> None:
+        foreign.put(INBOX, ONE, octets("bad"))
+        self.said(store)
+        foreign.drop(INBOX, ONE)
+        with pytest.raises(VanishedError):
+            store.mend(INBOX, ONE, of_octets(octets("one")), DATE, [octets("one")])
+        assert (self.said(store), foreign.attic()) == ({}, [])
 
     def test_delivered_messages_have_their_flags(self, store: LocalStore) -> None:
         wanted = {

@@ -1,11 +1,9 @@
 """Killed at any of the operations that change the disk: what is visible is whole, and doing it again completes it."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stores import ADD_SEEN, NOW, ONE, TWO, WORK, tree
+from stores import ADD_SEEN, NOW, ONE, TWO, WORK, killed_at, tree
 
 from syncer.errors import VanishedError
 from syncer.maildir import fsops, scan
@@ -15,22 +13,6 @@ from syncer.reconcile.identity import INBOX, UniqueName
 
 THREE, FOUR = UniqueName("3.three"), UniqueName("4.four")
 CONTENT = {name: f"Subject: {name}\n\nbody\n".encode() for name in (ONE, TWO, THREE)}
-CHANGING = [
-    "open_new",
-    "write_all",
-    "write_all_at",
-    "set_mtime",
-    "fsync",
-    "fsync_directory",
-    "flush_files",
-    "publish",
-    "rename_new",
-    "replace",
-    "link",
-    "unlink",
-    "make_directory",
-    "remove_directory",
-]
 
 
 def opened(path: Path) -> MaildirStore:
@@ -57,34 +39,6 @@ def work(path: Path) -> None:
     store.remove(INBOX, THREE)
     store.flush(INBOX)
     store.close()
-
-
-def killed_at(number: int, act: Callable[[], None]) -> bool:
-    """Do it in a process of its own that dies just before the operation of this number; False if it lived."""
-    pid = os.fork()
-    if pid == 0:
-        left = number
-
-        def mortal(real: Callable[..., object]) -> Callable[..., object]:
-            def call(*args: object, **options: object) -> object:
-                nonlocal left
-                left -= 1
-                if left < 0:
-                    os._exit(9)
-                return real(*args, **options)
-
-            return call
-
-        try:
-            for name in CHANGING:
-                setattr(fsops, name, mortal(getattr(fsops, name)))
-            act()
-        except BaseException:  # noqa: BLE001 - the child must never return into pytest
-            os._exit(1)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert code in {0, 9}
-    return code == 9
 
 
 def whole(path: Path) -> bool:
