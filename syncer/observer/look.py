@@ -229,7 +229,7 @@ class Observer(Struct):
             there.changes,
             here.changes,
             sorted(pairs, key=lambda pair: pair.uid),
-            known=_not_before(known),
+            known=not_before(known),
             held=known.held if known else frozenset(),
             intents=self.index.intents(name) if new or there.changes.new else (),
             strays=self.index.strays(name) if new else frozenset(),
@@ -282,7 +282,7 @@ class Observer(Struct):
             pairs = self.index.latest(name, min(10_000, len(pairs) * 4), below=pairs[-1].uid)
 
 
-def _not_before(known: KnownMailbox | None) -> Epoch | None:
+def not_before(known: KnownMailbox | None) -> Epoch | None:
     """The counters as last recorded, which was before the last APPENDs: UIDNEXT is above every UID of a pair."""
     if known is None or known.epoch is None or known.highest is None:
         return known.epoch if known is not None else None

@@ -147,7 +147,7 @@ def _compared(known: Fingerprint, file: tuple[Fingerprint, ...], server: Fingerp
     if known not in file:
         return (Kind.INDEX_WRONG, Remedy.RECORD) if server in file else (Kind.UNDECIDED, Remedy.NONE)
     if server.header != known.header:
-        return Kind.SERVER_DIFFERS if downloaded else Kind.REWRITTEN, Remedy.NONE
+        return Kind.SERVER_DIFFERS if downloaded or not server.size else Kind.REWRITTEN, Remedy.NONE
     if server.size > known.size and not downloaded:
         return Kind.REWRITTEN, Remedy.NONE
     return Kind.SERVER_DIFFERS, Remedy.UPLOAD

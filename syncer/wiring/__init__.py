@@ -1,9 +1,9 @@
 """Puts the parts together: the only room that knows which server, Maildir and index an account has.
 
-`parts` opens them, `calls` begins to connect, `passes` makes a pass over every account side by side, `chores` checks
-accounts and handles mailboxes, `history` tells what was done and brings back what was removed, and `status` reads what
-an index says. Each is loaded when one of its functions is
-first asked for, so that `status` loads nothing that talks to a server.
+`parts` opens them, `calls` begins to connect, `passes` makes a pass over every account side by side, `verifying` reads
+and compares everything, `chores` checks accounts and handles mailboxes, `history` tells what was done and brings back
+what was removed, and `status` reads what an index says. Each is loaded when one of its functions is first asked for,
+so that `status` loads nothing that talks to a server.
 """
 
 from importlib import import_module
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from syncer.wiring.history import Wish, account_log, message_history, place_of, restore_from_attic
     from syncer.wiring.status import account_status
+    from syncer.wiring.verifying import verify_accounts
 
 __all__ = [
     "Wish",
@@ -36,6 +37,7 @@ __all__ = [
     "place_of",
     "restore_from_attic",
     "sync_accounts",
+    "verify_accounts",
 ]
 
 _HOMES = {
@@ -46,6 +48,7 @@ _HOMES = {
     "place_of": "history",
     "restore_from_attic": "history",
     "sync_accounts": "calls",
+    "verify_accounts": "verifying",
 }
 
 

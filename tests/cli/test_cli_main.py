@@ -103,9 +103,12 @@ def test_help_names_every_command() -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], "no command; there are sync, restore, log, why, status, check, mailbox (syncer --help says more)"),
+        ([], "no command; there are sync, restore, verify, log, why, status, check, mailbox (syncer --help says more)"),
         (["snyc"], "unknown command 'snyc'; did you mean 'sync'?"),
-        (["frobnicate"], "unknown command 'frobnicate'; there are sync, restore, log, why, status, check, mailbox"),
+        (
+            ["frobnicate"],
+            "unknown command 'frobnicate'; there are sync, restore, verify, log, why, status, check, mailbox",
+        ),
     ],
 )
 def test_a_wrong_command_is_a_usage_error(syncer: Callable[..., Ran], words: list[str], expected: str) -> None:

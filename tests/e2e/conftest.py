@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("e2e.world", "e2e.history", "e2e.ledger", "e2e.costs")
+pytest.register_assert_rewrite("e2e.world", "e2e.history", "e2e.ledger", "e2e.costs", "e2e.damage")
 
 from e2e.costs import Metered  # noqa: E402  (only what is imported later explains what its assertions found)
+from e2e.damage import filled  # noqa: E402
 from e2e.world import World  # noqa: E402
 from servers.base import Server  # noqa: E402
 
@@ -62,3 +63,15 @@ def world(world_on: Callable[..., World], request: pytest.FixtureRequest) -> Wor
     """A world on Dovecot."""
     made: World = world_on(request.getfixturevalue("dovecot"))
     return made
+
+
+@pytest.fixture
+def world_at(server_named: Callable[[str], Server], world_on: Callable[..., World]) -> Callable[..., World]:
+    """`world_at(name, **settings)` is a filled world on the server of this name."""
+    return lambda name, **settings: filled(world_on(server_named(name), here=True, **settings))
+
+
+@pytest.fixture
+def whole(world_at: Callable[..., World]) -> World:
+    """A filled world on Dovecot."""
+    return world_at("dovecot")

@@ -14,6 +14,7 @@ BODY = replace(A, content=B.content)
 """The same message with another body."""
 LONGER = replace(BODY, size=A.size + 2)
 SHORTER = replace(BODY, size=A.size - 2)
+EMPTY = replace(B, size=0)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,7 @@ def test_two_that_agree_are_believed_against_the_third(
         (LONGER, False, Kind.REWRITTEN, Remedy.NONE),
         (B, True, Kind.SERVER_DIFFERS, Remedy.NONE),
         (B, False, Kind.REWRITTEN, Remedy.NONE),
+        (EMPTY, False, Kind.SERVER_DIFFERS, Remedy.NONE),
     ],
 )
 def test_a_server_that_may_have_changed_what_was_uploaded_is_not_accused_and_another_message_not_touched(
