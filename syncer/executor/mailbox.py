@@ -81,6 +81,7 @@ class Executor(Struct):
             listed = server.listing(action.mailbox)
             count, complete = len(listed.flags), listed.complete
         else:
+            self.bench.store.create(action.mailbox)  # a run that was killed while it deleted it left only a part
             seen = self.bench.store.scan(action.mailbox, {})
             count, complete = len(seen.messages), seen.complete
         if count > action.messages or not complete:

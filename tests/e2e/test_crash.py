@@ -136,3 +136,22 @@ def test_cut_off_at_any_octet_of_an_upload_it_loses_and_doubles_nothing(
             world.sync().quiet()
             world.close()
             del world.client
+
+
+@pytest.mark.parametrize("left", [("cur", "tmp"), ("tmp",), ("new",)])
+def test_a_mailbox_of_which_a_killed_run_left_only_a_part_is_deleted_by_the_next(
+    dovecot: Dovecot, world_on: Callable[..., World], left: tuple[str, ...]
+) -> None:
+    world = world_on(dovecot, here=True, mailbox_changes="all")
+    world.client.create("Old")
+    world.client.append("Old", note("old"))
+    world.sync().done()
+    world.client.delete_mailbox("Old")
+    for file in world.local.files("Old"):
+        world.local.delete(file)  # it is in the attic
+    for part in {"cur", "new", "tmp"} - set(left):
+        (world.local.directory("Old") / part).rmdir()
+
+    world.sync().done()
+    assert not world.local.directory("Old").exists()
+    world.sync().quiet()
