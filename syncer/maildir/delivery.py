@@ -148,7 +148,8 @@ def _told_apart(body: Iterable[bytes]) -> Iterator[bytes]:
 def _write(path: bytes, internaldate: int, body: Iterable[bytes], *, mode_holds: bool) -> Fingerprint:
     fd = fsops.open_new(path, mode_holds=mode_holds)
     try:
-        fingerprint = eol.write(fd, body)
+        with fsops.named(path):
+            fingerprint = eol.write(fd, body)
         with contextlib.suppress(OSError):  # best effort: not every file system keeps every date
             fsops.set_mtime(fd, min(max(internaldate, 0), _LATEST))
     except BaseException:

@@ -74,7 +74,26 @@ class explained:  # noqa: N801 (used like a function; a generator would cost eve
         why = _ADVICE.get(error.errno or 0)
         chosen = self._kind if why is None else StoreError
         why = why or _HINTS.get(error.errno or 0) or error.strerror or "unknown error"
-        raise chosen(f"cannot {self._doing}{where}: {why}") from error
+        doing = self._doing if where else self._doing.rstrip(":")
+        raise chosen(f"cannot {doing}{where}: {why}") from error
+
+
+class named:  # noqa: N801 (see `explained`)
+    """Let an error that was met through a descriptor say which file that was, for `explained`."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: bytes) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = self._path
 
 
 def printable(path: object) -> str:
@@ -97,7 +116,8 @@ def open_new(path: bytes, *, mode_holds: bool = False) -> int:
     """Create a file, for writing and reading back. `mode_holds`: the umask is known to be harmless."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     if not mode_holds:
-        os.fchmod(fd, FILE_MODE)
+        with named(path):
+            os.fchmod(fd, FILE_MODE)
     return fd
 
 
@@ -144,7 +164,8 @@ def fsync_directory(path: bytes) -> None:
     """Make the names in a directory durable."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fsync(fd)
+        with named(path):
+            fsync(fd)
     finally:
         os.close(fd)
 
@@ -153,7 +174,8 @@ def fsync_path(path: bytes) -> None:
     """Make one file durable, by name."""
     fd = open_read(path)
     try:
-        fsync(fd)
+        with named(path):
+            fsync(fd)
     finally:
         os.close(fd)
 
@@ -166,7 +188,7 @@ def flush_files(directory: int, paths: Sequence[bytes], *, together: bool = True
     `together`, each file is flushed, in several threads.
     """
     if len(paths) > FEW and together and _syncfs_reports_errors():
-        _check(_libc().syncfs(directory), None)
+        _check(_libc().syncfs(directory), os.path.dirname(paths[0]))
     elif len(paths) > FEW:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - seldom needed, slow to import
 

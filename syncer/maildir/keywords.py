@@ -132,12 +132,14 @@ def _write(directory: bytes, octets: bytes) -> None:
     fsops.unlink_if_there(temporary)
     fd = fsops.open_new(temporary)
     try:
-        fsops.write_all(fd, octets)
+        with fsops.named(temporary):
+            fsops.write_all(fd, octets)
         with contextlib.suppress(FileNotFoundError):
             before = int(os.stat(path).st_mtime)
             if before >= int(os.fstat(fd).st_mtime):
                 fsops.set_mtime(fd, before + 1)
-        fsops.fsync(fd)
+        with fsops.named(temporary):
+            fsops.fsync(fd)
         fsops.replace(temporary, path)
     except OSError:
         fsops.unlink_if_there(temporary)
@@ -188,7 +190,8 @@ def _make_lock(directory: bytes) -> bytes:
     path = temporary_name(directory)
     fd = fsops.open_new(path)
     try:
-        fsops.write_all(fd, f"{os.getpid()}:{socket.gethostname()}".encode())
+        with fsops.named(path):
+            fsops.write_all(fd, f"{os.getpid()}:{socket.gethostname()}".encode())
     finally:
         os.close(fd)
     return path

@@ -103,8 +103,9 @@ def _make_marker(path: bytes) -> None:
     temporary = os.path.join(path, MARKER + b"." + uuid.uuid4().hex.encode())
     fd = fsops.open_new(temporary)
     try:
-        fsops.write_all(fd, f"{uuid.uuid4()}\n".encode())
-        fsops.fsync(fd)
+        with fsops.named(temporary):
+            fsops.write_all(fd, f"{uuid.uuid4()}\n".encode())
+            fsops.fsync(fd)
         fsops.publish(temporary, os.path.join(path, MARKER))
     except (FileExistsError, FileNotFoundError):
         pass  # another program made it, and tidied up after us

@@ -1,6 +1,8 @@
 """The file operations where the kernel or the file system can do less."""
 
+import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,28 @@ def test_a_directory_is_made_once_and_a_file_is_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FileExistsError):
         fsops.make_directory(bytes(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("operation", ["fsync_directory", "fsync_path", "open_new"])
+def test_an_error_that_was_met_through_a_descriptor_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    path = tmp_path if operation == "fsync_directory" else tmp_path / "file"
+    if operation == "fsync_path":
+        path.touch()
+    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, "fchmod", fail)
+    wanted = re.escape(f"cannot flush A: {path}: the disk reports an error")
+    with pytest.raises(MailboxError, match=wanted), fsops.explained("flush A:", MailboxError):
+        getattr(fsops, operation)(bytes(path))
+
+
+def test_what_could_not_be_done_is_said_where_no_file_is_known_as_well() -> None:
+    with (
+        pytest.raises(MailboxError, match=r"^cannot flush A: permission denied"),
+        fsops.explained("flush A:", MailboxError),
+    ):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
