@@ -62,6 +62,9 @@ TRIALS: tuple[Trial, ...] = (
     Trial("T2-rungs", "the same with less than QRESYNC and LIST-STATUS", "histories", 60, 1_000, "rungs"),
     Trial("T2-cyrus", "the same on Cyrus", "histories", 50, 2_000, "cyrus"),
     Trial("T2-courier", "the same on Courier", "histories", 50, 2_000, "courier"),
+    Trial("T3", "killed at every system call that changes a file or sends, on Dovecot", "kills", 40, None, "QRESYNC"),
+    Trial("T3-rungs", "the same with less", "kills", 60, None, "CONDSTORE,plain,no UIDPLUS"),
+    Trial("T5", "every system call about a file fails, once or for ever", "faults", 200, None),
 )
 """In the order of the report."""
 

@@ -1,0 +1,55 @@
+"""What a loss of power could still take away after a run, told from its system calls. Pure.
+
+A message file is safe when its octets were flushed before it got its name and the directory was flushed after that, or
+when the whole file system was flushed. What other programs wrote shortly before the run is not safe at its begin.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+
+from torture.tracer import Call
+
+Message = tuple[str, str]
+"""The path of its mailbox, and its unique name."""
+
+_RENAMES = {"rename", "renameat", "renameat2", "link", "linkat"}
+_FILE = re.compile(r"(?P<mailbox>.*)/(?:cur|new)/(?P<unique>[^/:]+)[^/]*")
+
+
+def message_at(path: str) -> Message | None:
+    """The message whose file has this path; None where it is not in `cur` or `new`."""
+    found = _FILE.fullmatch(path)
+    return (found["mailbox"], found["unique"]) if found else None
+
+
+def unsafe_after(calls: Iterable[Call], young: Iterable[Message]) -> set[Message]:
+    """The messages that may be gone when the power fails after these calls.
+
+    `calls` are those that rename and flush; `young` are the messages that another program wrote just now.
+    """
+    octets, names = set(young), set[Message]()
+    flushed: set[str] = set()
+    together = False
+    """The last flush of the whole file system did its work."""
+    for call in calls:
+        if call.name == "syncfs":
+            together = not call.failed
+            if together:
+                octets, names = set(), set()
+        elif call.failed:
+            continue
+        elif call.name in {"fsync", "fdatasync"}:
+            path = call.places[0]
+            flushed.add(path)
+            mailbox, sub = os.path.split(path)
+            if sub in {"cur", "new"}:
+                names = {message for message in names if message[0] != mailbox}
+        elif call.name in _RENAMES:
+            source, target = call.places
+            message = message_at(target)
+            if message is not None:
+                names.add(message)
+                if message_at(source) is None and source not in flushed and not together:
+                    octets.add(message)
+    return octets | names
