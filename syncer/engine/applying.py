@@ -85,6 +85,8 @@ class Applying:
             here_only = all(isinstance(action, CreateMailbox) and action.side == "local" for action in actions)
             places = self._observer.glance.places(anew=not here_only)
         for mailbox in (places.server & places.local) - places.known.keys():
+            if self._policy.to_local:  # a run that was killed while it made the directories left only some of them
+                self._contained(mailbox, lambda _, mailbox=mailbox: self._pass.store.create(mailbox))  # type: ignore[misc]
             self._index.add_mailbox(mailbox)
         return places
 

@@ -10,7 +10,7 @@ import pytest
 from e2e.costs import Metered
 from e2e.world import World, by_mailbox, environment
 from servers.dovecot import Dovecot
-from servers.mail import note
+from servers.mail import note, token_of
 from servers.proxy import CountingProxy
 
 pytestmark = pytest.mark.dovecot
@@ -154,4 +154,25 @@ def test_a_mailbox_of_which_a_killed_run_left_only_a_part_is_deleted_by_the_next
 
     world.sync().done()
     assert not world.local.directory("Old").exists()
+    world.sync().quiet()
+
+
+@pytest.mark.parametrize("made", [("tmp",), ("tmp", "new")])
+def test_a_mailbox_of_which_a_killed_run_made_only_a_part_holds_nothing_up(
+    dovecot: Dovecot, world_on: Callable[..., World], made: tuple[str, ...]
+) -> None:
+    world = world_on(dovecot, here=True)
+    for token in ("kept", "deleted"):
+        world.client.append("INBOX", note(token))
+    world.sync().done()
+    world.client.create("New")
+    world.client.append("New", note("new"))
+    for part in made:
+        (world.local.directory("New") / part).mkdir(parents=True)
+    (deleted,) = (file for file in world.local.files("INBOX") if token_of(file.octets) == "deleted")
+    world.local.delete(deleted)
+
+    world.sync().done()
+    wanted = {"INBOX": [("kept", [])], "New": [("new", [])]}
+    assert (by_mailbox(world.on_server()), by_mailbox(world.on_disk())) == (wanted, wanted)
     world.sync().quiet()
