@@ -65,6 +65,7 @@ TRIALS: tuple[Trial, ...] = (
     Trial("T3", "killed at every system call that changes a file or sends, on Dovecot", "kills", 40, None, "QRESYNC"),
     Trial("T3-rungs", "the same with less", "kills", 60, None, "CONDSTORE,plain,no UIDPLUS"),
     Trial("T5", "every system call about a file fails, once or for ever", "faults", 200, None),
+    Trial("T6", "power loss: unsynced writes dropped, reordered, torn, at every point", "power", 200, 20_000),
 )
 """In the order of the report."""
 
