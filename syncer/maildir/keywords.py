@@ -184,7 +184,8 @@ def _wait_for(path: bytes, mine: bytes) -> None:
 def _make_lock(directory: bytes) -> bytes:
     """A file that names us: Dovecot overrides a lock at once if the process that it names is dead (file-dotlock.c).
 
-    It is whole before it becomes the lock, so that no lock is left that names nobody.
+    It is whole, on the disk too, before it becomes the lock, so that no lock is left that names nobody: not even by a
+    power loss, after which everybody would have to wait for it to grow old.
     """
     fsops.make_directory(os.path.join(directory, b"tmp"))
     path = temporary_name(directory)
@@ -192,6 +193,10 @@ def _make_lock(directory: bytes) -> bytes:
     try:
         with fsops.named(path):
             fsops.write_all(fd, f"{os.getpid()}:{socket.gethostname()}".encode())
+            fsops.fsync(fd)
+    except OSError:
+        fsops.unlink_if_there(path)
+        raise
     finally:
         os.close(fd)
     return path

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 import threading
 import time
 from pathlib import Path
@@ -135,6 +136,27 @@ def test_a_lock_of_a_dead_or_forgotten_owner_is_overridden(tmp_path: Path, dead:
         os.utime(lock, (1, 1))
     assert extend(bytes(tmp_path), lambda _: {"a": "x"}).mapping == {"a": "x"}
     assert names(tmp_path) == {"dovecot-keywords"}
+
+
+def test_a_lock_says_whose_it_is_even_after_a_power_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: dict[int, bytes] = {}
+    locks: list[bytes | None] = []
+    fsync, publish = keywords.fsops.fsync, keywords.fsops.publish
+
+    def remember(fd: int) -> None:
+        found = os.fstat(fd)
+        if stat.S_ISREG(found.st_mode):
+            flushed[found.st_ino] = os.pread(fd, 300, 0)
+        fsync(fd)
+
+    def see(source: bytes, target: bytes) -> None:
+        locks.append(flushed.get(os.stat(source).st_ino))
+        publish(source, target)
+
+    monkeypatch.setattr(keywords.fsops, "fsync", remember)
+    monkeypatch.setattr(keywords.fsops, "publish", see)
+    extend(bytes(tmp_path), lambda _: {"b": "todo"})
+    assert locks == [f"{os.getpid()}:{socket.gethostname()}".encode()]
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
