@@ -24,8 +24,8 @@ from torture.trials import Cases
 
 EDITION = 100
 """So many cases share one recording of a scene; the next ones get another, with other messages and settings."""
-AT_THE_END = 0.15
-"""The share of cases in which the power goes after the sync has ended."""
+MOMENTS = (15, 45, 40)
+"""How often the power goes after the sync has ended, while some name is not flushed, and at any moment."""
 LOST = (0.0, 0.1, 0.5, 0.9, 1.0, 1.0)
 IN_ORDER = 0.4
 
@@ -44,7 +44,8 @@ class PowerLoss:
         """Lose the power once, and sync."""
         synced = self._synced(number)
         rng = random.Random(f"power {number}")
-        moment = synced.moments[-1] if rng.random() < AT_THE_END else rng.choice(synced.moments)
+        moments = rng.choices([synced.moments[-1:], synced.open, synced.moments], MOMENTS)[0]
+        moment = rng.choice(moments)
         weather = Weather(rng.choice(LOST), in_order=rng.random() < IN_ORDER)
         found = after_power_loss(synced.disk, moment.position, weather, rng)
         copy = synced.put_server_back(moment, rng)

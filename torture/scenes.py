@@ -20,7 +20,7 @@ FIRST = ["discard", "rename", "remove", "create"]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is done on which side since the last sync, and how often it is tried."""
+    """What is done on which side since the last sync, and how often at most."""
 
     name: str
     deeds: tuple[tuple[str, str, int], ...] = ()
@@ -88,7 +88,9 @@ class Played:
     def go_on(self) -> None:
         """Do what is done since."""
         history, rng = self.history, self.history.rng
-        order = [(deed, side) for deed, side, count in self.scene.deeds for _ in range(count)]
+        order = [
+            (deed, side) for deed, side, most in self.scene.deeds for _ in range(rng.randint((most + 1) // 3, most))
+        ]
         order.sort(key=lambda one: FIRST.index(one[0]) if one[0] in FIRST else len(FIRST))
         for deed, side in order:
             if deed == "create":

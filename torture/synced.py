@@ -12,18 +12,21 @@ from e2e.world import Outcome, World, by_mailbox, environment
 from servers.dovecot import Dovecot
 
 from torture import trees
-from torture.aftermath import now
-from torture.disk import Disk, File, Tree
+from torture.aftermath import Reach, now
+from torture.disk import Disk, File, Names, Tree
 from torture.recorded import Moment, Recording, traced
 from torture.scenes import Played, Scene
 from torture.stages import Stages
 
-LOOSE = (b"/cur", b"/new")
+LOOSE = (b"/cur", b"/new", b"/tmp")
 """How directories end whose names a mail program need not have flushed."""
 
 
 class Synced:
     """The scene `played` with the sync after it, of which `disk` and `moments` tell, and `end`, the tree it has left.
+
+    At the moments that are `open` some name could be lost. `kept` is what messages hold that were there before the sync
+    and were deleted by nobody in the Maildir.
 
     Everything that syncs afterwards as this user does it through the same port, so that for the program it is the same
     account on the same server.
@@ -52,6 +55,7 @@ class Synced:
                 trees.catch_up(self.disk, before, after, lambda path: path.endswith(LOOSE))
             self.kept = contents(before) & contents(after)
             self.moments = self._record(world)
+            self.open = [moment for moment in self.moments if _loses_names(self.disk, moment)] or self.moments
             self.end = self._tree()
             self._check(world)
         except BaseException:
@@ -107,6 +111,12 @@ class Synced:
 
     def _keep(self, number: int) -> None:
         subprocess.run(["cp", "-a", self._server.home(self.settings["user"]), self._copy(number)], check=True)
+
+
+def _loses_names(disk: Disk, moment: Moment) -> bool:
+    reach = Reach.of(disk.log[: moment.position])
+    log = enumerate(disk.log[: moment.position])
+    return any(isinstance(effect, Names) and not reach.covers(number, effect) for number, effect in log)
 
 
 def messages(tree: Tree) -> dict[bytes, File]:
