@@ -33,6 +33,11 @@ class Weather:
     in_order: bool
     """Names are lost from the end only."""
 
+    @classmethod
+    def any(cls, rng: random.Random) -> "Weather":
+        """From a mere kill to the loss of everything that may be lost."""
+        return cls(rng.choice((0.0, 0.1, 0.5, 0.9, 1.0, 1.0)), rng.random() < 0.4)
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

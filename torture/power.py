@@ -8,7 +8,7 @@ a directory has lost names and still looks unchanged: files that are put back ne
 
 import random
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from e2e.world import World, by_mailbox
@@ -26,8 +26,6 @@ EDITION = 100
 """So many cases share one recording of a scene; the next ones get another, with other messages and settings."""
 MOMENTS = (15, 45, 40)
 """How often the power goes after the sync has ended, while some name is not flushed, and at any moment."""
-LOST = (0.0, 0.1, 0.5, 0.9, 1.0, 1.0)
-IN_ORDER = 0.4
 
 
 class PowerLoss:
@@ -35,9 +33,10 @@ class PowerLoss:
 
     total: int | None = None
 
-    def __init__(self, server: Dovecot, place: Path) -> None:
-        """Record on `server`, below `place`."""
-        self._server, self._place = server, place
+    def __init__(self, place: Path, servers: ExitStack) -> None:
+        """Record below `place`; servers are started when they are needed, and stopped with `servers`."""
+        self._place, self._stack = place, servers
+        self._servers: dict[tuple[str, ...], Dovecot] = {}
         self._recorded: dict[int, tuple[int, Synced]] = {}
 
     def play(self, number: int, place: Path) -> Mapping[str, int]:
@@ -46,11 +45,11 @@ class PowerLoss:
         rng = random.Random(f"power {number}")
         moments = rng.choices([synced.moments[-1:], synced.open, synced.moments], MOMENTS)[0]
         moment = rng.choice(moments)
-        weather = Weather(rng.choice(LOST), in_order=rng.random() < IN_ORDER)
+        weather = Weather.any(rng)
         found = after_power_loss(synced.disk, moment.position, weather, rng)
         copy = synced.put_server_back(moment, rng)
         trees.write(found.tree, place)
-        world = World(self._server, place, here=True, **synced.settings)
+        world = World(synced.server, place, here=True, **synced.settings)
         world.user = synced.settings["user"]
         try:
             _check(world, synced, found, ended=moment == synced.moments[-1])
@@ -69,9 +68,16 @@ class PowerLoss:
             before[1].close()
         directory = self._place / f"{edition}.{which}"
         directory.mkdir()
-        synced = Synced(self._server, directory, SCENES[which], random.Random(f"recording {edition} {which}"))
+        rng = random.Random(f"recording {edition} {which}")
+        hide = rng.choice(SCENES[which].rungs) if edition else ()
+        synced = Synced(self._server(hide), directory, SCENES[which], rng)
         self._recorded[which] = edition, synced
         return synced
+
+    def _server(self, hide: tuple[str, ...]) -> Dovecot:
+        if hide not in self._servers:
+            self._servers[hide] = self._stack.enter_context(Dovecot(hide=hide))
+        return self._servers[hide]
 
     def close(self) -> None:
         """Stop listening."""
@@ -81,13 +87,11 @@ class PowerLoss:
 
 @contextmanager
 def opened(place: Path, option: str) -> Iterator[Cases]:
-    """A Dovecot."""
-    with Dovecot() as server:
-        cases = PowerLoss(server, place)
-        try:
-            yield cases
-        finally:
-            cases.close()
+    """Dovecot, with all that it has, or less."""
+    with ExitStack() as servers:
+        cases = PowerLoss(place, servers)
+        servers.callback(cases.close)
+        yield cases
 
 
 def _check(world: World, synced: Synced, found: Found, *, ended: bool) -> None:
@@ -130,7 +134,8 @@ def _story(synced: Synced, moment: Moment, weather: Weather, found: Found, copy:
     told = [
         "the story:",
         *synced.played.history.story,
-        f"{synced.settings}; the power goes after {moment.position} of {len(synced.disk.log)} effects: {weather}",
+        f"{synced.settings}, hidden {synced.server.hide}",
+        f"the power goes after {moment.position} of {len(synced.disk.log)} effects: {weather}",
         f"the server is as after {copy} commands that change it; the last effects before were:",
         *map(synced.disk.told, log[-25:]),
         "changes of names that are lost:",

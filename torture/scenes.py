@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from e2e.history import History
 from e2e.ledger import Deed, Ledger
 from e2e.world import Copy, World
+from servers.mail import note
 
 BOTH = ("server", "local")
 BASE = 6
 """Messages that each mailbox is given before the first sync, beside those that every history begins with."""
+LARGE = 1_200_000
 SPARE = {"E1": 0, "E2": 0, "E3": 0, "D1": 2, "D2": 3}
 """Mailboxes that are there to be removed, and how many messages they hold."""
+RUNGS: list[tuple[str, ...]] = [
+    (), (), (), ("QRESYNC",), ("QRESYNC", "CONDSTORE"), ("LIST-STATUS", "LIST-EXTENDED"), ("MOVE",),
+]  # fmt: skip
 FIRST = ["discard", "rename", "remove", "create"]
 """What is done to mailboxes comes before what is done in them."""
 
@@ -39,6 +44,12 @@ class Scene:
         """Whether mailboxes are renamed or deleted."""
         return any(deed in {"rename", "remove", "discard"} for deed, _, _ in self.deeds)
 
+    @property
+    def rungs(self) -> list[tuple[str, ...]]:
+        """What a server may hide, mostly nothing. Without UIDPLUS it would not be told what to expunge."""
+        ours = {deed for deed, side, _ in self.deeds if side == "local"}
+        return RUNGS if ours & {"delete", "move", "discard"} else [*RUNGS, ("UIDPLUS",), ("MULTIAPPEND", "LITERAL+")]
+
 
 def both(*deeds: tuple[str, int]) -> tuple[tuple[str, str, int], ...]:
     """Deeds that are done on both sides."""
@@ -47,7 +58,7 @@ def both(*deeds: tuple[str, int]) -> tuple[tuple[str, str, int], ...]:
 
 SCENES = (
     Scene("first pull", (("create", "server", 2), ("new", "server", 30), ("twins", "server", 1)), first=True),
-    Scene("pull", (("new", "server", 30), ("twins", "server", 2))),
+    Scene("pull", (("new", "server", 30), ("twins", "server", 2), ("large", "server", 1))),
     Scene("push", (("new", "local", 16), ("twins", "local", 2))),
     Scene("push of loose files", (("new", "local", 14),), loose=True),
     Scene("flags", both(("flags", 10))),
@@ -102,8 +113,19 @@ class Played:
                 self._discard(side)
             elif deed in {"new", "twins"}:
                 history._new(side, rng.choice(history._mailboxes(side)), times=1 + (deed == "twins"))
+            elif deed == "large":
+                self._large()
             else:
                 history._change_message(side, deed)
+
+    def _large(self) -> None:
+        """A message on the server that is written in pieces, and at last found not to have CRLF everywhere."""
+        history = self.history
+        history.born += 1
+        token, mailbox = f"m{history.born}", history.rng.choice(history._mailboxes("server"))
+        history.story.append(f"server: new large message {token} in {mailbox}")
+        history.world.client.append(mailbox, note(token, size=LARGE) + b"no CR\n" * history.rng.randint(0, 1))
+        history.ledger.born.append(("server", (mailbox, token, frozenset())))
 
     def _discard(self, side: str) -> None:
         """Delete a mailbox with what is in it."""

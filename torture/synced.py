@@ -12,12 +12,14 @@ from e2e.world import Outcome, World, by_mailbox, environment
 from servers.dovecot import Dovecot
 
 from torture import trees
-from torture.aftermath import Reach, now
+from torture.aftermath import Reach, Weather, after_power_loss, now
 from torture.disk import Disk, File, Names, Tree
 from torture.recorded import Moment, Recording, traced
 from torture.scenes import Played, Scene
 from torture.stages import Stages
 
+TWICE = 0.3
+"""The share of recordings of a sync that itself follows a power loss."""
 LOOSE = (b"/cur", b"/new", b"/tmp")
 """How directories end whose names a mail program need not have flushed."""
 
@@ -34,7 +36,7 @@ class Synced:
 
     def __init__(self, server: Dovecot, directory: Path, scene: Scene, rng: random.Random) -> None:
         """Play `scene` below `directory`, on an account of its own, and record the sync."""
-        self._server, self._directory = server, directory
+        self.server, self._directory = server, directory
         self._stages = Stages(server.port, self._keep)
         self.settings: dict[str, Any] = {
             "port": self._stages.port,
@@ -50,13 +52,14 @@ class Synced:
             before = self._tree()
             self.played.go_on()
             after = self._tree()
+            self.kept = contents(before) & contents(after)
             self.disk = Disk(before if scene.loose else after)
             if scene.loose:
                 trees.catch_up(self.disk, before, after, lambda path: path.endswith(LOOSE))
-            self.kept = contents(before) & contents(after)
-            self.moments = self._record(world)
-            self.open = [moment for moment in self.moments if _loses_names(self.disk, moment)] or self.moments
-            self.end = self._tree()
+            self._record(world)
+            if rng.random() < TWICE:
+                self._lose_power(world, rng)
+                self._record(world)
             self._check(world)
         except BaseException:
             self.close()
@@ -72,12 +75,12 @@ class Synced:
     def put_server_back(self, moment: Moment, rng: random.Random) -> int:
         """Make the account as it may have been at this moment; returns which of how many states that is."""
         number = rng.choice(self._stages.possible(moment.sent, moment.received))
-        home = self._server.home(self.settings["user"])
+        home = self.server.home(self.settings["user"])
         shutil.rmtree(home)
         subprocess.run(["cp", "-a", self._copy(number), home], check=True)
         return number
 
-    def _record(self, world: World) -> list[Moment]:
+    def _record(self, world: World) -> None:
         log = self._directory.with_name(f"{self._directory.name}.trace")
         command = [sys.executable, "-m", "syncer", "-c", str(world.configuration), "sync", "--json"]
         self._stages.begin()
@@ -86,12 +89,31 @@ class Synced:
         )
         self._stages.end()
         outcome = Outcome(ended.returncode, ended.stdout, ended.stderr).done()
-        self.played.history.story.append(f"sync: {outcome.totals}")
+        self._tell(f"sync: {outcome.totals}")
         recording = Recording(self.disk, os.fsencode(self._directory), self._stages.port)
         with log.open(encoding="ascii") as lines:
             recording.read(lines)
         log.unlink()
-        return recording.moments
+        self.moments = recording.moments
+        self.open = [moment for moment in self.moments if _loses_names(self.disk, moment)] or self.moments
+        self.end = self._tree()
+
+    def _lose_power(self, world: World, rng: random.Random) -> None:
+        """Go on from where the recorded sync was cut short."""
+        if "client" in world.__dict__:
+            world.close()
+            del world.client
+        moment, weather = rng.choice(self.open), Weather.any(rng)
+        found = after_power_loss(self.disk, moment.position, weather, rng)
+        self.put_server_back(moment, rng)
+        for path in self._directory.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        trees.write(found.tree, self._directory)
+        self.disk = Disk(self._tree())
+        self._tell(f"the power goes after {moment.position} effects: {weather}; lost are {found.lost}")
+
+    def _tell(self, line: str) -> None:
+        self.played.history.story.append(line)
 
     def _check(self, world: World) -> None:
         """See to it that the recording is right: the model is like the disk, and the sync did what it should."""
@@ -107,10 +129,11 @@ class Synced:
         return trees.read(self._directory)
 
     def _copy(self, number: int) -> Path:
-        return self._server.home(f"{self.settings['user']}.{number}")
+        return self.server.home(f"{self.settings['user']}.{number}")
 
     def _keep(self, number: int) -> None:
-        subprocess.run(["cp", "-a", self._server.home(self.settings["user"]), self._copy(number)], check=True)
+        shutil.rmtree(self._copy(number), ignore_errors=True)
+        subprocess.run(["cp", "-a", self.server.home(self.settings["user"]), self._copy(number)], check=True)
 
 
 def _loses_names(disk: Disk, moment: Moment) -> bool:
