@@ -96,12 +96,19 @@ class Descriptions:
 
 
 class Headers:
-    """The digests of messages' header blocks (see `Fingerprint.header`)."""
+    """The digests of messages' header blocks (see `Fingerprint.header`).
 
-    def __init__(self, wire: Wire, uids: Collection[Uid], octets: int) -> None:
+    Servers do not agree on what BODY[HEADER] is where no empty line ends it (Courier cuts off the last LF), so such a
+    message has to be read as a `whole`, which is not more.
+    """
+
+    def __init__(self, wire: Wire, uids: Collection[Uid], octets: int, *, whole: bool = False) -> None:
         """`octets` bounds a command."""
-        items = b"(UID BODY.PEEK[HEADER])"
+        items = b"(UID BODY.PEEK[])" if whole else b"(UID BODY.PEEK[HEADER])"
+        self._whole = whole
         self._download = Download(wire, sorted(uids), items, lambda _: _HEADER_SIZE, octets)
+        self.endless: list[Uid] = []
+        """Messages whose header block came without the empty line at its end: they have no digest."""
 
     @property
     def sent(self) -> bool:
@@ -121,11 +128,26 @@ class Headers:
         digests: dict[Uid, bytes] = {}
         with closing(self._download.parts(aside)) as parts:
             for part in parts:
-                digest = hashlib.sha256()
-                for chunk in part.body:
-                    digest.update(chunk)
-                digests[part.uid] = digest.digest()[:_DIGEST_OCTETS]
+                digest, ended = _header_digest(part.body)
+                if ended or self._whole:
+                    digests[part.uid] = digest
+                else:
+                    self.endless.append(part.uid)
         return digests
+
+
+def _header_digest(body: Iterable[bytes]) -> tuple[bytes, bool]:
+    """The digest of everything up to and including the first empty line, and whether there is one."""
+    digest = hashlib.sha256()
+    before = b"\r\n"  # an empty first line is an empty line
+    for chunk in body:
+        at = (before + chunk).find(b"\r\n\r\n")
+        if at >= 0:
+            digest.update(chunk[: at + 4 - len(before)])
+            return digest.digest()[:_DIGEST_OCTETS], True
+        digest.update(chunk)
+        before = (before + chunk)[-3:]
+    return digest.digest()[:_DIGEST_OCTETS], False
 
 
 class Likely:

@@ -156,6 +156,8 @@ class ImapServer:
             asked = asking.Headers(self._wire, left, self._line)
             standing = self._session.select(mailbox, ahead=asked)
             told |= asked.wait()
+            if asked.endless:
+                told |= asking.Headers(self._wire, asked.endless, self._line, whole=True).wait()
         if standing is not None:
             self._session.check(standing)
             standing.digests = {}

@@ -26,7 +26,7 @@ Talk = Callable[..., ImapServer]
 OTHER = MailboxName("other")
 FLAGS = b"* 1 FETCH (UID 4 FLAGS (\\Seen))\r\n"
 DESCRIBED = b'* 1 FETCH (UID 4 FLAGS () INTERNALDATE "17-Jul-1996 02:44:25 -0700" RFC822.SIZE 3)\r\n'
-HEADER = b"* 1 FETCH (UID 4 BODY[HEADER] {4}\r\nA: b)\r\n"
+HEADER = b"* 1 FETCH (UID 4 BODY[HEADER] {8}\r\nA: b\r\n\r\n)\r\n"
 DONE = b"<tag> OK done\r\n"
 REPLACED = SELECT.replace(b"UIDVALIDITY 7", b"UIDVALIDITY 8")
 

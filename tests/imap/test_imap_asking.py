@@ -27,9 +27,9 @@ SELECTED = (
     b"* OK [HIGHESTMODSEQ 30]\r\n* OK [PERMANENTFLAGS (\\Seen \\*)] ok\r\n%b<tag> OK [READ-WRITE] done\r\n"
 )
 DESCRIBED = b'* 11 FETCH (UID 11 FLAGS (\\Seen) INTERNALDATE "17-Jul-1996 02:44:25 -0700" RFC822.SIZE 3)\r\n'
-HEADER = b"* 4 FETCH (UID 4 BODY[HEADER] {4}\r\nA: b)\r\n"
+HEADER = b"* 4 FETCH (UID 4 BODY[HEADER] {8}\r\nA: b\r\n\r\n)\r\n"
 NEW = ServerMessage(Uid(11), frozenset({SEEN}), 3, 837596665)
-DIGEST = hashlib.sha256(b"A: b").digest()[:16]
+DIGEST = hashlib.sha256(b"A: b\r\n\r\n").digest()[:16]
 
 
 class Together:
@@ -148,7 +148,7 @@ def test_nothing_is_kept_of_a_mailbox_that_was_replaced(talk: Talk, rung: str) -
 @pytest.mark.parametrize("rung", RUNGS)
 @pytest.mark.parametrize("validity", [7, 8])
 def test_a_header_of_megabytes_costs_no_connection(talk: Talk, rung: str, validity: int) -> None:
-    octets = b"A: " + b"b" * 3_000_000
+    octets = b"A: " + b"b" * 3_000_000 + b"\r\n\r\n"
     large = b"* 4 FETCH (UID 4 BODY[HEADER] {%d}\r\n%b)\r\n" % (len(octets), octets)
     with Scripted(capabilities=RUNGS[rung]) as script:
         server = talk(script)

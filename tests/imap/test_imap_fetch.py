@@ -257,6 +257,21 @@ class TestFetch:
             assert talk(script).headers(INBOX, {4, 5}) == {4: hashlib.sha256(header).digest()[:16]}
             assert b"BODY.PEEK[HEADER]" in script.commands("UID FETCH")[0]
 
+    def test_a_header_without_an_empty_line_at_its_end_is_read_with_the_message(self, talk: Talk) -> None:
+        octets = {4: b"Subject: x\r\n", 5: b"\r\nbody\r\n", 6: b"Subject: y\r\n\r\nbody"}
+        headers = {4: b"Subject: x\r", 5: b"", 6: b"Subject: y\r\n\r\n"}
+
+        def answers(section: bytes, texts: dict[int, bytes]) -> bytes:
+            line = b"* %d FETCH (UID %d BODY[%b] {%d}\r\n%b)\r\n"
+            return b"".join(line % (uid, uid, section, len(text), text) for uid, text in texts.items()) + OK
+
+        whole = answers(b"", {uid: octets[uid] for uid in (4, 5)})
+        with Scripted({"UID FETCH": [answers(b"HEADER", headers), whole]}) as script:
+            digests = talk(script).headers(INBOX, set(octets))
+            assert [line.split()[2] for line in script.commands("UID FETCH")] == [b"4:6", b"4:5"]
+        wanted = {4: octets[4], 5: b"\r\n", 6: headers[6]}
+        assert digests == {uid: hashlib.sha256(header).digest()[:16] for uid, header in wanted.items()}
+
     @pytest.mark.parametrize("cut", range(0, 400, 7))
     def test_a_connection_cut_at_any_octet_raises_nothing_unexpected(self, talk: Talk, cut: int) -> None:
         script = Scripted({"UID FETCH": fetched(4, b"abc") + fetched(5, b"defg") + OK}, capabilities=b"IMAP4rev1")
