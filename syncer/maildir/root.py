@@ -134,7 +134,4 @@ def _identify(path: bytes, fd: int, expected_id: str | None) -> str:
 
 
 def _refusal(path: bytes, why: str) -> str:
-    return (
-        f"{fsops.printable(path)}: the Maildir cannot be trusted: {why}. Nothing was changed. Mount or restore it; if "
-        "it is gone for good, remove this account's index, and the next sync makes a new one"
-    )
+    return f"{fsops.printable(path)}: the Maildir cannot be trusted: {why}. Nothing was changed. Mount or restore it"

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from syncer.config import Account, Config
@@ -59,7 +60,7 @@ def opened(
                     root, account.layout, attic, known, read_only=read_only, durability=account.durability
                 )
             except RefusedError as error:
-                raise RefusedError(f"{error} (the index is {files.index})") from error
+                raise RefusedError(f"{error}. {_if_it_is_gone(files.index)}") from error
 
         store = _patiently(open_store, stop, wait=wait)
         stack.callback(store.close)
@@ -108,6 +109,16 @@ def _patiently(open_it: Callable[[], T], stop: threading.Event, *, wait: bool) -
         except LockedError:
             if not wait or stop.wait(LOCK_SECONDS):
                 raise
+
+
+def _if_it_is_gone(index: Path) -> str:
+    """The way on without the old Maildir."""
+    import shlex  # noqa: PLC0415 - only for what nearly never happens
+
+    from syncer.index.files import SIDECARS  # noqa: PLC0415 - as above
+
+    remove = shlex.join(["rm", "-f", *(f"{index}{suffix}" for suffix in ("", *SIDECARS))])
+    return f"If it is gone for good, the next sync fills a new one after this: {remove}"
 
 
 def _server_settings(account: Account, password: Password) -> ServerSettings:
