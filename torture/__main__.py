@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif trial.name in wanted and not options.report:
             failed |= bool(_play(trial, options).failures)
     if not options.list:
-        report.write(results.load(options.out), TOP / "RELIABILITY.md", results.load_catches(options.out))
+        report.refresh(options.out, TOP / "RELIABILITY.md")
     return int(failed)
 
 

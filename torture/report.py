@@ -1,10 +1,12 @@
 """RELIABILITY.md: what was done to the program, how often, and what was found. Written from results, never by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from torture import results
 from torture.bugs import every
 from torture.results import Catch, Result
+from torture.tables import tables
 from torture.trials import TRIALS
 
 HEAD = """# Reliability
@@ -28,12 +30,18 @@ Planted one at a time in a copy of the sources (`python -m torture.bugs`), to se
 """
 
 
-def write(found: Mapping[str, Result], path: Path, catches: Mapping[str, Catch]) -> None:
-    """Write the report of what was found, and of what became of the deliberate bugs."""
+def refresh(directory: Path, path: Path) -> None:
+    """Write the report of all the results in `directory`."""
+    write(results.load(directory), path, results.load_catches(directory), tables(directory))
+
+
+def write(found: Mapping[str, Result], path: Path, catches: Mapping[str, Catch], others: Iterable[str] = ()) -> None:
+    """Write the report of what was found, of what became of the deliberate bugs, and `others`, which are tables."""
     rows = [_row(trial.name, trial.title, found.get(trial.name)) for trial in TRIALS]
     bugs = [_bug_row(bug.name, bug.what, catches) for bug in every()]
     failures = "".join(map(_failures, found.values()))
-    path.write_text(HEAD + "\n".join(rows) + "\n" + failures + BUGS + "\n".join(bugs) + "\n")
+    trials = HEAD + "\n".join(rows) + "\n" + failures
+    path.write_text("\n".join([trials, *others]) + BUGS + "\n".join(bugs) + "\n")
 
 
 def _row(name: str, title: str, result: Result | None) -> str:

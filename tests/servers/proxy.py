@@ -44,7 +44,8 @@ class CountingProxy:
         """The clients whose server was the last to speak."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def __enter__(self) -> Self:
         """It listens already."""
@@ -57,6 +58,9 @@ class CountingProxy:
     def close(self) -> None:
         """Close everything."""
         self._free.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # a close alone does not end the waiting for a client
+        self._accepting.join(30)
         self._listener.close()
         with self._lock:
             for connection in self._sockets:
@@ -99,8 +103,12 @@ class CountingProxy:
         while True:
             try:
                 client, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
                 server = socket.create_connection(self._target)
             except OSError:
+                client.close()
                 return
             with self._lock:
                 self._sockets += [client, server]

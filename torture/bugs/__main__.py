@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ThreadPoolExecutor(options.workers) as pool:
             catches = list(pool.map(partial(_told, checkout), bugs))
     results.save_catches(results.load_catches(options.out) | {catch.bug: catch for catch in catches}, options.out)
-    report.write(results.load(options.out), TOP / "RELIABILITY.md", results.load_catches(options.out))
+    report.refresh(options.out, TOP / "RELIABILITY.md")
     free = [catch.bug for catch in catches if not catch.caught_by]
     print(f"{len(catches) - len(free)} of {len(catches)} bugs caught; not caught: {', '.join(free) or 'none'}")
     return int(bool(free))
