@@ -186,10 +186,10 @@ class Client:
         self.select(mailbox)
         return [int(uid) for uid in (self._ask(self.imap.uid("SEARCH", "ALL"))[0] or b"").split()]
 
-    def messages(self, mailbox: str) -> list[ServerMessage]:
-        """Every message with its octets, ascending by UID. No `\\Seen` is set."""
+    def messages(self, mailbox: str, uids: str = "1:*") -> list[ServerMessage]:
+        """Every message, or those of a UID set, with its octets, ascending by UID. No `\\Seen` is set."""
         self.select(mailbox)
-        answer = self._ask(self.imap.uid("FETCH", "1:*", "(UID FLAGS INTERNALDATE BODY.PEEK[])"))
+        answer = self._ask(self.imap.uid("FETCH", uids, "(UID FLAGS INTERNALDATE BODY.PEEK[])"))
         found: list[ServerMessage] = []
         for number, item in enumerate(answer):
             if isinstance(item, tuple):

@@ -18,7 +18,7 @@ PARTS = ("cur", "new", "tmp")
 
 def stored_form(octets: bytes) -> bytes:
     """What a file must hold for these octets of a server: LF where every line ending is CRLF, else the same."""
-    lonely = octets.count(b"\n") != octets.count(b"\r\n")
+    lonely = not octets.count(b"\n") == octets.count(b"\r") == octets.count(b"\r\n")
     return octets if lonely else octets.replace(b"\r\n", b"\n")
 
 
