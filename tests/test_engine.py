@@ -39,7 +39,7 @@ def deaf(world: World) -> None:
     """Anything that changes a side is an error."""
 
     def alarm(what: str) -> None:
-        assert what.split(maxsplit=1)[0] in {"LIST", "STATUS", "SELECT", "HEADERS", "scan", "read"}, what
+        assert what.split(maxsplit=1)[0] in {"LIST", "STATUS", "SELECT", "HEADERS", "FETCH", "scan", "read"}, what
 
     world.server.hears = world.store.hears = alarm
 

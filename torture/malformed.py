@@ -16,7 +16,7 @@ from servers.courier import Courier
 from servers.cyrus import Cyrus
 from servers.dovecot import Dovecot
 
-from torture import TOP, report
+from torture import TOP, tables
 
 SERVERS: tuple[type[Server], ...] = (Dovecot, Courier, Cyrus)
 
@@ -40,7 +40,7 @@ def main() -> None:
     out = TOP / "torture" / "results"
     out.mkdir(parents=True, exist_ok=True)
     (out / "malformed.json").write_text(json.dumps(document, indent=1) + "\n")
-    print(report.malformed_table(document))
+    print(tables.malformed_table(document))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import TypeVar
 
 from syncer.crew import Crew
 from syncer.errors import MailboxError
 from syncer.ports import LocalStore, Server
-from syncer.reconcile.candidates import wanted_files, wanted_headers
-from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.candidates import Message, wanted_contents, wanted_files, wanted_headers
+from syncer.reconcile.fingerprint import taken
+from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Fingerprint, Observation
 
@@ -53,7 +55,24 @@ def evidence(crew: Crew, store: LocalStore, observations: Sequence[Observation])
         read = crew.each(headers_of, wanted.items())
         for mailbox, found in zip(wanted, read, strict=True):
             headers.update(((mailbox, uid), header) for uid, header in found.items())
-    return Evidence(files, headers)
+    contents = _contents(crew, validities, wanted_contents(observations, files, headers))
+    return Evidence(files, headers, contents)
+
+
+def _contents(crew: Crew, validities: Mapping[MailboxName, UidValidity], wanted: set[Message]) -> dict[Message, bytes]:
+    """Digests of whole messages; see `Fingerprint.content`."""
+
+    def contents_of(server: Server, item: tuple[MailboxName, list[Uid]]) -> dict[Message, bytes]:
+        mailbox, uids = item
+        server.expect(mailbox, validities[mailbox])
+        try:
+            with closing(server.fetch(mailbox, uids)) as fetched:  # type: ignore[type-var]
+                return {(mailbox, message.uid): taken(message.body).content for message in fetched}
+        except MailboxError:  # then as alike as before
+            return {}
+
+    read = crew.each(contents_of, _by_mailbox(sorted(wanted)).items())
+    return {message: content for found in read for message, content in found.items()}
 
 
 def _by_mailbox(items: Iterable[tuple[MailboxName, Item]]) -> dict[MailboxName, list[Item]]:

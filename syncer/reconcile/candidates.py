@@ -3,6 +3,7 @@
 `matching` pairs the candidates. Nothing else is read, so that new mail beside an unchanged mailbox costs nothing.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
@@ -89,6 +90,38 @@ def named(observation: Observation, files: Mapping[File, Fingerprint]) -> dict[U
         if file is not None and sizes.get(uid) == file.size:
             found[uid] = file
     return found
+
+
+def wanted_contents(
+    observations: Sequence[Observation], files: Mapping[File, Fingerprint], headers: Mapping[Message, bytes]
+) -> set[Message]:
+    """The new messages whose size and header block do not tell which of several files each of them is.
+
+    That is so where the files are not all the same, or not as many as the messages.
+    """
+    wanted: set[Message] = set()
+    for observation in observations:
+        mailbox = observation.mailbox
+        here: dict[tuple[int, bytes], list[bytes]] = defaultdict(list)
+        there: dict[tuple[int, bytes], list[Message]] = defaultdict(list)
+        told: set[Message] = set()
+        vouched = {uid for uid in named(observation, files) if (mailbox, uid) not in headers}
+        for local in observation.local.new:
+            fingerprint = files.get((mailbox, local.name))
+            uid = observation.own.get(local.name, Uid(0))
+            if fingerprint is not None and (uid in vouched or headers.get((mailbox, uid)) == fingerprint.header):
+                told.add((mailbox, uid))
+            elif fingerprint is not None:
+                here[fingerprint.size, fingerprint.header].append(fingerprint.content)
+        for message in observation.server.new:
+            key = (mailbox, message.uid)
+            if key in headers and key not in told:
+                there[message.size, headers[key]].append(key)
+        for alike, messages in there.items():
+            contents = here.get(alike, [])
+            if contents and (len(contents) != len(messages) or len(set(contents)) > 1):
+                wanted.update(messages)
+    return wanted
 
 
 def stayed_here(observation: Observation) -> list[Pair]:

@@ -4,7 +4,8 @@ Only messages that the index does not know are matched, one to one, so that two 
 
 1. a file that we delivered ourselves: by the UID in its unique name;
 2. a file renamed within its mailbox: its old name is gone, the content is the same;
-3. a new file and a new message of one mailbox: by an open intent, or by size and header block;
+3. a new file and a new message of one mailbox: by an open intent, or by size and header block, and where that is the
+   same of several that differ, by content;
 4. a file moved to another mailbox: its pair's file is gone there, the content is the same;
 5. a message moved on the server: its pair's UID is gone there, EMAILID or size and header block are the same.
 
@@ -38,6 +39,8 @@ class Evidence(Struct, frozen=True):
 
     files: Mapping[File, Fingerprint] = field(default_factory=dict)
     headers: Mapping[Message, bytes] = field(default_factory=dict)
+    contents: Mapping[Message, bytes] = field(default_factory=dict)
+    """Of messages whose size and header block are those of another one with other octets."""
 
 
 class Renamed(Struct, frozen=True):
@@ -131,13 +134,14 @@ class _Matching:
     def meetings(self, observation: Observation) -> None:
         mailbox = observation.mailbox
         pool = _Pool(
-            ((message.size, header), message)
+            ((message.size, header, self.evidence.contents.get((mailbox, message.uid))), message)
             for message in observation.server.new
             if (mailbox, message.uid) not in self.used_messages
             and (header := self.evidence.headers.get((mailbox, message.uid))) is not None
         )
         for local, fingerprint in self._files(observation):
-            message = pool.take((fingerprint.size, fingerprint.header))
+            alike = fingerprint.size, fingerprint.header
+            message = pool.take((*alike, fingerprint.content)) or pool.take((*alike, None))
             if message is not None:
                 self._meet(mailbox, message, local, fingerprint)
 
@@ -166,13 +170,23 @@ class _Matching:
             if (mailbox, message.uid) not in self.used_messages
             and (header := self.evidence.headers.get((mailbox, message.uid))) is not None
         )
-        for local, fingerprint in self._files(observation):
-            intent = intents.get(local.name)
-            if intent is not None:
-                message = pool.take(fingerprint.header, partial(_not_below, intent.uidnext or Uid(1)))
-                if message is not None:
-                    self._meet(mailbox, message, local, fingerprint)
+        for as_it_was in (True, False):  # the server may have changed its size
+            for local, fingerprint in self._files(observation):
+                intent = intents.get(local.name)
+                if intent is not None:
+                    wanted = fingerprint if as_it_was else None
+                    may_be = partial(self._may_be, mailbox, intent.uidnext or Uid(1), wanted)
+                    message = pool.take(fingerprint.header, may_be)
+                    if message is not None:
+                        self._meet(mailbox, message, local, fingerprint)
         self._altered(observation, intents)
+
+    def _may_be(self, mailbox: MailboxName, floor: Uid, wanted: Fingerprint | None, message: ServerMessage) -> bool:
+        """Whether a message came after the announcement, and is not proved to be another one than is wanted."""
+        if message.uid < floor or wanted is None:
+            return message.uid >= floor
+        content = self.evidence.contents.get((mailbox, message.uid))
+        return message.size == wanted.size and content in {None, wanted.content}
 
     def _altered(self, observation: Observation, intents: Mapping[UniqueName, Intent]) -> None:
         """Files that the server took and changed, so that nothing of their header block is the same.
@@ -292,7 +306,3 @@ class _Pool(Generic[T]):
 
 def _content(fingerprint: Fingerprint) -> tuple[int, bytes]:
     return fingerprint.size, fingerprint.content
-
-
-def _not_below(floor: Uid, message: ServerMessage) -> bool:
-    return message.uid >= floor

@@ -1,10 +1,12 @@
 """Malformed messages go everywhere to the octet, or are refused out loud, and harm nobody else. See `journey`."""
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from e2e.journey import BOX, Message, Travels, place
+from e2e.costs import DATE
+from e2e.journey import BOX, Message, Travels, place, shown, stored, write
+from e2e.maildirs import stored_form
 from e2e.malformed import corpus
 from e2e.world import World
 from servers.base import Server
@@ -12,6 +14,12 @@ from servers.dovecot import Dovecot
 from servers.mail import note
 
 pytestmark = pytest.mark.dovecot
+
+
+@pytest.fixture
+def travels(tmp_path: pathlib.Path) -> Iterator[Travels]:
+    with Travels(tmp_path / "travels") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +60,9 @@ SERVERS = ["dovecot", *(pytest.param(name, marks=getattr(pytest.mark, name)) for
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_every_message_goes_up_and_comes_down_again(
-    name: str, begun: dict[str, Message], tmp_path: pathlib.Path, server_named: Callable[[str], Server]
+    name: str, begun: dict[str, Message], travels: Travels, server_named: Callable[[str], Server]
 ) -> None:
-    with Travels(tmp_path / name) as travels:
-        verdicts = travels.onward(server_named(name), begun)
+    verdicts = travels.onward(server_named(name), begun)
     odd = {
         verdict: {message for message, found in verdicts.items() if found == verdict}
         for verdict in ("refused", "rewritten")
@@ -88,3 +95,18 @@ def test_a_message_of_any_internaldate_comes_down(
     world.sync().done()
     world.converged()
     world.sync("--full").quiet()
+
+
+@pytest.mark.parametrize("files", [["one", "two"], ["two", "one"], ["two"], ["one"]], ids=" ".join)
+def test_twins_that_differ_in_their_body_alone_are_told_apart(
+    files: list[str], travels: Travels, dovecot: Dovecot
+) -> None:
+    twins = {name: corpus()[f"the same Message-ID, {name}"] for name in ("one", "two")}
+    world = travels.world(dovecot)
+    world.client.create(BOX)
+    world.client.fill(BOX, [(octets, frozenset(), DATE) for octets in twins.values()])
+    write(world, {name: Message(twins[name], stored_form(twins[name])) for name in files})
+    assert world.sync().done().totals.get("downloaded", 0) == 2 - len(files)
+    assert stored(world) == {uid: stored_form(octets) for uid, octets in shown(world).items()}
+    assert sorted(shown(world).values()) == sorted(twins.values())
+    world.sync().quiet()

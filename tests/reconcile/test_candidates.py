@@ -1,14 +1,43 @@
 """What could be a counterpart, and what is read to know it."""
 
-from builders import WORK, file, look, message, pair, read
+from builders import WORK, contents, file, look, message, pair, read
 
-from syncer.reconcile.candidates import file_left, message_left, wanted_files, wanted_headers
+from syncer.reconcile.candidates import file_left, message_left, wanted_contents, wanted_files, wanted_headers
 from syncer.reconcile.identity import INBOX, Uid, UniqueName
-from syncer.reconcile.observations import Intent, PairState
+from syncer.reconcile.observations import Fingerprint, Intent, PairState
 
 
 def intent(name: str, uidnext: int | None) -> Intent:
     return Intent(UniqueName(name), None if uidnext is None else Uid(uidnext))
+
+
+class TestWhoseContentIsAskedFor:
+    """Messages 5 and 6 have the size and header block of `a`, message 7 has not."""
+
+    SEEN = (message(5, "a"), message(6, "a"), message(7, "b"))
+    HEADERS = read(headers={"5": "a", "6": "a", "7": "b"}).headers
+    TWIN = Fingerprint(contents("a").size, contents("a").header, b"twin")
+
+    def wanted(self, own: dict[UniqueName, Uid] | None = None, **files: Fingerprint) -> set[Uid]:
+        seen = look(files=[file(name) for name in files], messages=self.SEEN, own=own or {})
+        found = {(INBOX, UniqueName(name)): fingerprint for name, fingerprint in files.items()}
+        return {uid for _, uid in wanted_contents([seen], found, self.HEADERS)}
+
+    def test_of_equal_messages_of_which_there_are_as_many_files_none(self) -> None:
+        assert self.wanted(x=contents("a"), y=contents("a"), z=contents("b")) == set()
+
+    def test_of_messages_without_any_such_file_none(self) -> None:
+        assert self.wanted(z=contents("b")) == set()
+
+    def test_where_the_files_differ(self) -> None:
+        assert self.wanted(x=contents("a"), y=self.TWIN, z=contents("b")) == {5, 6}
+
+    def test_where_there_are_fewer_files(self) -> None:
+        assert self.wanted(x=contents("a"), z=contents("b")) == {5, 6}
+
+    def test_not_of_those_whose_file_has_their_uid_in_its_name(self) -> None:
+        own = {UniqueName("x"): Uid(5), UniqueName("y"): Uid(6)}
+        assert self.wanted(own, x=contents("a"), y=self.TWIN) == set()
 
 
 class TestWhatIsAskedFor:

@@ -6,7 +6,7 @@ from builders import WORK, contents, file, look, message, read
 from syncer.reconcile.flags import NONE
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
 from syncer.reconcile.matching import Evidence, Matches, Met, match
-from syncer.reconcile.observations import Intent, ServerMessage
+from syncer.reconcile.observations import Fingerprint, Intent, ServerMessage
 
 A1, A2 = UniqueName("a1"), UniqueName("a2")
 
@@ -46,6 +46,39 @@ class TestTheSameMessageInOneMailbox:
         assert match([seen], Evidence()) == Matches()
         assert match([seen], read({"x": "a"})) == Matches()
         assert match([seen], read(headers={"5": "a"})) == Matches()
+
+
+class TestTwins:
+    """Messages of one size and one header block: `a` and its twin, whose octets are others."""
+
+    TWIN = Fingerprint(contents("a").size, contents("a").header, b"twin")
+
+    def read(self, *twins: str, messages: int, **contents_of: bytes) -> Evidence:
+        """Files `x` and `y`, of which `twins` are the twin; the content of messages is known where it is given."""
+        files = {(INBOX, UniqueName(name)): self.TWIN if name in twins else contents("a") for name in "xy"}
+        headers = {(INBOX, Uid(uid)): contents("a").header for uid in range(5, 5 + messages)}
+        return Evidence(files, headers, {(INBOX, Uid(int(uid[1:]))): found for uid, found in contents_of.items()})
+
+    def test_each_meets_the_one_with_its_octets(self) -> None:
+        seen = look(files=[file("x"), file("y")], messages=[message(5, "a"), message(6, "a")])
+        found = match([seen], self.read("x", messages=2, u5=contents("a").content, u6=b"twin")).met
+        assert [(each.local.name, each.server.uid) for each in found] == [("x", 6), ("y", 5)]
+
+    def test_one_of_which_there_is_only_the_twin_meets_nothing(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "a"), message(6, "a")])
+        assert match([seen], self.read("x", messages=2, u5=b"third", u6=b"fourth")) == Matches()
+
+    def test_what_was_sent_is_the_one_with_its_octets(self) -> None:
+        intents = (intent("x", 5), intent("y", 5))
+        seen = look(files=[file("x"), file("y")], messages=[message(5, "a")], intents=intents)
+        found = match([seen], self.read("x", messages=1, u5=contents("a").content)).met
+        assert [(each.local.name, each.server.uid) for each in found] == [("y", 5)]
+
+    def test_what_was_sent_is_the_one_with_its_size(self) -> None:
+        longer = ServerMessage(Uid(6), NONE, 9999, 1_000_000_000)
+        seen = look(files=[file("x"), file("y")], messages=[longer, message(5, "a")], intents=(intent("y", 5),))
+        found = match([seen], self.read(messages=2)).met
+        assert [(each.local.name, each.server.uid) for each in found] == [("y", 5)]
 
 
 class TestOurOwnNames:
