@@ -3,11 +3,12 @@
 Only messages that the index does not know are matched, one to one, so that two equal messages stay two. In this order:
 
 1. a file that we delivered ourselves: by the UID in its unique name;
-2. a file renamed within its mailbox: its old name is gone, the content is the same;
-3. a new file and a new message of one mailbox: by an open intent, or by size and header block, and where that is the
-   same of several that differ, by content;
-4. a file moved to another mailbox: its pair's file is gone there, the content is the same;
-5. a message moved on the server: its pair's UID is gone there, EMAILID or size and header block are the same.
+2. a file whose APPEND was announced, and what that made: by the open intent;
+3. a file renamed within its mailbox: its old name is gone, the content is the same;
+4. a new file and a new message of one mailbox: by size and header block, and where that is the same of
+   several that differ, by content;
+5. a file moved to another mailbox: its pair's file is gone there, the content is the same;
+6. a message moved on the server: its pair's UID is gone there, EMAILID or size and header block are the same.
 
 What must be known to decide is asked for first (see `candidates`), so that only candidates are read.
 """
@@ -96,9 +97,9 @@ def match(observations: Sequence[Observation], evidence: Evidence) -> Matches:
     matching = _Matching(observations, evidence)
     for observation in observations:
         matching.own_names(observation)
+        matching.intents(observation)
         matching.renames(observation)
     for observation in observations:
-        matching.intents(observation)
         matching.meetings(observation)
     matching.moves_of_files()
     matching.moves_of_messages()

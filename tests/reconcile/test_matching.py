@@ -1,11 +1,11 @@
 """What is recognised as the same message, and what is read to recognise it."""
 
 import pytest
-from builders import WORK, contents, file, look, message, read
+from builders import WORK, contents, file, look, message, pair, read
 
 from syncer.reconcile.flags import NONE
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
-from syncer.reconcile.matching import Evidence, Matches, Met, match
+from syncer.reconcile.matching import Evidence, Matches, Met, Renamed, match
 from syncer.reconcile.observations import Fingerprint, Intent, ServerMessage
 
 A1, A2 = UniqueName("a1"), UniqueName("a2")
@@ -118,6 +118,13 @@ class TestOurOwnNames:
 
 
 class TestIntents:
+    def test_a_file_that_was_sent_is_not_taken_for_its_deleted_twin_renamed(self) -> None:
+        twin = {"pairs": [pair(1, "a")], "deleted": ["a"], "files": [file("x")]}
+        sent = look(**twin, messages=[message(10, "a")], intents=(intent("x", 10),))
+        assert match([sent], read({"x": "a"}, {"10": "a"})) == Matches(met=[met(10, "x")])
+        lost = look(**twin, intents=(intent("x", 10),))
+        assert match([lost], read({"x": "a"})) == Matches(renamed=[Renamed(INBOX, pair(1, "a"), file("x"))])
+
     def test_a_repeated_append_is_recognised_by_its_header_whatever_its_size(self) -> None:
         longer = ServerMessage(Uid(10), NONE, 9999, 1_000_000_000)
         seen = look(files=[file("x")], messages=[longer], intents=(intent("x", 10),))
