@@ -87,6 +87,13 @@ class People:
             self.ledger.lives[file.life].sure = False
         del box.messages[uid]
 
+    def _was_anothers(self, box: Box, name: UniqueName, life: int) -> bool:
+        """Whether the index has a name in a pair of another message, which somebody who moves a file cannot mean."""
+        return any(
+            pair.name == name and (uid not in box.messages or box.messages[uid].life != life)
+            for uid, pair in box.pairs.items()
+        )
+
     def flags_there(self) -> None:
         """Somebody changes the flags of a message on the server."""
         if found := self._message():
@@ -123,7 +130,8 @@ class People:
         found, target = self._file(), self.box()
         if found:
             box, name, file = found
-            new = self.name() if self.random() < 0.4 or box is target or name in target.files else name
+            free = box is not target and name not in target.files and not self._was_anothers(target, name, file.life)
+            new = name if free and self.random() < 0.6 else self.name()
             life = self._touch("local", box, name, file, placed=new != name or box is not target)
             life.here.place = target.name
             life.here.renamed |= new != name

@@ -51,13 +51,7 @@ class Trial:
 
 
 TRIALS: tuple[Trial, ...] = (
-    Trial(
-        "T1",
-        "random three-sided histories of the planner, 100 to a case; effects in any order",
-        "planner",
-        2_000,
-        100_000,
-    ),
+    Trial("T1", "histories of the planner, 100 to a case, its actions in any order", "planner", 2_000, 100_000),
     Trial("T2", "random histories of both sides, on Dovecot", "histories", 200, 10_000, "dovecot"),
     Trial("T2-rungs", "the same with less than QRESYNC and LIST-STATUS", "histories", 60, 1_000, "rungs"),
     Trial("T2-cyrus", "the same on Cyrus", "histories", 50, 2_000, "cyrus"),
