@@ -265,6 +265,29 @@ class TestAFileCannotBeUsed:
         assert world.on_server() == "a: b:"
         assert world.in_maildir() == "a: a: b:"
 
+    def test_it_waits_with_everything_that_it_may_have_been(self) -> None:
+        world = World.of("a:S b: Work/", "a: b: Work/", "Work/a:")
+        store_hears(world, read_Work_a=STUBBORN, open_Work_a=STUBBORN)
+        world.sync()
+        assert problems(world, WORK) == [str(STUBBORN)]
+        assert (world.on_server(), world.in_maildir()) == ("a:S b:", "Work/a:")
+        settles(world)
+        assert world.on_server() == "Work/a:S"
+
+    def test_but_for_a_moment_and_its_move_is_followed(self) -> None:
+        world = World.of("a:S Work/", "a: Work/", "Work/a:")
+        moments: list[MessageError] = [STUBBORN]
+
+        def once() -> None:
+            if moments:
+                raise moments.pop()
+
+        store_hears(world, read_Work_a=once)
+        world.sync()
+        assert problems(world, WORK) == []
+        assert world.state() == ("Work/a:S",) * 3
+        settles(world)
+
 
 class TestMarkedOnly:
     """Without UIDPLUS nothing can be expunged safely."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from syncer.errors import MailboxError, MessageError, StoppedError
+from syncer.errors import MailboxError, MessageError, StoppedError, VanishedError
 from syncer.executor import Bench, Executor
 from syncer.executor.portions import are_large, connections_for, portions
 from syncer.observer.evidence import evidence, names_elsewhere
@@ -26,7 +26,7 @@ from syncer.reconcile.actions import (
     Plan,
     RemoveLocal,
 )
-from syncer.reconcile.candidates import file_left
+from syncer.reconcile.candidates import File, file_left
 from syncer.reconcile.events import Event
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.mailboxes import arrange
@@ -34,6 +34,7 @@ from syncer.reconcile.observations import Observation
 from syncer.reconcile.places import Places
 from syncer.reconcile.planner import NO_NAMES, plan, refuse
 from syncer.reconcile.policy import Policy
+from syncer.reconcile.triage import unread
 from syncer.report import HeldDeletions
 from syncer.values import replace
 
@@ -107,9 +108,11 @@ class Applying:
             planned = {observation.mailbox for observation in accepted}
             others = [mailbox for mailbox in store.mailboxes() if mailbox not in planned]
             elsewhere, complete = names_elsewhere(store, others)
+        found = evidence(self._pass.crew, store, accepted)
+        self._explain(unread(accepted, found))
         decision = plan(
             accepted,
-            evidence(self._pass.crew, store, accepted),
+            found,
             self._policy,
             elsewhere,
             everything_seen=complete and look.everything_seen,
@@ -118,6 +121,18 @@ class Applying:
         self._note_plan(decision.actions)
         self._look, self._accepted = look, accepted
         self._decision = replace(decision, refusals=refusals, notes=(*look.notes, *decision.notes))
+
+    def _explain(self, files: Iterable[File]) -> None:
+        """Say why files could not be read to be compared; where that is over, they are compared in another round."""
+        for mailbox, name in sorted(files):
+            try:
+                self._pass.store.outgoing(mailbox, name)
+            except VanishedError:
+                self._executor.bench.look_again = True
+            except MessageError as error:
+                self._report.mailbox(mailbox).problem(str(error))
+            else:
+                self._executor.bench.look_again = True
 
     def apply(self) -> None:
         """Carry out what was decided."""

@@ -95,6 +95,7 @@ def plan(
     ]
     rest = without_pairs(without_matched(observations, matches), waiting)
     strangers = elsewhere | {message.name for o in rest for message in o.local.new}
+    everything_seen = everything_seen and not uncompared.files
     notes = [
         (mailbox, f"{number} {reason}")
         for (mailbox, reason), number in Counter((source, why) for (source, _), why in waiting.items() if why).items()

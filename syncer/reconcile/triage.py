@@ -6,7 +6,7 @@ of them is taken for new or for deleted in this pass.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from syncer.reconcile.candidates import File, Message, wanted_headers
+from syncer.reconcile.candidates import File, Message, file_left, wanted_files, wanted_headers
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.matching import Evidence, Matches, MovedFile, MovedMessage
 from syncer.reconcile.observations import Fingerprint, Observation
@@ -77,9 +77,19 @@ def without_matched(observations: Sequence[Observation], matches: Matches) -> li
     ]
 
 
-class Uncompared(Struct, frozen=True):
-    """New messages that might be on both sides, and that could not be read to tell. Copying them might double them."""
+def unread(observations: Sequence[Observation], evidence: Evidence) -> set[File]:
+    """The new files that could not be read while others are gone, which they may be."""
+    left = any(file_left(observation) for observation in observations)
+    return wanted_files(observations) - evidence.files.keys() if left else set()
 
+
+class Uncompared(Struct, frozen=True):
+    """New messages that might be on both sides, or moved, and that could not be read to tell.
+
+    Copying them might double them, and what is missing elsewhere may be one of the files.
+    """
+
+    files: set[File]
     messages: set[Message]
     sizes: set[tuple[MailboxName, int]]
     fingerprints: Mapping[File, Fingerprint]
@@ -89,7 +99,7 @@ class Uncompared(Struct, frozen=True):
         """What was asked for and is not in the evidence."""
         messages = wanted_headers(observations, evidence.files, evidence.headers) - evidence.headers.keys()
         sizes = {(o.mailbox, m.size) for o in observations for m in o.server.new if (o.mailbox, m.uid) in messages}
-        return cls(messages, sizes, evidence.files)
+        return cls(unread(observations, evidence), messages, sizes, evidence.files)
 
     def without(self, here: Observation) -> tuple[Observation, int]:
         """The observation without what may not be copied in this pass, and how many messages that are."""
@@ -102,4 +112,4 @@ class Uncompared(Struct, frozen=True):
     def includes(self, file: File) -> bool:
         """Whether a file may be one of the messages."""
         read = self.fingerprints.get(file)
-        return read is not None and (file[0], read.size) in self.sizes
+        return file in self.files or (read is not None and (file[0], read.size) in self.sizes)

@@ -52,7 +52,7 @@ def decided(*seen: Observation, evidence: Evidence | None = None, policy: Policy
 class TestReadOnlyMailboxes:
     def test_nothing_is_expunged_or_uploaded_and_it_is_said(self) -> None:
         seen = look(pairs=[A, B], deleted=["a", "b"], files=[file("x")], server=READ_ONLY)
-        assert decided(seen) == Plan(
+        assert decided(seen, evidence=read({"INBOX/x": "x"})) == Plan(
             notes=(
                 (INBOX, "2 deleted messages not expunged: the mailbox is read-only on the server"),
                 (INBOX, "1 new messages not uploaded: the mailbox is read-only on the server"),
