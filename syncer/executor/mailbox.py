@@ -84,6 +84,8 @@ class Executor(Struct):
             self.bench.store.create(action.mailbox)  # a run that was killed while it deleted it left only a part
             seen = self.bench.store.scan(action.mailbox, {})
             count, complete = len(seen.messages), seen.complete
+            if not complete:
+                raise MailboxError(f"{action.mailbox}: not deleted, for it was not listed: {'; '.join(seen.notes)}")
         if count > action.messages or not complete:
             raise MailboxError(f"{action.mailbox}: not deleted, for there are other messages in it; sync again")
 
