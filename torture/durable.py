@@ -28,28 +28,28 @@ def unsafe_after(calls: Iterable[Call], young: Iterable[Message]) -> set[Message
 
     `calls` are those that rename and flush; `young` are the messages that another program wrote just now.
     """
-    octets, names = set(young), set[Message]()
+    octets, names, spoiled = set(young), set[Message](), set[Message]()
     flushed: set[str] = set()
-    together = False
-    """The last flush of the whole file system did its work."""
+    unwritten: set[str] = set()
+    """Files of which a flush failed: what it did not write is forgotten, and no later flush tells."""
+    together: bool | None = None
+    """Whether the last flush of the whole file system did its work."""
     for call in calls:
         if call.name == "syncfs":
             together = not call.failed
             if together:
                 octets, names = set(), set()
-        elif call.failed:
-            continue
         elif call.name in {"fsync", "fdatasync"}:
             path = call.places[0]
-            flushed.add(path)
+            (unwritten if call.failed else flushed).add(path)
             mailbox, sub = os.path.split(path)
-            if sub in {"cur", "new"}:
+            if sub in {"cur", "new"} and not call.failed:
                 names = {message for message in names if message[0] != mailbox}
-        elif call.name in _RENAMES:
+        elif call.name in _RENAMES and not call.failed:
             source, target = call.places
             message = message_at(target)
             if message is not None:
                 names.add(message)
-                if message_at(source) is None and source not in flushed and not together:
-                    octets.add(message)
-    return octets | names
+                if message_at(source) is None and (source in unwritten or (source not in flushed and not together)):
+                    (spoiled if source in unwritten or together is False else octets).add(message)
+    return octets | names | spoiled
