@@ -76,6 +76,11 @@ class Stages:
         """From now on only pass everything on."""
         self._copying = False
 
+    @property
+    def changes(self) -> int:
+        """How many commands have changed the account: the number of its last copy."""
+        return self._stages[-1].copy
+
     def possible(self, sent: int, received: int) -> range:
         """The copies that the account may be like when a client is cut off that has sent and received so much.
 

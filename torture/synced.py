@@ -94,6 +94,7 @@ class Synced:
         with log.open(encoding="ascii") as lines:
             recording.read(lines)
         log.unlink()
+        assert recording.connections == 1 or not self._stages.changes, "of several connections nothing is known exactly"
         self.moments = recording.moments
         self.open = [moment for moment in self.moments if _loses_names(self.disk, moment)] or self.moments
         self.end = self._tree()
