@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from syncer.imap.arguments import Argument
+from syncer.imap.kept import MAX_UNTAGGED
 from syncer.imap.responses import Response, Status
-from syncer.imap.wire import MAX_UNTAGGED, Wire
+from syncer.imap.wire import Wire
 
 _FETCHED = re.compile(rb"\* \d+ FETCH \([^{}]*\)\r\n")
 """A FETCH response without a literal."""

@@ -10,12 +10,13 @@ from contextlib import closing
 
 from syncer.imap.ahead import Listener, Question
 from syncer.imap.describing import described, described_by
+from syncer.imap.kept import MAX_UNTAGGED
 from syncer.imap.listing import FlagSets
 from syncer.imap.responses import Response, Status
 from syncer.imap.selected import Selected
-from syncer.imap.sets import MAX_UID
+from syncer.imap.sets import MAX_MESSAGES, MAX_UID
 from syncer.imap.transfer import Download
-from syncer.imap.wire import MAX_UNTAGGED, Wire
+from syncer.imap.wire import Wire
 from syncer.reconcile.identity import Uid
 from syncer.reconcile.observations import ServerMessage
 
@@ -88,6 +89,8 @@ class Descriptions:
         """Servers describe messages in order, up or down; one that does not is given less time, and not without end."""
         if not self._lowest <= uid <= self._highest:
             self._lowest, self._highest = min(self._lowest, uid), max(self._highest, uid)
+            if len(self.found) > MAX_MESSAGES:
+                self._wire.fail(f"the server described more than {MAX_MESSAGES} messages")
             self._wire.renew()
             return
         self._again += 1

@@ -5,6 +5,7 @@ caller compares everything.
 """
 
 import re
+from collections.abc import Iterable
 from itertools import pairwise
 
 from syncer.errors import MailboxError, NoSuchMailboxError, ProtocolError
@@ -114,9 +115,12 @@ class _Answer:
         match = _SEARCH.fullmatch(line)
         if match is None:
             return False
+        if len(match[1]) > _MAX_SEARCH * len(" 4294967295"):
+            self.odd = True
+            return True
         uids = [int(word) for word in match[1].split()]
         self.odd |= any(not 0 < uid <= MAX_UID for uid in uids)
-        self.found += ranges(uids)
+        self._find(ranges(uids))
         return True
 
     def hear(self, response: Response) -> None:
@@ -129,6 +133,12 @@ class _Answer:
         for name, value in pairwise(words):
             if name == b"ALL" and isinstance(value, bytes):
                 try:
-                    self.found += parse_set(value)
+                    self._find(parse_set(value))
                 except ProtocolError:
                     self.odd = True
+
+    def _find(self, parts: Iterable[Range]) -> None:
+        self.found += parts
+        if len(self.found) > _MAX_SEARCH:
+            self.odd = True
+            self.found.clear()

@@ -10,12 +10,16 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _NUMBERS = {name.lower().encode(): number for number, name in enumerate(_MONTHS, 1)}
 _DATE = later(rb" ?(\d{1,2})-(\w{3})-(\d{4})", re.ASCII)
 _TIME = later(rb"(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
+_LONGEST = 40
+"""Octets of a date; longer ones are not looked at, nor remembered."""
 _LAST = 253402300799
 """The last second of the year 9999: the format has four digits for the year."""
 
 
 def parse_date(text: bytes) -> int | None:
     """Seconds since the epoch, or None where `text` is not a date."""
+    if len(text) > _LONGEST:
+        return None
     day, _, rest = text.lstrip(b" ").partition(b" ")
     midnight = _midnight(day)
     match = _TIME.fullmatch(rest)

@@ -13,7 +13,7 @@ from syncer.errors import ProtocolError
 from syncer.imap.listing import FlagLines, FlagSets
 from syncer.imap.responses import Code, Counted, Data, Response, Status
 from syncer.imap.selected import Selected
-from syncer.imap.sets import Range, amount, clipped, gaps, named, parse_set, united
+from syncer.imap.sets import MAX_RANGES, Range, amount, clipped, gaps, named, parse_set, united
 from syncer.imap.wire import Wire
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import Flags
@@ -22,8 +22,6 @@ from syncer.reconcile.observations import ServerDelta
 
 _VANISHED = re.compile(rb"\* VANISHED (\(EARLIER\) )?([\d:,]+)\r\n", re.IGNORECASE)
 _CLOSED = b"* OK [CLOSED]"
-_MAX_RANGES = 200_000
-"""A server that names more is not asked what vanished but what is there."""
 
 
 class News:
@@ -67,11 +65,14 @@ class News:
             self.odd |= isinstance(response, Counted) and response.kind == "EXPUNGE"
 
     def _vanish(self, words: bytes, *, earlier: bool) -> None:
+        """Take a set. Who names too many UIDs is not asked what vanished but what is there."""
         try:
             self._vanished += parse_set(words)
         except ProtocolError:
             self.odd = True
-        self.odd |= not earlier or len(self._vanished) > _MAX_RANGES
+        self.odd |= not earlier or len(self._vanished) > MAX_RANGES
+        if self.odd:
+            self._vanished.clear()
 
 
 def follows(since: Epoch, now: Epoch) -> bool:

@@ -1,8 +1,9 @@
 """A question that was sent before anybody wanted to know, and its answer."""
 
 from syncer.imap.arguments import Argument
-from syncer.imap.responses import Data, Response, Status
-from syncer.imap.wire import MAX_UNTAGGED, Reply, Wire
+from syncer.imap.kept import Kept
+from syncer.imap.responses import Data, Status
+from syncer.imap.wire import Reply, Wire
 
 
 class Early:
@@ -13,7 +14,7 @@ class Early:
         self._wire = wire
         self._tag = wire.send(*command)
         self._status: Status | None = None
-        self._untagged: list[Response] = []
+        self._kept = Kept(wire)
         self._sent = wire.sent
 
     @property
@@ -28,12 +29,10 @@ class Early:
     def hear(self, response: Data) -> None:
         """Take in a response of the kind that was asked for."""
         if self._status is None:
-            self._untagged.append(response)
-            if len(self._untagged) > MAX_UNTAGGED:
-                self._wire.fail("the server answered one command with more than a million responses")
+            self._kept.add(response)
 
     def reply(self) -> Reply:
         """Wait for the answer."""
         if self._status is None:
             self._status = self._wire.wait(self._tag)
-        return Reply(self._status, tuple(self._untagged))
+        return Reply(self._status, tuple(self._kept.responses))

@@ -5,12 +5,13 @@ A flag list is turned into a set once for each distinct spelling; messages share
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn
 
 from syncer.imap.ahead import Question
 from syncer.imap.responses import FLAGS_LINE, Fetch, Response, Status, names, number
 from syncer.imap.selected import Selected, parse_flags
-from syncer.imap.sets import MAX_UID
+from syncer.imap.sets import MAX_MESSAGES, MAX_UID
 from syncer.imap.wire import Wire
 from syncer.reconcile.flags import Flags
 from syncer.reconcile.identity import Uid
@@ -20,19 +21,27 @@ if TYPE_CHECKING:
 
 _RENEW = 4096
 _MAX_SETS = 50_000
+_MAX_OCTETS = 64 * 1024 * 1024
+"""Of all distinct spellings of one connection; they take many times as much when they are sets."""
 
 
 class FlagSets:
     """From the words between the parentheses to the set, each distinct spelling once."""
 
-    def __init__(self) -> None:
+    def __init__(self, fail: Callable[[str], NoReturn]) -> None:
+        """`fail` is the wire's, for a server that always finds others."""
         self._known: dict[bytes, Flags] = {}
+        self._fail = fail
+        self._octets = 0
 
     def __getitem__(self, words: bytes) -> Flags:
         found = self._known.get(words)
         if found is None:
             if len(self._known) >= _MAX_SETS:
                 self._known.clear()
+            self._octets += len(words)
+            if self._octets > _MAX_OCTETS:
+                self._fail("the server sent more different flags than can be kept")
             found = self._known[words] = parse_flags(words.split())
         return found
 
@@ -54,8 +63,7 @@ class FlagLines:
         uid, words, other_words, other_uid = match.groups()
         self.found[Uid(int(uid or other_uid))] = self._sets[words if uid else other_words]
         if len(self.found) >= self._progress:
-            self._wire.renew()
-            self._progress += _RENEW
+            self._go_on()
         return True
 
     def hear(self, response: Response) -> None:
@@ -64,6 +72,15 @@ class FlagLines:
             uid, flags = number(response.items.get("UID")), response.items.get("FLAGS")
             if uid and isinstance(flags, list):
                 self.found[Uid(uid)] = self._sets[b" ".join(names(flags))]
+                if len(self.found) >= self._progress:
+                    self._go_on()
+
+    def _go_on(self) -> None:
+        """That was progress, but not without end."""
+        if len(self.found) > MAX_MESSAGES:
+            self._wire.fail(f"the server listed more than {MAX_MESSAGES} messages")
+        self._wire.renew()
+        self._progress += _RENEW
 
     def checked(self) -> dict[Uid, Flags]:
         """What was found. Closes the connection if one of it is no UID."""

@@ -50,7 +50,7 @@ class ImapServer:
         self._wire = session.wire
         self._line = session.quirks.line_octets
         self._now = now
-        self._flag_sets = FlagSets()
+        self._flag_sets = FlagSets(self._wire.fail)
 
     @property
     def capabilities(self) -> frozenset[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from syncer.errors import MailboxError, NoSuchMailboxError
 from syncer.imap.arguments import FORBIDDEN, Argument, Literal, string
 from syncer.imap.early import Early
+from syncer.imap.kept import Kept
 from syncer.imap.names import Namespace, separator_of, space_of
 from syncer.imap.responses import Data, Response, Status, Value, names, pairs
 from syncer.imap.selected import cursor_of
@@ -207,7 +208,7 @@ class Directory:
 
     def _statuses(self, mailboxes: Iterable[bytes], items: bytes) -> Told:
         """STATUS of every mailbox, all under way at once."""
-        responses: list[Response] = []
+        kept = Kept(self._wire)
         tags: list[bytes] = []
         for name in mailboxes:
             if FORBIDDEN.search(name):
@@ -215,11 +216,11 @@ class Directory:
             argument = string(name)
             if isinstance(argument, Literal) and self._wire.asks(len(argument.octets)):
                 while tags:  # a literal that has to be asked for is sent while nothing else is under way
-                    self._wire.wait(tags.pop(0), responses.append)
+                    self._wire.wait(tags.pop(0), kept.add)
             tags.append(self._wire.send(b"STATUS", argument, items))
         for tag in tags:
-            self._wire.wait(tag, responses.append)
-        return _told(responses)
+            self._wire.wait(tag, kept.add)
+        return _told(kept.responses)
 
     def _subscribed(self, name: bytes) -> list[bytes]:
         """The subscribed names among `name` and those below it."""

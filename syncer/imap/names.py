@@ -79,14 +79,17 @@ class Namespace(Struct, frozen=True):
 
     def _begins_with_inbox(self, raw: bytes) -> bool:
         """Whether INBOX is the first level, any number of prefixes taken off."""
-        while self._first(raw) != b"INBOX":
-            if not raw.startswith(self.prefix):
+        place = 0
+        while self._first(raw, place) != b"INBOX":
+            if not raw.startswith(self.prefix, place):
                 return False
-            raw = raw[len(self.prefix) :]
+            place += len(self.prefix)
         return True
 
-    def _first(self, raw: bytes) -> bytes:
-        return (raw.split(self.separator, 1)[0] if self.separator else raw).upper()
+    def _first(self, raw: bytes, place: int = 0) -> bytes:
+        """As much of the first level after `place` as tells it from INBOX, without a copy of a long name."""
+        start = raw[place : place + len(b"INBOX") + 1]
+        return (start.split(self.separator, 1)[0] if self.separator else start).upper()
 
 
 def space_of(entry: Value) -> Namespace | None:

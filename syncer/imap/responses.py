@@ -31,13 +31,14 @@ FLAGS_LINE = re.compile(
 MODSEQ_LINE = re.compile(rb"\* \d+ FETCH \((?:UID \d{1,10} )?MODSEQ \(\d+\)\)\r\n")
 """What answers a STORE in silence where there are modseqs (RFC 7162 section 3.1.3)."""
 
+# A server may send megabytes of anything: what a pattern tries at one place is short, or it is not tried there again.
 _TOKEN = re.compile(
-    rb' *(?:([()])|"((?:[^"\\]|\\.)*+)"|((?:BODY|BINARY)[A-Z.]*\[[^\]]*\](?:<\d+>)?|[^ ()]+))',
+    rb'([()])|"((?:[^"\\]|\\.)*+)"|((?:BODY|BINARY)[A-Z.]{0,20}\[[^\]]{0,999}+\](?:<\d+>)?|[^ ()]+)',
     re.IGNORECASE | re.DOTALL,
 )
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _CODE = re.compile(
-    rb'\[([A-Z0-9][A-Z0-9._/-]*)((?:\([^()]*\)|"(?:[^"\\]|\\.)*+"|[^\]])*+)\] ?', re.IGNORECASE | re.DOTALL
+    rb'\[([A-Z0-9][A-Z0-9._/-]*+)((?:\([^()]*\)|"(?:[^"\\]|\\.){0,255}+"|[^\]])*+)\] ?', re.IGNORECASE | re.DOTALL
 )
 _OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 _NUMBER = re.compile(rb"\d{1,20}")

@@ -30,6 +30,8 @@ _IMPLIED = frozenset(
     {"UIDPLUS", "MOVE", "UNSELECT", "NAMESPACE", "LITERAL-", "ENABLE", "ESEARCH", "LIST-EXTENDED", "LIST-STATUS"}
 )
 """What IMAP4rev2 contains (RFC 9051 appendix E), as far as we use it."""
+_ENABLED = frozenset({"CONDSTORE", "QRESYNC"})
+"""What we enable."""
 
 
 class Session:
@@ -204,7 +206,7 @@ class Session:
     def append_limit(self) -> int | None:
         """APPENDLIMIT's number, where the server tells one for all mailboxes (RFC 7889)."""
         values = (name.removeprefix("APPENDLIMIT=") for name in self.capabilities if name.startswith("APPENDLIMIT="))
-        return next((int(value) for value in values if value.isascii() and value.isdecimal()), None)
+        return next((limit for value in values if (limit := number(value.encode())) is not None), None)
 
     def refused(self, mailbox: MailboxName, status: Status, command: str) -> ServerRefusedError:
         """The server's NO or BAD to a command about messages."""
@@ -214,7 +216,7 @@ class Session:
 
     def _enable(self) -> bytes | None:
         """Both in one command; iCloud tells HIGHESTMODSEQ only after an ENABLE that names CONDSTORE."""
-        wanted = [name for name in ("CONDSTORE", "QRESYNC") if name in self.capabilities]
+        wanted = [name for name in sorted(_ENABLED) if name in self.capabilities]
         if not wanted or "ENABLE" not in self.capabilities:
             return None
         return self.wire.send(b"ENABLE", *(name.encode() for name in wanted))
@@ -253,7 +255,8 @@ class Session:
 
     def _hear(self, response: Response) -> None:
         if isinstance(response, Data) and response.kind == "ENABLED":
-            self._enabled |= {name.decode("ascii", "replace").upper() for name in names(list(response.values))}
+            enabled = {name.decode("ascii", "replace").upper() for name in names(list(response.values))}
+            self._enabled |= enabled & _ENABLED
         self.directory.hear(response)
         if self._selected is not None:
             self._selected.hear(response)

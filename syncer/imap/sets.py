@@ -15,6 +15,11 @@ from syncer.reconcile.identity import Uid
 MAX_UID = 2**32 - 1
 """RFC 9051 section 2.3.1.1: a UID is a non-zero unsigned 32-bit number."""
 
+MAX_MESSAGES = 10_000_000
+"""In one mailbox: nobody has so many, and each of them takes memory."""
+MAX_RANGES = 200_000
+"""As many as a set may have that a server sends. They are no proof of anything then, but a lot of memory."""
+
 _RANGE = later(rb"(\d{1,10})(?::(\d{1,10}))?")
 
 Range = tuple[int, int]
@@ -53,8 +58,10 @@ def parse_set(text: bytes) -> tuple[Range, ...]:
     """The ranges of a `uid-set` of a response, in the order given, lower end first.
 
     Raises:
-        ProtocolError: it is not a set of UIDs.
+        ProtocolError: it is not a set of UIDs, or too long a one.
     """
+    if text.count(b",") >= MAX_RANGES:
+        raise ProtocolError(f"the server sent a UID set of more than {MAX_RANGES} ranges")
     found = []
     for part in text.split(b","):
         match = _RANGE.fullmatch(part)
@@ -112,12 +119,12 @@ def paired(source: bytes, target: bytes, asked: Iterable[Uid]) -> dict[Uid, Uid]
     """COPYUID's two sets as old UID -> new UID, in the order given (RFC 4315 section 3).
 
     Only UIDs in `asked` count, so the work is bounded by what was asked for and not by what the server claims. Sets
-    of different sizes say nothing.
-
-    Raises:
-        ProtocolError: one of them is not a set of UIDs.
+    of different sizes say nothing, and neither does what is no set.
     """
-    old, new = parse_set(source), parse_set(target)
+    try:
+        old, new = parse_set(source), parse_set(target)
+    except ProtocolError:
+        return {}
     if amount(old) != amount(new):
         return {}
     places = sorted(zip(old, _offsets(old), strict=True))

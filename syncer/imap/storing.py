@@ -4,9 +4,10 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 
 from syncer.imap.arguments import flag_list
+from syncer.imap.kept import MAX_UNTAGGED
 from syncer.imap.responses import MODSEQ_LINE
 from syncer.imap.sets import uid_sets
-from syncer.imap.wire import MAX_UNTAGGED, Wire
+from syncer.imap.wire import Wire
 from syncer.reconcile.flags import FlagDelta
 from syncer.reconcile.identity import Uid
 

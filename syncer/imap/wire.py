@@ -12,14 +12,15 @@ from typing import NoReturn
 
 from syncer.errors import ConnectionLostError, ProtocolError
 from syncer.imap.arguments import FORBIDDEN, Argument
+from syncer.imap.kept import Kept
 from syncer.imap.responses import LITERAL, Continuation, Response, Status, parse
 from syncer.imap.transport import Transport
 from syncer.values import Struct
 
 MAX_SMALL_LITERAL = 1024 * 1024
 """For literals that are kept in memory (mailbox names and the like), all those of one response together."""
-MAX_UNTAGGED = 1_000_000
-"""Untagged responses that one command may collect."""
+_MAX_LITERALS = 10_000
+"""Of one response; they may be empty."""
 _OUTBOX = 16_384
 """So many octets of command lines may wait for company."""
 
@@ -45,6 +46,8 @@ class Wire:
         self.transport = transport
         self.literal_plus = self.literal_minus = False
         self.observe: Callable[[Response], None] = lambda _response: None
+        self.heard = 0
+        """Octets of all responses so far that were taken apart."""
         self._seconds = command_seconds
         self._tag = 0
         self._closed: str | None = None
@@ -79,15 +82,9 @@ class Wire:
         line: Callable[[bytes], bool] | None = None,
     ) -> Reply:
         """`wait` for the reply to a command that was sent."""
-        untagged: list[Response] = []
-
-        def keep(response: Response) -> None:
-            untagged.append(response)
-            if len(untagged) > MAX_UNTAGGED:
-                self.fail("the server answered one command with more than a million responses")
-
-        status = self.wait(tag, each or keep, line)
-        return Reply(status, tuple(untagged))
+        kept = Kept(self)
+        status = self.wait(tag, each or kept.add, line)
+        return Reply(status, tuple(kept.responses))
 
     def wait(
         self,
@@ -206,10 +203,12 @@ class Wire:
         while match := LITERAL.search(line):
             size = int(match[1])
             octets += size
-            if octets > MAX_SMALL_LITERAL:
+            if octets > MAX_SMALL_LITERAL or len(parts) > 2 * _MAX_LITERALS:
                 self.fail(f"the server sent a literal of {size} octets where none or a short one belongs")
             parts += [line[: match.start()], self.chunk(size)]
+            self.heard += len(line)
             line = self.line()
+        self.heard += len(line) + octets
         try:
             response = parse([*parts, line.rstrip(b"\r\n")])
         except ProtocolError as error:

@@ -1,12 +1,13 @@
 """What a server tells of the time since a cursor, and what its counters make of it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncer.errors import ProtocolError
 from syncer.imap.delta import News, delta_of, follows
 from syncer.imap.listing import FlagSets
 from syncer.imap.responses import parse
@@ -139,9 +140,13 @@ def test_counters_that_go_back_or_are_missing_do_not_follow(change: dict[str, An
 class NoWire:
     def renew(self) -> None: ...
 
+    @staticmethod
+    def fail(what: str) -> NoReturn:
+        raise ProtocolError(what)
+
 
 def news(*lines: bytes) -> News:
-    found = News(NoWire(), FlagSets(), BEFORE)  # type: ignore[arg-type]
+    found = News(NoWire(), FlagSets(NoWire.fail), BEFORE)  # type: ignore[arg-type]
     found.hear([parse([line]) for line in lines if not found.line(line + b"\r\n")])
     return found
 
@@ -191,7 +196,7 @@ class TestNews:
 
     def test_a_great_many_flags_renew_the_time(self) -> None:
         times = []
-        found = News(NoWire(), FlagSets(), BEFORE)  # type: ignore[arg-type]
+        found = News(NoWire(), FlagSets(NoWire.fail), BEFORE)  # type: ignore[arg-type]
         found.lines._wire.renew = lambda: times.append(1)  # type: ignore[method-assign]
         for uid in range(1, 10_000):
             assert found.line(b"* 1 FETCH (UID %d FLAGS ())\r\n" % uid)
