@@ -23,7 +23,6 @@ from syncer.reconcile.observations import ServerMessage
 Reading = tuple[FlagSets, Callable[[], float]]
 """What descriptions are read with: the sets of flags, and the time for those whose INTERNALDATE is not told."""
 
-_HEADER_SIZE = 4096
 _DIGEST_OCTETS = 16
 
 
@@ -109,7 +108,7 @@ class Headers:
         """`octets` bounds a command."""
         items = b"(UID BODY.PEEK[])" if whole else b"(UID BODY.PEEK[HEADER])"
         self._whole = whole
-        self._download = Download(wire, sorted(uids), items, lambda _: _HEADER_SIZE, octets)
+        self._download = Download(wire, sorted(uids), items, {}, octets)
         self.endless: list[Uid] = []
         """Messages whose header block came without the empty line at its end: they have no digest."""
 

@@ -35,7 +35,6 @@ else:
     asking = Later("syncer.imap.asking")
     observations = Later("syncer.reconcile.observations")
 
-_UNKNOWN_SIZE = 16_384
 _LISTINGS = 2
 
 
@@ -171,7 +170,7 @@ class ImapServer:
 
         standing, items = self._session.standing(mailbox), b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
         sizes = standing.sizes if standing is not None else {}
-        download = Download(self._wire, uids, items, lambda uid: sizes.get(uid, _UNKNOWN_SIZE), self._line)
+        download = Download(self._wire, uids, items, sizes, self._line)
         selected = self._session.select(mailbox, ahead=download)
         with closing(download.parts()) as parts:
             for part in parts:

@@ -7,95 +7,58 @@ message whose attributes only follow its octets goes through a temporary file.
 
 import re
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
-from typing import IO
 
 from syncer.errors import ConnectionLostError, ProtocolError
 from syncer.imap.ahead import Listener
+from syncer.imap.bodies import Part, Stream, batches, unspool
 from syncer.imap.responses import LITERAL, Fetch, Status, Value, number, parse
 from syncer.imap.sets import uid_sets
 from syncer.imap.transport import CHUNK
 from syncer.imap.wire import Wire
 from syncer.reconcile.identity import Uid
-from syncer.values import Struct
 
 WINDOW = 16
 """Commands under way at once."""
 _LAST_WORD = 16 * 1024 * 1024
 """When the caller stops early, so much is read and thrown away to keep the connection; beyond it, it is closed."""
 _MAX_LITERAL = 2 * 1024**3
+_UNKNOWN_SIZE = 16_384
+_HEADER_SIZE = 4096
 _REFUSALS = 32
 """After so many refused messages in a row the server means all of them."""
+_AROUND = 64
+"""Octets that a message takes besides its own: even empty ones are not thrown away without end."""
 
 _END = b")\r\n"
 _ITEM = re.compile(r"[A-Z][A-Z0-9.-]*(?:\[.*\])?")
+_QUOTED = re.compile(rb'BODY\[(?:HEADER)?\] "', re.IGNORECASE)
 _LINE = re.compile(
     rb"\* \d+ FETCH \((?:UID (\d{1,10}) )?(?:FLAGS \(([^()\"{}]*)\) )?(?:UID (\d{1,10}) )?"
     rb'(?:INTERNALDATE "([^"]{1,40})" )?BODY\[(?:HEADER)?\] \{(\d{1,10})\}\r\n'
 )
 
 
-class Part(Struct, frozen=True):
-    """A message, or its header block, on its way."""
-
-    uid: Uid
-    flags: bytes | None
-    """The words between the parentheses."""
-    date: bytes | None
-    size: int
-    body: Iterator[bytes]
-
-
-class _Stream:
-    """The octets of a literal that is larger than a chunk, straight from the connection."""
-
-    __slots__ = ("_end", "_wire", "abandoned", "left")
-
-    def __init__(self, wire: Wire, size: int, end: Callable[[], object]) -> None:
-        self.left = size
-        self.abandoned = False
-        self._wire = wire
-        self._end = end
-
-    def __iter__(self) -> "_Stream":
-        return self
-
-    def __next__(self) -> bytes:
-        if self.abandoned:
-            raise RuntimeError("a message's body was read after the next message was asked for")
-        if not self.left:
-            raise StopIteration
-        chunk = self._wire.chunk(min(self.left, CHUNK))
-        self._wire.renew()
-        self.left -= len(chunk)
-        if not self.left:
-            self._end()
-        return chunk
-
-    def drain(self) -> None:
-        """Read what is left, if anything."""
-        if self.left:
-            for _ in self:
-                pass
-            self.abandoned = True
-
-
 class Download:
     """One run over `uids`. Use `parts` once; the connection is busy until the iteration ends or is closed."""
 
-    def __init__(self, wire: Wire, uids: Sequence[Uid], items: bytes, sizes: Callable[[Uid], int], octets: int) -> None:
-        """`items` as FETCH wants them; `sizes` estimates, for batches of about 1 MiB; `octets` bounds a command."""
+    def __init__(self, wire: Wire, uids: Sequence[Uid], items: bytes, sizes: Mapping[Uid, int], octets: int) -> None:
+        """`items` as FETCH wants them; `sizes` as far as they are known; `octets` bounds a command."""
         self._wire = wire
+        self._sizes = sizes
         self._items = items
-        self._section = "BODY[HEADER]" if b"[HEADER]" in items else "BODY[]"
+        header = b"[HEADER]" in items
+        self._section, self._last = ("BODY[HEADER]", b"\r\n\r\n") if header else ("BODY[]", b"\n")
+        usual = _HEADER_SIZE if header else _UNKNOWN_SIZE
         self._whole = b"FLAGS" in items
         self._missing = set(uids)
-        self._queue = deque(_batches(list(dict.fromkeys(uids)), sizes, octets))
+        self._queue = deque(batches(list(dict.fromkeys(uids)), sizes, usual, octets))
         self._sent: dict[bytes, list[Uid]] = {}
         self._octets = octets
         self._refused = 0
-        self._stream: _Stream | None = None
+        self._thrown = 0
+        self._stream: Stream | None = None
         self._aside: Listener | None = None
 
     @property
@@ -126,8 +89,10 @@ class Download:
             while self._queue or self._sent:
                 self._fill()
                 part = self._next()
-                if part is None or part.uid not in self._missing:
-                    self._release()
+                if part is None:
+                    continue
+                if part.uid not in self._missing:
+                    self._throw(part.size)
                     continue
                 self._missing.discard(part.uid)
                 self._refused = 0
@@ -166,7 +131,7 @@ class Download:
         response = wire.rest(line)
         if isinstance(response, Status) and response.tag in self._sent:
             self._finished(response)
-        part = self._inline(response) if isinstance(response, Fetch) else None
+        part = self._inline(line, response) if isinstance(response, Fetch) else None
         if part is None and self._aside is not None:
             self._aside.hear(response)
         return part
@@ -175,18 +140,20 @@ class Download:
         """The literal that follows `line`, when everything else is known."""
         self._check_size(size)
         if size > CHUNK:
-            self._stream = _Stream(self._wire, size, lambda: self._end(line))
+            self._stream = Stream(self._wire, size, lambda last: self._end(line, uid, size, last))
             return Part(uid, flags, date, size, self._stream)
         octets = self._wire.chunk(size)
         self._wire.renew()
-        self._end(line)
+        self._end(line, uid, size, octets)
         return Part(uid, flags, date, size, iter((octets,) if octets else ()))
 
-    def _end(self, line: bytes) -> Fetch | None:
-        """Read what follows the literal that `line` announced: the end of the response."""
+    def _end(self, line: bytes, uid: Uid | None, size: int, last: bytes) -> Fetch | None:
+        """Read what follows the literal that `line` announced, and that ends in `last`: the end of the response."""
         tail = self._wire.line()
-        if tail == b"\r\n":
-            tail = self._wire.line()  # CPython issue 88574: servers that add an empty line after a literal
+        if tail == b"\r\n" and last.endswith(self._last) and self._sizes.get(uid or Uid(0), size) == size:
+            # CPython issue 88574: servers that add an empty line after a literal. It may as well be the message's last
+            # line end, of one that is announced too short, unless that line has an end already.
+            tail = self._wire.line()
         if tail == _END:
             return None
         response = None
@@ -209,6 +176,7 @@ class Download:
         self._check_size(size)
         import tempfile  # noqa: PLC0415 - slow to load, and no real server needs it
 
+        last = b""
         spool = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115  # closed by whoever reads it
         left = size
         while left:
@@ -216,19 +184,21 @@ class Download:
             self._wire.renew()
             spool.write(chunk)
             left -= len(chunk)
-        whole = self._end(before + b"{")
+            last = chunk
+        whole = self._end(before + b"{", Uid(uid) if uid else None, size, last)
         items = {**items, **(whole.items if whole else {})}
         uid = number(items.get("UID"))
         if uid is None:
             spool.close()
+            self._throw(size)
             return None
         spool.seek(0)
-        return Part(Uid(uid), _words(items.get("FLAGS")), _date(items), size, _unspool(spool))
+        return Part(Uid(uid), _words(items.get("FLAGS")), _date(items), size, unspool(spool))
 
-    def _inline(self, response: Fetch) -> Part | None:
-        """A body as a quoted string, or NIL, or no body at all (somebody changed flags)."""
+    def _inline(self, line: bytes, response: Fetch) -> Part | None:
+        """A body as a quoted string, or NIL, or no body at all (somebody changed flags); never an atom."""
         uid, body = number(response.items.get("UID")), response.items.get(self._section)
-        if uid is None or not isinstance(body, bytes):
+        if uid is None or not isinstance(body, bytes) or not _QUOTED.search(line):
             return None
         flags, date = _words(response.items.get("FLAGS")), _date(response.items)
         return Part(Uid(uid), flags, date, len(body), iter((body,) if body else ()))
@@ -265,6 +235,13 @@ class Download:
             self._stream.drain()
             self._stream = None
 
+    def _throw(self, size: int) -> None:
+        """A message came that nobody has asked for. That is no progress, though it may look like it."""
+        self._release()
+        self._thrown += size + _AROUND
+        if self._thrown > _LAST_WORD:
+            self._wire.fail("the server sends messages that were not asked for")
+
     def _abandon(self) -> None:
         """The caller has had enough: read what is under way, or close the connection if that is too much."""
         self._catch_up()
@@ -273,28 +250,14 @@ class Download:
         while self._sent:
             if self._stream is not None:
                 thrown += self._stream.left
-                if thrown > _LAST_WORD:
-                    self._wire.shut("it was closed in the middle of a message, because the rest was not wanted")
-                    return
-                self._release()
+            if thrown > _LAST_WORD:
+                self._wire.shut("it was closed in the middle of a message, because the rest was not wanted")
+                return
+            self._release()
             part = self._next()
-            thrown += part.size if part is not None and self._stream is None else 0
+            if part is not None:
+                thrown += _AROUND + (part.size if self._stream is None else 0)
             self._queue.clear()
-
-
-def _batches(uids: Sequence[Uid], sizes: Callable[[Uid], int], octets: int) -> Iterator[list[Uid]]:
-    limit = max(1, min(200, octets // 12))  # a UID and its comma are 11 octets at most
-    batch: list[Uid] = []
-    total = 0
-    for uid in uids:
-        size = sizes(uid)
-        if batch and (total + size > 1024 * 1024 or len(batch) >= limit):
-            yield batch
-            batch, total = [], 0
-        batch.append(uid)
-        total += size
-    if batch:
-        yield batch
 
 
 def _words(value: Value) -> bytes | None:
@@ -306,9 +269,3 @@ def _words(value: Value) -> bytes | None:
 def _date(items: Mapping[str, Value]) -> bytes | None:
     value = items.get("INTERNALDATE")
     return value if isinstance(value, bytes) else None
-
-
-def _unspool(spool: IO[bytes]) -> Iterator[bytes]:
-    with spool:
-        while chunk := spool.read(CHUNK):
-            yield chunk

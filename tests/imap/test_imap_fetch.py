@@ -56,7 +56,6 @@ class TestFetch:
             b'* 1 fetch (uid 4 flags (a) internaldate "17-Jul-1996 02:44:25 -0700" body[] {3}\r\nabc)\r\n',
             b'* 1 FETCH (UID 4 FLAGS (a) INTERNALDATE "17-Jul-1996 02:44:25 -0700" BODY[] ~{3}\r\nabc)\r\n',
             b'* 1 FETCH (UID 4 FLAGS (a) INTERNALDATE "17-Jul-1996 02:44:25 -0700" BODY[] {3}\r\nabc MODSEQ (5))\r\n',
-            b'* 1 FETCH (UID 4 FLAGS (a) INTERNALDATE "17-Jul-1996 02:44:25 -0700" BODY[] {3}\r\nabc\r\n)\r\n',
             b'* 1 FETCH (UID 4 FLAGS (a) INTERNALDATE "17-Jul-1996 02:44:25 -0700" BODY[] "abc")\r\n',
             b'* 1 FETCH (UID 4 FLAGS (a) INTERNALDATE "17-Jul-1996 02:44:25 -0700" RFC822.SIZE 999 BODY[] "abc")\r\n',
             b'* 1 FETCH (RFC822.SIZE 1 UID 4 FLAGS (a) INTERNALDATE "17-Jul-1996 02:44:25 -0700" BODY[] {3}\r\nabc)\r\n',  # noqa: E501  # one line

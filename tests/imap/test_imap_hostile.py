@@ -1,12 +1,12 @@
-"""A hostile server: it takes neither time nor memory without end."""
+"""A hostile server: it takes neither time nor memory without end, and nothing passes for a message that is none."""
 
 from collections.abc import Callable
 
 import pytest
-from scripted import CAPABILITIES, Scripted
+from scripted import CAPABILITIES, Scripted, fetched
 
 from syncer.errors import ProtocolError
-from syncer.imap import asking, changes, delta, kept, listing, sets, wire
+from syncer.imap import asking, changes, delta, kept, listing, sets, transfer, wire
 from syncer.imap.dates import parse_date
 from syncer.imap.delta import News
 from syncer.imap.listing import FlagSets
@@ -119,6 +119,55 @@ class TestMemory:
 
     def test_a_date_of_300_000_octets_is_none(self) -> None:
         assert parse_date(b"17-Jul-1996" + b"0" * MUCH + b" 02:44:25 -0700") is None
+
+
+class TestMessages:
+    @pytest.mark.parametrize("body", [b"{3}", b"hello", b"~{3}", b"(hello)", b"NIL"])
+    def test_an_atom_is_no_message(self, talk: Talk, body: bytes) -> None:
+        response = b'* 1 FETCH (UID 4 FLAGS () INTERNALDATE "17-Jul-1996 02:44:25 -0700" BODY[] %b)\r\n' % body
+        with Scripted({"UID FETCH": response + OK}) as script:
+            assert [each.uid for each in talk(script).fetch(INBOX, [4])] == []
+
+    @pytest.mark.parametrize("octets", [b"a\r\nb\r\n", b"b\r\n\r\n", b"x" * 70_000 + b"\r\n"])
+    def test_one_that_is_announced_without_its_last_line_end_costs_the_connection(
+        self, talk: Talk, octets: bytes
+    ) -> None:
+        described = b"* 1 FETCH (UID 4 FLAGS () RFC822.SIZE %d)\r\n" % len(octets)
+        said = fetched(4, octets).replace(b"{%d}" % len(octets), b"{%d}" % (len(octets) - 2))
+        with Scripted({"UID FETCH": [described + OK, said + OK]}) as script:
+            server = talk(script)
+            server.describe(INBOX, [4])
+            with pytest.raises(ProtocolError, match="another length"):
+                [b"".join(each.body) for each in server.fetch(INBOX, [4])]
+
+    def test_so_does_a_header(self, talk: Talk) -> None:
+        said = b"* 1 FETCH (UID 4 BODY[HEADER] {6}\r\nA: b\r\n\r\n)\r\n"
+        with Scripted({"UID FETCH": said + OK}) as script, pytest.raises(ProtocolError, match="another length"):
+            talk(script).headers(INBOX, [4])
+
+    @pytest.mark.parametrize("octets", [b"abc\r\n", b"x" * 70_000 + b"\n"])
+    def test_an_empty_line_after_a_whole_one_is_passed_over(self, talk: Talk, octets: bytes) -> None:
+        said = fetched(4, octets).removesuffix(b")\r\n") + b"\r\n)\r\n"
+        with Scripted({"UID FETCH": said + OK}) as script:
+            assert [b"".join(each.body) for each in talk(script).fetch(INBOX, [4])] == [octets]
+
+    @pytest.mark.parametrize(
+        "unasked",
+        [fetched(9, b"hello"), fetched(9, b""), b"* 1 FETCH (BODY[] {5}\r\nhello)\r\n", fetched(9, b"x" * 90_000)],
+    )
+    @pytest.mark.parametrize("least", [0, 1])
+    def test_those_that_nobody_asked_for_do_not_go_on_for_ever(
+        self, talk: Talk, monkeypatch: pytest.MonkeyPatch, unasked: bytes, least: int
+    ) -> None:
+        monkeypatch.setattr(transfer, "_LAST_WORD", 5_000)
+        with Scripted({"UID FETCH": fetched(4, b"abc") + unasked * 200 + OK}) as script:
+            server = talk(script)
+            messages = server.fetch(INBOX, [4, 5])
+            assert next(messages).uid == 4
+            if least:  # whoever has had enough is told by the next call
+                messages.close()  # type: ignore[attr-defined]
+            with pytest.raises(ProtocolError if not least else Exception, match="closed"):
+                list(messages) if not least else server.listing(INBOX)
 
 
 class TestWords:
