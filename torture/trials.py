@@ -60,6 +60,8 @@ TRIALS: tuple[Trial, ...] = (
     Trial("T3-rungs", "the same with less", "kills", 60, None, "CONDSTORE,plain,no UIDPLUS"),
     Trial("T5", "every system call about a file fails, once or for ever", "faults", 200, None),
     Trial("T6", "power loss: unsynced writes dropped, reordered, torn, at every point", "power", 200, 20_000),
+    Trial("T7", "hostile and mutated server replies through the adapter", "hostile", 20_000, 1_000_000, "adapter"),
+    Trial("T7-engine", "the same through the whole engine, on Dovecot", "hostile", 500, 50_000, "engine"),
 )
 """In the order of the report."""
 

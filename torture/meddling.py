@@ -1,0 +1,331 @@
+"""T7 for the whole engine: a man in the middle between the program and a real Dovecot, who tells lies for one sync.
+
+Two persons use the account, one on each side. Then a sync is lied to, and then the server is honest again. Nothing may
+be lost, on either side, that no person has deleted; what a lie makes the program remove from the Maildir has to be in
+the attic. Plain syncs have to bring both sides together again, each message once.
+
+What a lie can do that nobody could know to be one, and what puts it right:
+
+- flags told wrong count as changed by somebody: `--full` finds that they are not, where modseqs did not rise;
+- a UIDNEXT, HIGHESTMODSEQ, APPENDUID or UIDVALIDITY told wrong makes the truth look like a mailbox that was restored
+  from a backup. Nothing is changed in it, exit status 4, until a person removes the index, as the program says;
+- a mailbox that is named and is none is an empty one in the Maildir, until a person removes it there;
+- a message that is gone by every number (EXISTS, and it is not listed or has VANISHED) goes to the attic, and comes
+  back from the server with the next sync that is told the truth.
+"""
+
+import random
+import re
+import shutil
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import tenacity
+from e2e.costs import CONDSTORE, PLAIN
+from e2e.world import Outcome, World, by_mailbox
+from servers.base import Server
+from servers.dovecot import Dovecot
+from servers.mail import TOKEN, note
+
+from torture.lies import Liar, tagged
+from torture.memory import Growth
+from torture.stories import told
+from torture.streams import Commands, Responses
+from torture.trials import Cases
+
+_PATIENCE = 0.15
+"""Seconds after which whoever waits for what was withheld is left."""
+_SYNCS = 5
+_LEFT_ALONE = re.compile(r"left alone, nothing was changed: \w+ (?:went back|changed)")
+_GROWTH = 64 * 1024 * 1024
+
+
+class Middle:
+    """Listens on `port`; passes everything on, and lets a liar speak for the server."""
+
+    def __init__(self, port: int) -> None:
+        """`port` is the server's."""
+        self.liar: Liar | None = None
+        self.commands: list[bytes] = []
+        """All that clients sent, without tags."""
+        self._target = port
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """End everything."""
+        for sock in (self._listener, *self._open):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:
+                return
+            for sock in (client, server):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._open.append(sock)
+            pending: set[bytes] = set()
+            for pump, source, target in ((self._ask, client, server), (self._answer, server, client)):
+                threading.Thread(target=self._run, args=(pump, source, target, pending), daemon=True).start()
+
+    @staticmethod
+    def _run(pump: Any, source: socket.socket, target: socket.socket, pending: set[bytes]) -> None:
+        with suppress(OSError):
+            pump(source, target, pending)
+        for sock in (source, target):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _ask(self, client: socket.socket, server: socket.socket, pending: set[bytes]) -> None:
+        commands = Commands()
+        while data := client.recv(65_536):
+            for command in commands.feed(data):
+                if command is not None:
+                    pending.add(command.tag)
+                    with self._lock:
+                        self.commands.append(command.text)
+            server.sendall(data)
+
+    def _answer(self, server: socket.socket, client: socket.socket, pending: set[bytes]) -> None:
+        cut, hangs, waits = Responses(), False, set[bytes]()
+        while True:
+            server.settimeout(_PATIENCE if hangs or waits else None)
+            try:
+                data = server.recv(65_536)
+            except TimeoutError:
+                return
+            if not data:
+                client.sendall(cut.rest)
+                return
+            said = []
+            for response in cut.feed(data):
+                instead, withheld = self._instead(response)
+                said += instead
+                hangs |= withheld
+                if (tag := tagged(response)) is not None:
+                    waits.add(tag)
+                waits -= {tag for each in instead if (tag := tagged(each)) is not None}
+            client.sendall(b"".join(said))
+
+    def _instead(self, response: bytes) -> tuple[list[bytes], bool]:
+        with self._lock:
+            return ([response], False) if self.liar is None else self.liar.hear(response)
+
+
+class Deceived:
+    """Each number is a sync that is lied to."""
+
+    total: int | None = None
+
+    def __init__(self, servers: list[Server]) -> None:
+        """Play on these."""
+        self._servers = servers
+
+    def play(self, number: int, place: Path) -> Mapping[str, int]:
+        """See `Cases`."""
+        rng = random.Random(number)
+        server = self._servers[number % len(self._servers)]
+        middle = Middle(server.port)
+        world = World(
+            server, place, port=middle.port, here=True, layout=rng.choice(["fs", "maildir++"]),
+            connections=rng.choice([1, 1, 3]), timeout="2s",
+        )  # fmt: skip
+        case = _Case(world, middle, rng)
+        try:
+            case.play()
+        except Exception as error:
+            raise AssertionError(f"{told(error)}\n\non {server.directory}\n" + "\n".join(case.story)) from error
+        finally:
+            world.close()
+            middle.close()
+        return case.counted
+
+
+class _Case:
+    """One world, and what happens in it."""
+
+    def __init__(self, world: World, middle: Middle, rng: random.Random) -> None:
+        self.world, self.middle, self.rng = world, middle, rng
+        self.story: list[str] = []
+        self.counted: Counter[str] = Counter()
+        self.born = 0
+        self.deleted: set[str] = set()
+
+    def play(self) -> None:
+        """Fill, sync, change, be lied to, and sync until all is well."""
+        self._fill()
+        if self.rng.random() < 0.75:
+            self._honest().done()
+            self._change()
+        before = self._where()
+        self._lied_to()
+        self._nothing_is_lost(before)
+        self._forget_what_never_was()
+        self._settle()
+        self._all_is_well()
+
+    # -- the persons
+
+    def _note(self, side: str, mailbox: str) -> None:
+        self.born += 1
+        octets = note(f"m{self.born}", size=self.rng.choice([0, 0, 500, 4000]))
+        flags = self.rng.choice([(), (), ("\\Seen",), ("\\Seen", "work")])
+        if side == "server":
+            self.world.client.append(mailbox, octets, flags)
+        else:
+            self.world.local.deliver(mailbox, octets, flags)
+
+    def _fill(self) -> None:
+        self.world.client.create("A")
+        for mailbox in ("INBOX", "A"):
+            self.world.local.create(mailbox)
+            for side in ("server", "server", "server", "server", "local"):
+                self._note(side, mailbox)
+
+    def _change(self) -> None:
+        """Each person gets new messages, changes flags, and deletes or moves one."""
+        world, rng = self.world, self.rng
+        for side in ("server", "local", "server", "local"):
+            self._note(side, rng.choice(["INBOX", "A"]))
+        there = [message for message in world.client.messages("A") if _token(message.octets) in self._olds()]
+        one, two, three, four = rng.sample(there, 4)
+        world.client.store("A", [one.uid], "+FLAGS", ["\\Flagged"])
+        world.client.store("INBOX", [world.client.uids("INBOX")[0]], "+FLAGS", ["\\Answered"])
+        deed = rng.choice(["delete", "delete", "move", "none"])
+        if deed == "delete":
+            world.client.expunge("A", [two.uid])
+            self.deleted.add(_token(two.octets))
+        elif deed == "move":
+            world.client.move("A", [two.uid], "INBOX")
+        files = {_token(file.octets): file for file in world.local.files("A")}
+        world.local.change_flags("A", files[_token(three.octets)], add=["\\Seen"])
+        deed = rng.choice(["delete", "delete", "move", "none"])
+        if deed == "delete":
+            world.local.delete(files[_token(four.octets)])
+            self.deleted.add(_token(four.octets))
+        elif deed == "move":
+            world.local.move("A", files[_token(four.octets)], "INBOX", keep_name=rng.random() < 0.5)
+
+    def _olds(self) -> set[str]:
+        """What was there before the persons changed anything."""
+        return {_token(file.octets) for file in self.world.local.files("A")}
+
+    # -- the syncs
+
+    def _sync(self, *arguments: str) -> Outcome:
+        outcome = self.world.sync(*arguments)
+        self.story.append(f"sync {' '.join(arguments)}: {outcome.status}\n{outcome.out[-600:]}\n{outcome.err}")
+        assert outcome.status in {0, 1, 3, 4}, f"exit status {outcome.status}"
+        assert not re.search(r"Traceback|Exception", outcome.err), "a traceback"
+        assert all(line.isprintable() for line in outcome.err.splitlines()), f"unprintable: {outcome.err!r}"
+        return outcome
+
+    def _honest(self) -> Outcome:
+        self.middle.liar = None
+        return self._sync()
+
+    def _lied_to(self) -> None:
+        liar = self.middle.liar = Liar(self.rng)
+        with Growth() as growth:
+            status = self._sync().status
+        self.middle.liar = None
+        self.story += liar.told
+        self.counted["lies"] += len(liar.told)
+        self.counted[f"syncs that ended with {status}"] += 1
+        assert growth.octets < _GROWTH, f"{growth.octets} octets of memory"
+        words = {command.split(b" ")[0].upper() for command in self.middle.commands}
+        assert not words & {b"EXPUNGE", b"CLOSE", b"DELETE", b"RENAME"}, words
+        assert {each.name for each in self.world.directory.iterdir()} <= {"mail", "state", "syncer.conf"}
+
+    def _settle(self) -> None:
+        """Plain syncs, until one has nothing to do; and `--full` where flags still differ."""
+        for number in range(1, _SYNCS + 1):
+            outcome = self._honest()
+            if outcome.status == 0 and not outcome.totals:
+                break
+            self.counted["max syncs until all was well"] = number
+            if _LEFT_ALONE.search(outcome.err):
+                self.counted["mailboxes left alone until the index was removed"] += 1
+                (self.world.directory / "state" / "test.db").unlink()
+        else:
+            raise AssertionError(f"{_SYNCS} honest syncs, and there is still something to do")
+        if self._differ():
+            self.counted["full comparisons that were needed"] += 1
+            self._sync("--full").done()
+
+    def _forget_what_never_was(self) -> None:
+        """A person removes the mailboxes that only the liar has named; they are empty."""
+        root = self.world.local.root
+        made = {path.parent for path in root.rglob("cur") if path.is_dir()}
+        for path in sorted(made - {self.world.local.directory(name) for name in ("INBOX", "A")}):
+            self.counted["mailboxes that never were"] += 1
+            left = [file for part in ("cur", "new", "tmp") for file in (path / part).iterdir()]
+            assert not left, f"messages in a mailbox that never was: {left}"
+            shutil.rmtree(path)
+
+    def _differ(self) -> bool:
+        return by_mailbox(self.world.on_server()) != by_mailbox(self.world.on_disk())
+
+    # -- what must be true then
+
+    def _where(self) -> dict[str, set[str]]:
+        """The tokens on each side; the attic is part of the Maildir's."""
+        attic = {
+            match[1].decode()
+            for path in (self.world.directory / "state").rglob("*")
+            if path.is_file() and "attic" in path.parts and (match := TOKEN.search(path.read_bytes()))
+        }
+        return {
+            "server": {token for _, token, _ in self.world.on_server()},
+            "local": {token for _, token, _ in self.world.on_disk()} | attic,
+        }
+
+    def _nothing_is_lost(self, before: Mapping[str, set[str]]) -> None:
+        now = self._where()
+        for side, tokens in before.items():
+            lost = tokens - now[side] - self.deleted
+            assert not lost, f"{side}: lost {sorted(lost)}"
+
+    def _all_is_well(self) -> None:
+        server, disk = self.world.on_server(), self.world.on_disk()
+        assert by_mailbox(server) == by_mailbox(disk), f"server {by_mailbox(server)}\n disk {by_mailbox(disk)}"
+        self.world.same_octets()
+        times = Counter(token for _, token, _ in server)
+        wanted = {f"m{number}" for number in range(1, self.born + 1)}
+        assert wanted - self.deleted <= set(times) <= wanted, f"lost: {sorted(wanted - self.deleted - set(times))}"
+        assert max(times.values()) == 1, f"doubled: {times}"
+        self._honest().quiet()
+
+
+def _token(octets: bytes) -> str:
+    match = TOKEN.search(octets)
+    assert match is not None
+    return match[1].decode()
+
+
+@contextmanager
+def opened(place: Path) -> Iterator[Cases]:
+    """Dovecot, on three rungs of the ladder. What waits before it tries again does not wait."""
+    servers = [Dovecot(), *(Dovecot(hide=name.partition("-hides-")[2].split(",")) for name in (CONDSTORE, PLAIN))]
+    with ThreadPoolExecutor() as pool, ExitStack() as stack:
+        started = list(pool.map(Server.start, servers))
+        stack.enter_context(mock.patch.object(tenacity, "wait_random_exponential", return_value=tenacity.wait_none()))
+        try:
+            yield Deceived(list(started))
+        finally:
+            list(pool.map(Server.stop, started))
