@@ -7,10 +7,14 @@ from typing import Literal, NoReturn
 from syncer.errors import ConnectError, ConnectionLostError, LoginError, ProtocolError
 from syncer.imap.arguments import string
 from syncer.imap.greeting import Capabilities, Told
+from syncer.imap.responses import printable
 from syncer.imap.wire import Wire
 
 _LATER = ("UNAVAILABLE", "INUSE", "LIMIT")
 """RFC 5530 section 3: the credentials may be right, the server cannot check or admit them now."""
+
+_WORDS = 500
+"""As much of a server's words as a person is shown."""
 
 Method = Literal["LOGIN", "AUTHENTICATE", "exchange"]
 """`exchange` is AUTHENTICATE PLAIN where the server has to ask for the response."""
@@ -111,12 +115,12 @@ class LogIn:
         ) from None
 
     def _clean(self, words: str) -> str:
-        """A server may repeat what it was sent."""
+        """A server may repeat what it was sent, and say what is not for eyes."""
         secret = self._password.reveal()
         quoted = secret.replace("\\", "\\\\").replace('"', '\\"')
         for spoken in (quoted, secret, _initial_response(self._user, secret).decode()):
             words = words.replace(spoken, "...") if spoken else words
-        return words
+        return printable(words[:_WORDS])
 
 
 def _initial_response(user: str, secret: str) -> bytes:

@@ -178,8 +178,12 @@ def pairs(values: Sequence[Value]) -> dict[str, Value]:
 
 def shown(text: bytes) -> str:
     """The beginning of what a server sent, for a message: no control characters reach a terminal."""
-    clipped = text[:200].decode("utf-8", "backslashreplace").strip()
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in clipped)
+    return printable(text[:200].decode("utf-8", "backslashreplace").strip())
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that is not for eyes."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 def _untagged(rest: bytes, more: Sequence[bytes]) -> Response:

@@ -42,6 +42,9 @@ def plain(wire: Wire, greeting: bytes, offered: Capabilities, user: str, secret:
     except IMAPClientError as error:
         broken = isinstance(error.__context__, IMAPClientAbortError)  # IMAPClient makes a failed log-in of it
         raise (BrokenError if broken else UnacceptedError)(_words(error)) from None
+    except Exception as error:
+        # imaplib trusts the server: what that says wrong comes out as binascii.Error, ValueError, IndexError, and more.
+        raise BrokenError(f"the server does not speak IMAP while logging in: {_words(error)}") from error
     told: list[Any] = client.protocol.untagged_responses.pop("CAPABILITY", [])
     return tuple(told[-1].decode("ascii", "replace").upper().split()) if told else None
 

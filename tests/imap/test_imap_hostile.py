@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from scripted import CAPABILITIES, Scripted, fetched
+from scripted import CAPABILITIES, Scripted, attempt, fetched
 
-from syncer.errors import ProtocolError
+from syncer.errors import ConnectError, LoginError, ProtocolError
 from syncer.imap import asking, changes, delta, kept, listing, sets, transfer, wire
 from syncer.imap.dates import parse_date
 from syncer.imap.delta import News
@@ -168,6 +168,30 @@ class TestMessages:
                 messages.close()  # type: ignore[attr-defined]
             with pytest.raises(ProtocolError if not least else Exception, match="closed"):
                 list(messages) if not least else server.listing(INBOX)
+
+
+class TestLogIn:
+    """By question and answer, which imaplib speaks for us."""
+
+    CAPABILITIES = b"IMAP4rev1 AUTH=PLAIN LOGINDISABLED"
+
+    @pytest.mark.parametrize("question", [b"+ OK\r\n", b"+ a\r\n", b"+ \xff\r\n", b"* LIST {x}\r\n+ {5}\r\n"])
+    def test_what_imaplib_does_not_expect_is_a_broken_connection(self, question: bytes) -> None:
+        script = Scripted({"AUTHENTICATE": question, "": None}, capabilities=self.CAPABILITIES)
+        with script, pytest.raises(ConnectError, match="while logging in"):
+            attempt(script)
+
+    def test_no_control_character_of_a_refusal_reaches_a_terminal(self) -> None:
+        tags: list[bytes] = []
+        replies = {
+            "AUTHENTICATE": lambda line: tags.append(line.split()[0]) or b"+ \r\n",
+            "": lambda _: b"%b NO \x1b[2J no\x00\x07\r\n" % tags[-1],
+        }
+        script = Scripted(replies, capabilities=self.CAPABILITIES)  # type: ignore[arg-type]
+        with script, pytest.raises(LoginError) as caught:
+            attempt(script)
+        assert str(caught.value).isprintable()
+        assert "\\x1b[2J no" in str(caught.value)
 
 
 class TestWords:
