@@ -52,9 +52,7 @@ class Directory:
 
     def begun(self) -> bool:
         """Wait for the reply to NAMESPACE, or to `ask` if that is all there is; False if it was refused."""
-        if self._asked is not None:
-            return self._namespace_answered()
-        return self._early is None or self._early.reply().ok
+        return self._namespace_answered() if self._asked is not None else self._early is None or self._early.reply().ok
 
     def argument(self, mailbox: MailboxName) -> Argument:
         """The mailbox's name as an argument of a command. Raises MailboxError for one that cannot be."""
@@ -149,10 +147,12 @@ class Directory:
     def refusal(self, mailbox: MailboxName, status: Status, command: str) -> MailboxError:
         """What a NO or BAD about a mailbox means.
 
-        A refusal without a code may mean anything; only if LIST does not show the mailbox either is it absent.
+        A refusal without a code may mean anything, CANNOT (RFC 5530) nearly so: only if LIST does not show the mailbox
+        either is it absent.
         """
         words = f"{self._wire.where}: mailbox {mailbox!r}: the server refused {command}: {status.words}"
-        if status.has(*_ABSENT) or (status.kind == "NO" and status.code is None and not self._listed(mailbox)):
+        doubtful = status.kind == "NO" and (status.code is None or status.has("CANNOT"))
+        if status.has(*_ABSENT) or (doubtful and not self._listed(mailbox)):
             return NoSuchMailboxError(words)
         return MailboxError(words)
 

@@ -123,6 +123,8 @@ class TestMailboxes:
             (b"<tag> NO no\r\n", b"", False),
             (b"<tag> NO no\r\n", b'* LIST (\\Noselect) "/" Work\r\n', False),
             (b"<tag> NO no\r\n", b'* LIST () "/" Work\r\n', MailboxError),
+            (b"<tag> NO [CANNOT] begins with ~\r\n", b"", False),
+            (b"<tag> NO [CANNOT] no\r\n", b'* LIST () "/" Work\r\n', MailboxError),
             (b"<tag> NO [NOPERM] no\r\n", b"", MailboxError),
             (b"<tag> NO [UNAVAILABLE] no\r\n", b"", MailboxError),
             (b"<tag> BAD no\r\n", b"", MailboxError),
