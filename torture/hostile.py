@@ -24,7 +24,7 @@ from torture.errands import ERRANDS, Errand, Facts, perform
 from torture.floods import flood
 from torture.memory import Growth
 from torture.mutations import HEAVY, tampered
-from torture.playback import Conversation, Peer, Replies, Said, load
+from torture.playback import Conversation, Peer, Replies, Said, by_question_and_answer, load
 from torture.stories import told
 from torture.streams import responses
 from torture.trials import Cases
@@ -75,11 +75,11 @@ class Scene:
 class Meddler:
     """Changes one reply of a conversation; the number says which one, and how."""
 
-    def __init__(self, number: int, turn: int, count: int) -> None:
-        """`turn` says how often this conversation was played before; `count` is how many replies there are."""
+    def __init__(self, number: int, turn: int, replies: Replies) -> None:
+        """`turn` says how often this conversation was played before."""
         self.turn = turn
         self.rng = random.Random(number)
-        self.place = self.rng.randrange(count)
+        self.place = self.rng.randrange(-1 if replies.asks else 0, replies.count)
         self.floods = turn % FLOODS == FLOODS - 1
         self.heavy = self.floods or turn % HEAVIES == 1
         self.did: bytes | None = None
@@ -108,7 +108,9 @@ class Adapter:
 
     def __init__(self) -> None:
         """Read what was recorded."""
-        self._scenes = [Scene.of(each) for each in load()]
+        recorded = load()
+        asking = [by_question_and_answer(each) for each in recorded if each.name == "dovecot, alterations"]
+        self._scenes = [Scene.of(each) for each in (*recorded, *asking)]
         self._peers: list[Peer] = []
 
     def dial(self, _endpoint: Endpoint) -> Any:
@@ -118,7 +120,7 @@ class Adapter:
     def play(self, number: int, place: Path) -> Mapping[str, int]:
         """See `Cases`."""
         scene = self._scenes[number % len(self._scenes)]
-        meddler = Meddler(number, number // len(self._scenes), scene.replies.count)
+        meddler = Meddler(number, number // len(self._scenes), scene.replies)
         piece = 1 << 20 if meddler.heavy else meddler.rng.choice([1 << 20] * 9 + [7])
         peers = [Peer(scene.replies, meddler, piece) for _ in range(2)]
         try:

@@ -17,14 +17,11 @@ What a lie can do that nobody could know to be one, and what puts it right:
 import random
 import re
 import shutil
-import socket
-import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import tenacity
@@ -34,97 +31,15 @@ from servers.base import Server
 from servers.dovecot import Dovecot
 from servers.mail import TOKEN, note
 
-from torture.lies import Liar, tagged
+from torture.lies import Liar
 from torture.memory import Growth
+from torture.middle import Middle
 from torture.stories import told
-from torture.streams import Commands, Responses
 from torture.trials import Cases
 
-_PATIENCE = 0.15
-"""Seconds after which whoever waits for what was withheld is left."""
 _SYNCS = 5
 _LEFT_ALONE = re.compile(r"left alone, nothing was changed: \w+ (?:went back|changed)")
 _GROWTH = 64 * 1024 * 1024
-
-
-class Middle:
-    """Listens on `port`; passes everything on, and lets a liar speak for the server."""
-
-    def __init__(self, port: int) -> None:
-        """`port` is the server's."""
-        self.liar: Liar | None = None
-        self.commands: list[bytes] = []
-        """All that clients sent, without tags."""
-        self._target = port
-        self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        """End everything."""
-        for sock in (self._listener, *self._open):
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
-            except OSError:
-                return
-            for sock in (client, server):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._open.append(sock)
-            pending: set[bytes] = set()
-            for pump, source, target in ((self._ask, client, server), (self._answer, server, client)):
-                threading.Thread(target=self._run, args=(pump, source, target, pending), daemon=True).start()
-
-    @staticmethod
-    def _run(pump: Any, source: socket.socket, target: socket.socket, pending: set[bytes]) -> None:
-        with suppress(OSError):
-            pump(source, target, pending)
-        for sock in (source, target):
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
-    def _ask(self, client: socket.socket, server: socket.socket, pending: set[bytes]) -> None:
-        commands = Commands()
-        while data := client.recv(65_536):
-            for command in commands.feed(data):
-                if command is not None:
-                    pending.add(command.tag)
-                    with self._lock:
-                        self.commands.append(command.text)
-            server.sendall(data)
-
-    def _answer(self, server: socket.socket, client: socket.socket, pending: set[bytes]) -> None:
-        cut, hangs, waits = Responses(), False, set[bytes]()
-        while True:
-            server.settimeout(_PATIENCE if hangs or waits else None)
-            try:
-                data = server.recv(65_536)
-            except TimeoutError:
-                return
-            if not data:
-                client.sendall(cut.rest)
-                return
-            said = []
-            for response in cut.feed(data):
-                instead, withheld = self._instead(response)
-                said += instead
-                hangs |= withheld
-                if (tag := tagged(response)) is not None:
-                    waits.add(tag)
-                waits -= {tag for each in instead if (tag := tagged(each)) is not None}
-            client.sendall(b"".join(said))
-
-    def _instead(self, response: bytes) -> tuple[list[bytes], bool]:
-        with self._lock:
-            return ([response], False) if self.liar is None else self.liar.hear(response)
 
 
 class Deceived:
@@ -165,6 +80,8 @@ class _Case:
         self.counted: Counter[str] = Counter()
         self.born = 0
         self.deleted: set[str] = set()
+        self.moved: dict[str, str] = {}
+        """What was moved, by the side on which the message had to be taken away for it."""
 
     def play(self) -> None:
         """Fill, sync, change, be lied to, and sync until all is well."""
@@ -212,6 +129,8 @@ class _Case:
             self.deleted.add(_token(two.octets))
         elif deed == "move":
             world.client.move("A", [two.uid], "INBOX")
+            self.moved["local"] = _token(two.octets)
+        self.story.append(f"server: {deed} {_token(two.octets)}")
         files = {_token(file.octets): file for file in world.local.files("A")}
         world.local.change_flags("A", files[_token(three.octets)], add=["\\Seen"])
         deed = rng.choice(["delete", "delete", "move", "none"])
@@ -220,6 +139,8 @@ class _Case:
             self.deleted.add(_token(four.octets))
         elif deed == "move":
             world.local.move("A", files[_token(four.octets)], "INBOX", keep_name=rng.random() < 0.5)
+            self.moved["server"] = _token(four.octets)
+        self.story.append(f"local: {deed} {_token(four.octets)}")
 
     def _olds(self) -> set[str]:
         """What was there before the persons changed anything."""
@@ -298,7 +219,9 @@ class _Case:
     def _nothing_is_lost(self, before: Mapping[str, set[str]]) -> None:
         now = self._where()
         for side, tokens in before.items():
-            lost = tokens - now[side] - self.deleted
+            other = now["local" if side == "server" else "server"]
+            kept = now[side] | ({self.moved.get(side, "")} & other)  # it is where it was moved to, and not here yet
+            lost = tokens - kept - self.deleted
             assert not lost, f"{side}: lost {sorted(lost)}"
 
     def _all_is_well(self) -> None:

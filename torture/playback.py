@@ -4,14 +4,16 @@ Every reply is found by the command, so that a client which was misled and asks 
 """
 
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from torture.streams import Command, Commands
 
 CONVERSATIONS = Path(__file__).with_name("conversations")
+_ASKS = re.compile(r"\{\d+\}|^AUTHENTICATE \S+$")
 STEP = 0.25
 """Seconds that pass on the peer's clock whenever it says something."""
 MOST = 96 * 1024 * 1024
@@ -53,6 +55,16 @@ def save(conversations: list[Conversation], name: str, directory: Path = CONVERS
     (directory / f"{name}.json").write_text(text + "\n")
 
 
+def by_question_and_answer(conversation: Conversation) -> Conversation:
+    """The same with a server that asks for the password: LOGIN is disabled, and AUTHENTICATE takes no response."""
+    greeting = conversation.greeting.replace("SASL-IR", "LOGINDISABLED").replace("AUTH=LOGIN", "")
+    exchanges = [
+        ("AUTHENTICATE PLAIN" if command.startswith("LOGIN ") else command, reply)
+        for command, reply in conversation.exchanges
+    ]
+    return replace(conversation, server=f"{conversation.server} that asks", greeting=greeting, exchanges=exchanges)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What a peer says to one command."""
@@ -68,7 +80,7 @@ class Tamper(Protocol):
     """Who changes what is said."""
 
     def reply(self, place: int, octets: bytes) -> Said:
-        """What is said instead of the reply with this number; the greeting is 0."""
+        """What is said instead of the reply with this number; the greeting is 0, all that asks for more is -1."""
 
 
 class Replies:
@@ -79,6 +91,8 @@ class Replies:
         self.greeting = conversation.greeting.encode("latin-1")
         self.leave = conversation.leave.encode("latin-1")
         self.count = len(conversation.exchanges) + 1
+        self.asks = any(_ASKS.search(command) for command, _ in conversation.exchanges)
+        """Something asks for more."""
         self.exact: dict[bytes, list[bytes]] = {}
         self.alike: dict[str, bytes] = {}
         for command, reply in conversation.exchanges:
@@ -125,6 +139,7 @@ class Peer:
         self._flood: Iterator[bytes] | None = None
         self._water = b""
         self._number = 0
+        self._asked: Command | None = None
         self._say(self.replies.greeting)
 
     def clock(self) -> float:
@@ -132,8 +147,13 @@ class Peer:
         return self.now
 
     def _say(self, octets: bytes) -> None:
-        said = self.tamper.reply(self._number, octets)
         self._number += 1
+        self._utter(self.tamper.reply(self._number - 1, octets))
+
+    def _ask(self) -> None:
+        self._utter(self.tamper.reply(-1, b"+ \r\n" if self._asked is not None else self.replies.leave))
+
+    def _utter(self, said: Said) -> None:
         self.said += said.octets
         self._hung_up = said.closes
         self._flood = said.flood
@@ -148,10 +168,16 @@ class Peer:
         return len(data)
 
     def _answer(self, command: Command | None) -> None:
-        if command is None:
-            said = self.tamper.reply(-1, self.replies.leave)
-            self.said += said.octets
+        if command is None or command.text == b"AUTHENTICATE PLAIN":
+            self._asked = command
+            self._ask()
             return
+        if self._asked is not None:  # that was the response, without a tag
+            self._say(self.replies.to(self._asked, 0))
+            self._asked = None
+            return
+        if not command.text and b"AUTHENTICATE PLAIN" in self.replies.exact:
+            return  # it was asked twice
         times = self._times[command.text] = self._times.get(command.text, -1) + 1
         self.commands.append(command)
         self.begins.append(len(self.said))
