@@ -62,6 +62,7 @@ TRIALS: tuple[Trial, ...] = (
     Trial("T6", "power loss: unsynced writes dropped, reordered, torn, at every point", "power", 200, 20_000),
     Trial("T7", "hostile and mutated server replies through the adapter", "hostile", 20_000, 1_000_000, "adapter"),
     Trial("T7-engine", "the same through the whole engine, on Dovecot", "hostile", 500, 50_000, "engine"),
+    Trial("T4", "the connection breaks after any octet, either way", "cuts", 200, 5_000),
 )
 """In the order of the report."""
 

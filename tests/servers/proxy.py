@@ -3,12 +3,18 @@
 import contextlib
 import re
 import socket
+import struct
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Literal, Self
 
 COMMAND = re.compile(rb"^[^\s*+]+ ((UID [A-Z]+|[A-Z]+).*)", re.IGNORECASE)
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER with which a close sends RST."""
+
+How = Literal["closed", "reset", "silent"]
+"""How a connection ends: by FIN, by RST, or by never passing on anything more."""
 
 
 @dataclass(slots=True)
@@ -35,6 +41,9 @@ class CountingProxy:
         self.cut = threading.Event()
         self._limit: int | None = None
         self._cut: dict[bool, int] = {}
+        self._how: How = "closed"
+        self._refuse_afterwards = False
+        self._refusing = False
         self._free = threading.Event()
         self._target = (host, port)
         self._lock = threading.Lock()
@@ -85,9 +94,19 @@ class CountingProxy:
         """Pass everything on again."""
         self._free.set()
 
-    def cut_after(self, octets: int, *, to_server: bool) -> None:
-        """Once, break the connection when exactly so many octets have passed that way; `cut` is set then."""
+    def cut_after(self, octets: int, *, to_server: bool, how: How = "closed", for_good: bool = False) -> None:
+        """Once, break the connection when exactly so many octets have passed that way; `cut` is set then.
+
+        With `for_good`, every further connection is closed at once, until `mend`.
+        """
         self._cut[to_server] = octets
+        self._how, self._refuse_afterwards = how, for_good
+
+    def mend(self) -> None:
+        """Let connections through again, whether the cut came or not."""
+        with self._lock:
+            self._cut.clear()
+            self._refusing = self._refuse_afterwards = False
 
     def _until_the_cut(self, data: bytes, from_client: bool) -> tuple[bytes, bool]:
         passed = self.count.to_server if from_client else self.count.to_client
@@ -96,6 +115,7 @@ class CountingProxy:
             if at is None or passed < at:
                 return data, False
             del self._cut[from_client]
+            self._refusing = self._refuse_afterwards
             self.cut.set()
             return data[: len(data) - (passed - at)], True
 
@@ -105,6 +125,9 @@ class CountingProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self._refusing:
+                client.close()
+                continue
             try:
                 server = socket.create_connection(self._target)
             except OSError:
@@ -142,14 +165,24 @@ class CountingProxy:
                 data, cut = self._until_the_cut(data, from_client)
                 target.sendall(data)
                 if cut:
-                    source.shutdown(socket.SHUT_RDWR)
-                    target.shutdown(socket.SHUT_RDWR)
+                    self._break(source, target)
                     return
             target.shutdown(socket.SHUT_WR)
         except OSError:
             for end in (source, target):
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)  # the other pump may be waiting in it, which a close does not end
+
+    def _break(self, *ends: socket.socket) -> None:
+        if self._how == "silent":
+            self._free.wait()
+        for end in ends:
+            if self._how == "reset":
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                end.shutdown(socket.SHUT_RD)  # for the pump that waits in it and keeps the socket from being closed
+                end.close()
+            else:
+                end.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(slots=True)
