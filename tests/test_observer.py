@@ -14,7 +14,8 @@ from syncer.crew import Crew
 from syncer.errors import MailboxError, VanishedError
 from syncer.observer.evidence import evidence, names_elsewhere
 from syncer.observer.glance import Glance, Shortcuts
-from syncer.observer.look import HIGHEST, SAMPLE, Observer
+from syncer.observer.impostors import HIGHEST, SAMPLE
+from syncer.observer.look import Observer
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import FLAGGED, NONE, SEEN
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
@@ -263,14 +264,28 @@ class TestImpostors:
         assert seen(world).impostor is None
         assert [what for what in ear.heard if what.startswith("HEADERS")] == ["HEADERS INBOX 2,3,4"]
 
-    def test_what_was_uploaded_is_no_proof_since_a_server_may_change_it(self) -> None:
-        world = World.of("", "", "a:")
+    def test_what_was_uploaded_is_no_proof_alone_since_a_server_may_change_it(self) -> None:
+        world = World.of("", "", "a: b:")
         world.sync()
-        world.server.mailboxes[INBOX].messages[Uid(1)] = StoredMessage(b"X-Scanned: yes\r\n" + octets("a"), NONE, 0)
-        world.server.deliver(INBOX, octets("b"))
-        ear = server_hears(world)
+        for stored in world.server.mailboxes[INBOX].messages.values():
+            stored.octets = b"X-Scanned: yes\r\n" + stored.octets
+        world.server.deliver(INBOX, octets("c"))
         assert seen(world).impostor is None
-        assert not any(what.startswith("HEADERS") for what in ear.heard)
+        for stored in world.server.mailboxes[INBOX].messages.values():
+            stored.internaldate += 1
+        assert seen(world).impostor is None
+
+    def test_what_was_uploaded_and_has_another_date_as_well_is_another_if_the_server_kept_others(self) -> None:
+        world = World.of("", "", "a: b: c: d: e:")
+        world.sync()
+        world.server.deliver(INBOX, octets("f"))
+        stored = world.server.mailboxes[INBOX].messages[Uid(5)]
+        stored.octets = octets("z")
+        assert seen(world).impostor is None
+        stored.internaldate += 1
+        assert seen(world).impostor == 5
+        world.store.directories[INBOX].files.pop(UniqueName("e"))
+        assert seen(world).impostor is None
 
     def test_one_below_thousands_of_uploads_is_found(self) -> None:
         world = downloaded("a", "b", "c")
@@ -361,7 +376,7 @@ class TestEvidence:
             {(INBOX, UniqueName("b")): fingerprint(octets("b"))}, {(INBOX, Uid(1)): fingerprint(octets("a")).header}
         )
 
-    def test_nothing_is_read_for_new_mail(self) -> None:
+    def test_nothing_new_is_read_for_new_mail(self) -> None:
         world = World.of("a: b: c:", "a:", "a:")
         commands, deeds = server_hears(world), store_hears(world)
         with observer(world) as eyes:
@@ -369,5 +384,5 @@ class TestEvidence:
                 evidence(eyes.glance.crew, world.store, eyes.look(eyes.glance.places(), [INBOX], {}).observations)
                 == Evidence()
             )
-        assert not any(what.startswith("HEADERS") for what in commands.heard)
+        assert [what for what in commands.heard if what.startswith("HEADERS")] == ["HEADERS INBOX 1"]
         assert not any(what.startswith("read") for what in deeds.heard)

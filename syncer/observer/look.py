@@ -1,12 +1,12 @@
 """Looking at the mailboxes in which something may have happened."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import partial
-from itertools import islice
 
 from syncer.errors import MailboxError, MessageError
 from syncer.observer.glance import Glance
 from syncer.observer.here import Here, idle, look_here
+from syncer.observer.impostors import HIGHEST, SAMPLE, Impostors
 from syncer.observer.renewal import renew_mailbox
 from syncer.observer.there import MISSING, There, look_there
 from syncer.ports import Index, KnownMailbox, LocalStore, Progress, Server
@@ -15,15 +15,9 @@ from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import Spelling
 from syncer.reconcile.guards import not_the_same
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import LocalChanges, LocalMessage, Observation, Pair, ServerChanges
+from syncer.reconcile.observations import LocalChanges, Observation, Pair, ServerChanges
 from syncer.reconcile.places import Places, same_mailbox
 from syncer.values import Struct, field, replace
-
-SAMPLE = 3
-"""How many known UIDs are compared with what they were."""
-HIGHEST = 1000
-"""Below so many, no second one is looked for: it is the highest UIDs that are used again first."""
-
 
 LOOKS_EACH = 8
 """A further connection costs as much as asking for the changes of so many mailboxes."""
@@ -189,7 +183,9 @@ class Observer(Struct):
         now = None if ahead is not None and ahead.has_changed(name) else self.glance.now(name, known)
         there = MISSING
         if name in look.places.server:
-            likely = self._downloaded(name, since.epoch, most=HIGHEST) if since and not since.still(now) else ()
+            impostors, likely = Impostors(self.store, self.index), set[Uid]()
+            if since and not since.still(now):
+                likely = {*impostors.downloaded(name, since.epoch, most=HIGHEST), *impostors.highest(name)}
             there = look_there(server, self.index, name, self.spelling, since=since, now=now, likely=likely)
         here = Here(LocalChanges(missing=True, complete=False))
         if name in look.places.local:
@@ -205,7 +201,7 @@ class Observer(Struct):
         # Whatever the server names has changed somehow, even if its flags are what they were.
         doubtful = not shortcut or there.pairs or not _idle(observation)
         if not there.changes.missing and doubtful:
-            observation = replace(observation, impostor=self._impostor(server, name, observation))
+            observation = replace(observation, impostor=Impostors(self.store, self.index).find(server, observation))
         notes = here.notes
         if there.untold:
             untold = "new messages not downloaded: the server lists them but does not tell their size"
@@ -224,6 +220,7 @@ class Observer(Struct):
         if there.changes.missing or here.changes.missing:
             pairs = self.index.pairs(name)
         new = here.changes.new
+        own = self._own(name, there, {message.name for message in new}) if new else {}
         return observe(
             name,
             there.changes,
@@ -234,52 +231,15 @@ class Observer(Struct):
             intents=self.index.intents(name) if new or there.changes.new else (),
             strays=self.index.strays(name) if new else frozenset(),
             renewed=self.renewed.get(name),
-            own=self._own(name, there.changes, new),
+            own=own,
             deleted_lately={side: look.lately.get((name, side), 0) for side in ("server", "local")},
         )
 
-    def _own(self, name: MailboxName, there: ServerChanges, new: Iterable[LocalMessage]) -> dict[UniqueName, Uid]:
-        """New files whose name is the one that we give to a new message: made of its UID and of its INTERNALDATE."""
-        arrived = {message.uid: message for message in there.new}
-        own: dict[UniqueName, Uid] = {}
-        for file in new if arrived else ():
-            uid = self.store.own_uid(name, there.epoch, file.name)
-            message = arrived.get(uid) if uid is not None else None
-            if message is not None and self.store.unique_name(name, there.epoch, message) == file.name:
-                own[file.name] = message.uid
-        return own
-
-    def _impostor(self, server: Server, name: MailboxName, here: Observation) -> Uid | None:
-        """A known UID that is another message now: a server restored from a backup uses UIDs again.
-
-        The highest known UIDs are the ones used again first. Only messages that were downloaded are a proof, since a
-        server may change what is appended.
-        """
-        sample = self._downloaded(name, here.server.epoch, here.server.gone)
-        headers = server.headers(name, tuple(sample))
-        return next((uid for uid, header in headers.items() if header != sample[uid]), None)
-
-    def _downloaded(
-        self, name: MailboxName, epoch: Epoch, gone: Container[Uid] = (), most: int | None = None
-    ) -> dict[Uid, bytes]:
-        """The headers of some messages that were downloaded and are not `gone`, those of the highest UIDs.
-
-        They are looked for among `most` messages, or until there is one.
-        """
-        found: dict[Uid, bytes] = {}
-        for place, pair in enumerate(islice(self._latest(name), most)):
-            if len(found) == SAMPLE or (found and place >= HIGHEST):
-                break
-            if pair.uid not in gone and self.store.own_uid(name, epoch, pair.name) == pair.uid:
-                found[pair.uid] = pair.fingerprint.header
-        return found
-
-    def _latest(self, name: MailboxName) -> Iterator[Pair]:
-        """Every pair, the highest UID first."""
-        pairs = self.index.latest(name, SAMPLE)
-        while pairs:
-            yield from pairs
-            pairs = self.index.latest(name, min(10_000, len(pairs) * 4), below=pairs[-1].uid)
+    def _own(self, name: MailboxName, there: There, new: Container[UniqueName]) -> dict[UniqueName, Uid]:
+        """The new names that are those of new messages, by which these would be delivered, and their UIDs."""
+        epoch = there.changes.epoch
+        names = ((self.store.unique_name(name, epoch, message), message.uid) for message in there.changes.new)
+        return {unique: uid for unique, uid in names if unique in new}
 
 
 def not_before(known: KnownMailbox | None) -> Epoch | None:

@@ -59,12 +59,11 @@ def wanted_headers(
     only a sixteenth is looked at, so that a lost index costs hardly any header block; if one of them turns out to be
     another message (`headers` are those that were read already), all of them are.
     """
-    left = {(o.mailbox, pair.fingerprint.size) for o in observations for pair in stayed_here(o)}
+    left = {pair.fingerprint.size for o in observations for pair in stayed_here(o)}
     wanted: set[Message] = set()
     for observation in observations:
         mailbox = observation.mailbox
         sizes = {files[key].size for m in observation.local.new if (key := (mailbox, m.name)) in files}
-        moved = {size for source, size in left if source != mailbox}
         announced = open_intents(observation)
         floor = min((intent.uidnext or Uid(1) for intent in announced.values()), default=None)
         likely = named(observation, files)
@@ -75,7 +74,7 @@ def wanted_headers(
         for message in observation.server.new:
             if sampled and message.uid in likely and message.uid % SAMPLED:
                 continue
-            fits = message.size in sizes or message.size in moved or message.uid in known
+            fits = message.size in sizes or message.size in left or message.uid in known
             if fits or (floor is not None and message.uid >= floor):
                 wanted.add((mailbox, message.uid))
     return wanted

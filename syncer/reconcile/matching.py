@@ -4,7 +4,8 @@ Only messages that the index does not know are matched, one to one, so that two 
 
 1. a file that we delivered ourselves: by the UID in its unique name;
 2. a file whose APPEND was announced, and what that made: by the open intent;
-3. a file renamed within its mailbox: its old name is gone, the content is the same;
+3. a file renamed within its mailbox: its old name is gone, the content is the same; and a message that has another
+   UID in its mailbox: its old UID is gone, size and header block are the same;
 4. a new file and a new message of one mailbox: by size and header block, and where that is the same of
    several that differ, by content;
 5. a file moved to another mailbox: its pair's file is gone there, the content is the same;
@@ -52,6 +53,14 @@ class Renamed(Struct, frozen=True):
     local: LocalMessage
 
 
+class Renumbered(Struct, frozen=True):
+    """A message that has a new UID in the same mailbox."""
+
+    mailbox: MailboxName
+    pair: Pair
+    server: ServerMessage
+
+
 class Met(Struct, frozen=True):
     """A message that is new to the index on both sides."""
 
@@ -85,6 +94,7 @@ class Matches(Struct):
     """What `match` found."""
 
     renamed: list[Renamed] = field(default_factory=list)
+    renumbered: list[Renumbered] = field(default_factory=list)
     met: list[Met] = field(default_factory=list)
     moved_files: list[MovedFile] = field(default_factory=list)
     moved_messages: list[MovedMessage] = field(default_factory=list)
@@ -101,6 +111,7 @@ def match(observations: Sequence[Observation], evidence: Evidence) -> Matches:
         matching.renames(observation)
     for observation in observations:
         matching.meetings(observation)
+        matching.renumberings(observation)
     matching.moves_of_files()
     matching.moves_of_messages()
     return matching.found
@@ -145,6 +156,20 @@ class _Matching:
             message = pool.take((*alike, fingerprint.content)) or pool.take((*alike, None))
             if message is not None:
                 self._meet(mailbox, message, local, fingerprint)
+
+    def renumberings(self, observation: Observation) -> None:
+        """After the meetings, so that a file that waits for a message is not left without it."""
+        mailbox = observation.mailbox
+        pairs = self._unused(observation, stayed_here(observation))
+        pool = _Pool(((pair.fingerprint.size, pair.fingerprint.header), pair) for pair in pairs)
+        for message in observation.server.new:
+            header = self.evidence.headers.get((mailbox, message.uid))
+            if header is None or (mailbox, message.uid) in self.used_messages:
+                continue
+            pair = pool.take((message.size, header))
+            if pair is not None:
+                self._use(mailbox, message=message, pair=pair)
+                self.found.renumbered.append(Renumbered(mailbox, pair, message))
 
     def own_names(self, observation: Observation) -> None:
         mailbox = observation.mailbox

@@ -198,7 +198,7 @@ class Observation(Struct, frozen=True):
     """The counters as last recorded."""
     intents: tuple[Intent, ...] = ()
     own: Mapping[UniqueName, Uid] = field(default_factory=dict)
-    """For new files whose name we made ourselves, of UIDVALIDITY, UID and INTERNALDATE: the new message with these."""
+    """For new names that are what we would call a new message, by mailbox, UIDVALIDITY, UID and date: its UID."""
     impostor: Uid | None = None
     """A known UID under which the server has another message than before."""
     renewed: str | None = None

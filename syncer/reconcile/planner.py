@@ -42,7 +42,7 @@ from syncer.reconcile.flags import DELETED, NONE
 from syncer.reconcile.guards import hold_deletions, not_the_same
 from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.reconcile.mailboxes import vanished
-from syncer.reconcile.matching import Evidence, Met, MovedFile, MovedMessage, Renamed, match
+from syncer.reconcile.matching import Evidence, Met, MovedFile, MovedMessage, Renamed, Renumbered, match
 from syncer.reconcile.observations import Observation, Pair, PairState, ServerMessage
 from syncer.reconcile.policy import Policy
 from syncer.reconcile.triage import Uncompared, permitted, without_matched, without_pairs
@@ -89,6 +89,7 @@ def plan(
     matches, waiting = permitted(match(observations, evidence), by_name, policy, uncompared)
     actions: list[Action] = [
         *(_renamed(found, by_name, policy) for found in matches.renamed),
+        *(_renumbered(found, by_name, policy) for found in matches.renumbered),
         *(_met(found, by_name, policy) for found in matches.met),
         *(_moved_file(found, by_name, policy) for found in matches.moved_files),
         *(_moved_message(found, by_name, policy) for found in matches.moved_messages),
@@ -138,6 +139,19 @@ def _renamed(found: Renamed, by_name: Mapping[MailboxName, Observation], policy:
         mailbox=found.mailbox,
         reason="the file has a new unique name",
         pair=replace(pair, name=found.local.name, flags=result.agreed),
+        to_server=result.to_server,
+        to_local=result.to_local,
+    )
+
+
+def _renumbered(found: Renumbered, by_name: Mapping[MailboxName, Observation], policy: Policy) -> Agree:
+    here, pair = by_name[found.mailbox], found.pair
+    seen = Seen(pair.flags, found.server.flags, here.local.flags.get(pair.name, pair.flags))
+    result = agree(seen, here.server, here.local.letters, policy)
+    return Agree(
+        mailbox=found.mailbox,
+        reason="the message has a new UID",
+        pair=replace(pair, uid=found.server.uid, flags=result.agreed, email_id=found.server.email_id),
         to_server=result.to_server,
         to_local=result.to_local,
     )

@@ -62,8 +62,10 @@ def without_matched(observations: Sequence[Observation], matches: Matches) -> li
     files = {(m.mailbox, m.local.name) for m in matches.renamed} | {(m.mailbox, m.local.name) for m in matches.met}
     files |= {(m.target, m.local.name) for m in matches.moved_files}
     messages = {(m.mailbox, m.server.uid) for m in matches.met}
+    messages |= {(m.mailbox, m.server.uid) for m in matches.renumbered}
     messages |= {(m.target, m.server.uid) for m in matches.moved_messages}
     pairs = {(m.mailbox, m.pair.uid) for m in matches.renamed}
+    pairs |= {(m.mailbox, m.pair.uid) for m in matches.renumbered}
     pairs |= {(m.source, m.pair.uid) for m in matches.moved_files}
     pairs |= {(m.source, m.pair.uid) for m in matches.moved_messages}
     return [

@@ -89,10 +89,10 @@ class TestWhatIsAskedFor:
         seen = [look(pairs=[pair(1, "a")], local={"missing": True}), look(WORK, files=[file("x")])]
         assert wanted_files(seen) == {(WORK, "x")}
 
-    def test_a_new_message_is_read_if_one_of_its_size_is_gone_from_another_mailbox(self) -> None:
+    def test_a_new_message_is_read_if_one_of_its_size_is_gone_from_any_mailbox(self) -> None:
         here = look(pairs=[pair(1, "a")], expunged=[1], messages=[message(5, "a")])
         there = look(WORK, messages=[message(7, "b"), message(8, "another")])
-        assert wanted_headers([here, there], {}) == {(WORK, 7)}
+        assert wanted_headers([here, there], {}) == {(INBOX, 5), (WORK, 7)}
 
     def test_a_message_whose_file_is_gone_as_well_did_not_move(self) -> None:
         here = look(pairs=[pair(1, "a")], expunged=[1], deleted=["a"])
@@ -102,6 +102,11 @@ class TestWhatIsAskedFor:
         kept = [pair(1, "a", state=PairState.SERVER_ONLY), pair(2, "b", state=PairState.LOCAL_ONLY)]
         seen = look(pairs=kept, expunged=[1], deleted=["b"])
         assert (file_left(seen), message_left(seen)) == ([], [])
+
+    def test_messages_of_one_size_and_date_are_read_whatever_names_there_are(self) -> None:
+        own = {UniqueName("x"): Uid(5)}
+        seen = look(files=[file("x")], messages=[message(5, "a"), message(6, "b")], own=own)
+        assert wanted_headers([seen], read({"x": "a"}).files) == {(INBOX, 5), (INBOX, 6)}
 
     def test_an_open_intent_asks_for_its_file_and_for_everything_not_below_its_uidnext(self) -> None:
         messages = [message(uid, "another") for uid in (9, 10, 11)]

@@ -96,6 +96,19 @@ class TestOurOwnNames:
         seen = look(files=[file("x")], messages=[message(5, "b")], own={UniqueName("x"): Uid(5)})
         assert match([seen], read({"x": "a"}, {"5": "b"})) == Matches()
 
+    def test_a_uid_that_was_given_again_is_known_by_the_header(self) -> None:
+        seen = look(files=[file("x")], messages=[message(5, "b")], own={UniqueName("x"): Uid(5)})
+        assert match([seen], read({"x": "a"}, {"5": "b"})) == Matches()
+
+    def test_of_messages_that_look_alike_the_headers_are_needed(self) -> None:
+        own = {UniqueName("x"): Uid(5), UniqueName("y"): Uid(6)}
+        seen = look(files=[file("x"), file("y")], messages=[message(5, "a"), message(6, "b")], own=own)
+        assert match([seen], read({"x": "a", "y": "b"})) == Matches()
+        assert match([seen], read({"x": "a", "y": "b"}, {"5": "b", "6": "a"})).met == [
+            Met(INBOX, message(6, "b"), file("x"), contents("a"), None),
+            Met(INBOX, message(5, "a"), file("y"), contents("b"), None),
+        ]
+
     def test_among_equal_messages_the_uid_in_the_name_decides(self) -> None:
         seen = look(files=[file("x")], messages=[message(5, "a"), message(6, "a")], own={UniqueName("x"): Uid(6)})
         assert match([seen], read({"x": "a"}, {"5": "a", "6": "a"})) == Matches(met=[met(6, "x")])

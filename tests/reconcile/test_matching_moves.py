@@ -5,7 +5,7 @@ from builders import JOB, WORK, contents, file, look, message, pair, read
 
 from syncer.reconcile.flags import SEEN
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.reconcile.matching import Evidence, Matches, Met, MovedFile, MovedMessage, Renamed, match
+from syncer.reconcile.matching import Evidence, Matches, Met, MovedFile, MovedMessage, Renamed, Renumbered, match
 
 
 def met(uid: int, name: str, mailbox: MailboxName = INBOX, word: str = "a") -> Met:
@@ -105,9 +105,21 @@ class TestMovedMessages:
         seen = [look(pairs=[pair(1, "a")], expunged=[1]), look(WORK, messages=[message(7, "a")])]
         assert match(seen, Evidence()) == Matches()
 
-    def test_within_a_mailbox_is_no_move(self) -> None:
-        seen = look(pairs=[pair(1, "a", email_id="M1")], expunged=[1], messages=[message(7, "a", email_id="M1")])
-        assert match([seen], read(headers={"7": "a"})) == Matches()
+    def test_within_a_mailbox_is_a_new_uid(self) -> None:
+        known, there = pair(1, "a", email_id="M1"), message(7, "a", email_id="M1")
+        seen = look(pairs=[known], expunged=[1], messages=[there])
+        assert match([seen], read(headers={"7": "a"})) == Matches(renumbered=[Renumbered(INBOX, known, there)])
+
+    def test_a_new_uid_is_one_messages_alone(self) -> None:
+        one, two = message(7, "a"), message(8, "a")
+        seen = look(pairs=[pair(1, "a"), pair(2, "b")], expunged=[1, 2], messages=[one, two, message(9, "c")])
+        found = match([seen], read(headers={"7": "a", "8": "a", "9": "c"}))
+        assert found == Matches(renumbered=[Renumbered(INBOX, pair(1, "a"), one)])
+
+    def test_a_new_file_meets_the_message_before_it_is_one_with_a_new_uid(self) -> None:
+        seen = look(pairs=[pair(1, "a")], expunged=[1], messages=[message(7, "a")], files=[file("x")])
+        found = match([seen], read({"x": "a"}, {"7": "a"}))
+        assert (found.renumbered, [met.server for met in found.met]) == ([], [message(7, "a")])
 
     def test_the_email_id_needs_no_header(self) -> None:
         known, there = pair(1, "a", email_id="M1"), message(7, "a", email_id="M1")

@@ -118,7 +118,9 @@ class TestMissingFiles:
         assert decided(self.SEEN, everything_seen=False) == Plan(notes=((INBOX, note),))
 
     def test_a_maildir_that_was_not_read_completely_delays_nothing_else(self) -> None:
-        seen = look(pairs=[A, B], expunged=[2], here={"a": IS_SEEN}, files=[file("x")], messages=[message(7, "y")])
+        seen = look(
+            pairs=[A, B], expunged=[2], here={"a": IS_SEEN}, files=[file("x")], messages=[message(7, "another")]
+        )
         assert decided(seen, everything_seen=False) == decided(seen)
         assert [type(action) for action in decided(seen).actions] == [Agree, RemoveLocal, Download, Append]
 

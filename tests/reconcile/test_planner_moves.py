@@ -61,7 +61,7 @@ class TestReadOnlyMailboxes:
 
     def test_downloads_removals_and_local_flags_go_on(self) -> None:
         seen = look(
-            pairs=[A, B], expunged=[1], there={2: IS_SEEN}, here={"b": IS_FLAGGED}, messages=[message(7, "x")],
+            pairs=[A, B], expunged=[1], there={2: IS_SEEN}, here={"b": IS_FLAGGED}, messages=[message(7, "another")],
             server=READ_ONLY,
         )  # fmt: skip
         assert decided(seen).actions == (
@@ -72,7 +72,7 @@ class TestReadOnlyMailboxes:
                 pair=replace(B, flags=IS_SEEN),
                 to_local=FlagDelta(IS_SEEN),
             ),
-            Download(mailbox=INBOX, reason="new on the server", message=message(7, "x")),
+            Download(mailbox=INBOX, reason="new on the server", message=message(7, "another")),
         )
 
     @pytest.mark.parametrize("which", ["source", "target"])
