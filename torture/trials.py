@@ -63,6 +63,8 @@ TRIALS: tuple[Trial, ...] = (
     Trial("T7", "hostile and mutated server replies through the adapter", "hostile", 20_000, 1_000_000, "adapter"),
     Trial("T7-engine", "the same through the whole engine, on Dovecot", "hostile", 500, 50_000, "engine"),
     Trial("T4", "the connection breaks after any octet, either way", "cuts", 200, 5_000),
+    Trial("T8", "epochs: UIDVALIDITY, restored backups, other indexes and Maildirs, shrunk views", "epochs", 40, 500),
+    Trial("T9", "a minute of 2,000 renames a second in a mailbox of 20,000 that is synced", "storm", 1, 60),
 )
 """In the order of the report."""
 

@@ -199,6 +199,18 @@ class Client:
                 found.append(_message(said, item[1]))
         return sorted(found, key=lambda message: message.uid)
 
+    def tokens(self, mailbox: str, first: int, last: int) -> dict[int, str]:
+        """The `X-Token` of every message with a UID in this range."""
+        self.select(mailbox)
+        fields = "BODY.PEEK[HEADER.FIELDS (X-TOKEN)]"
+        found = {}
+        for item in self._ask(self.imap.uid("FETCH", f"{first}:{last}", f"(UID {fields})")):
+            if isinstance(item, tuple):
+                uid = UID.search(item[0])
+                assert uid, item
+                found[int(uid.group(1))] = item[1].split()[1].decode()
+        return found
+
     def flags(self, mailbox: str) -> dict[int, Flags]:
         """Every UID with its flags."""
         self.select(mailbox)
