@@ -69,6 +69,8 @@ class Ledger:
     tokens: set[str] = field(default_factory=set)
     born: dict[str, bytes] = field(default_factory=dict)
     _uids: dict[int, str] = field(default_factory=dict)
+    _first: dict[str, int] = field(default_factory=dict)
+    """The UID under which a message was first seen: it keeps it."""
     _names: dict[str, str] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -168,8 +170,10 @@ class Ledger:
             self._uids |= self.world.client.tokens("INBOX", min(fresh), max(fresh))
         found: dict[str, frozenset[str]] = {}
         for uid, said in flags.items():
-            assert self._uids[uid] not in found, f"doubled on the server: {self._uids[uid]}"
-            found[self._uids[uid]] = said
+            token = self._uids[uid]
+            assert token not in found, f"doubled on the server: {token}"
+            assert self._first.setdefault(token, uid) == uid, f"expunged and uploaded again: {token}"
+            found[token] = said
         return self._uids, found
 
 
