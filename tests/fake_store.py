@@ -88,6 +88,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.directories: dict[MailboxName, FakeDirectory] = {}
         self.attic: list[tuple[MailboxName, UniqueName, bytes]] = []
+        self.generation = 0
         self.unlisted: set[MailboxName] = set()
         """Mailboxes that are there and that `mailboxes` leaves out, for the moment."""
         self.mortality = Mortality()
@@ -201,6 +202,9 @@ class FakeStore:
     def delivery(self, mailbox: MailboxName) -> Iterator["FakeDelivery"]:
         self._directory(mailbox)
         yield FakeDelivery(self, mailbox)
+
+    def advance(self, generation: int) -> None:
+        self.generation = generation
 
     def unique_name(self, mailbox: MailboxName, epoch: Epoch, message: ServerMessage) -> UniqueName:
         return UniqueName(f"{mailbox}!{epoch.uidvalidity}!{message.uid}@{message.internaldate}")

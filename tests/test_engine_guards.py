@@ -203,3 +203,40 @@ class TestADeletedMailbox:
         world.store.directories[JOB].complete = False
         world.sync(ALL)
         assert world.on_server() == "Work/a:"
+
+
+class TestAnOlderCopyOfTheMaildir:
+    """The index is ahead of the number in the Maildir."""
+
+    def world(self) -> World:
+        world = World(policy=Policy())
+        for name in "abcdefgh":
+            world.server.deliver(INBOX, octets(name))
+        world.sync()
+        world.store.generation -= 1
+        del world.store.directories[INBOX].files[next(iter(world.store.directories[INBOX].files))]
+        return world
+
+    def test_what_is_missing_in_it_is_held_until_a_person_decides(self) -> None:
+        world = self.world()
+        reason = "the Maildir was put back from an older copy, in which 1 are missing"
+        assert world.sync().mailbox(INBOX).held == [HeldDeletions("server", 1, reason)]
+        assert world.store.generation == int(world.index.recall("generation") or 0)
+        (held,) = world.sync().mailbox(INBOX).held
+        assert (held.side, held.count) == ("server", 1)
+        assert len(world.server.mailboxes[INBOX].messages) == 8
+        world.sync(Policy(limits=Limits(allowed=True)))
+        assert len(world.server.mailboxes[INBOX].messages) == 7
+
+    def test_as_long_as_not_everything_was_looked_at_it_stays_one(self) -> None:
+        world = self.world()
+        world.server.create(WORK)
+        world.store.directories[INBOX].complete = False
+        world.sync()
+        assert world.store.generation < int(world.index.recall("generation") or 0)
+
+    def test_killed_between_the_two_numbers_nothing_is_held(self) -> None:
+        world = self.world()
+        world.store.generation += 2
+        assert world.sync().mailbox(INBOX).held == []
+        assert len(world.server.mailboxes[INBOX].messages) == 7

@@ -74,6 +74,11 @@ class Applying:
         """Something cannot be recorded before both sides are looked at once more."""
         return self._executor.look_again
 
+    @property
+    def has_something_to_do(self) -> bool:
+        """What was decided is to be carried out."""
+        return bool(self._decision.actions)
+
     def arrange(self, places: Places) -> Places:
         """Create and rename mailboxes, so that messages have both places to be in."""
         actions = [a for a in arrange(places, self._policy) if self._order.mailbox in {None, a.mailbox}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syncer.engine.applying import Applying
+from syncer.engine.generations import Generations
 from syncer.engine.passing import DAY
 from syncer.engine.recording import finished
 from syncer.observer.glance import Glance
@@ -28,6 +29,7 @@ class Rounds:
         self._glance = glance
         self._observer = Observer(glance, one.progress, renews=not one.order.dry_run)
         self._observer.spelling.normal(one.index.keywords())
+        self._generations = Generations(one.store, one.index)
         self.applying = Applying(one, self._observer, self._policy())
 
     def run(self, places: Places) -> None:
@@ -39,6 +41,8 @@ class Rounds:
             applying.decide(look)
             if one.order.dry_run:
                 break
+            if applying.has_something_to_do:
+                self._generations.begin()
             applying.apply()
             if not applying.look_again:
                 break
@@ -48,6 +52,8 @@ class Rounds:
 
     def _policy(self) -> Policy:
         policy = self._pass.order.policy
+        limits = replace(policy.limits, older_copy=self._generations.older_copy)
+        policy = replace(policy, limits=limits)
         return replace(policy, trash=self._glance.trash) if policy.on_local_delete == "trash" else policy
 
     def _for_renames(self, places: Places) -> Places:
@@ -58,6 +64,8 @@ class Rounds:
         """Record how far each mailbox came, for the next pass and for `status`."""
         one, applying = self._pass, self.applying
         applying.note_holds()
+        if one.order.mailbox is None and look.everything_seen and not (look.errors or one.failed):
+            self._generations.trust()
         one.index.finish(tuple(finished(one, look, settled=not applying.look_again)), one.now())
         for name, sight in look.sights.items():
             local = sight.observation.local

@@ -1,7 +1,8 @@
 """The Maildir's root: which one it is, and that nobody else works on it.
 
 The file `.syncer-store` holds a UUID. The index remembers it, so that a root that is missing, or empty because its
-disk is not mounted, is never read as "the user deleted everything". The file is locked as long as the store is open,
+disk is not mounted, is never read as "the user deleted everything". Below it stands the generation, a number that only
+grows: a root that was put back from an older copy has an older one. The file is locked as long as the store is open,
 so that two programs with different indexes never work on one Maildir.
 """
 
@@ -28,9 +29,10 @@ _UUID = later(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 class Root:
     """An open root. `path` is where it is, `store_id` which one it is."""
 
-    def __init__(self, path: bytes, store_id: str, fd: int | None) -> None:
+    def __init__(self, path: bytes, store_id: str, fd: int | None, generation: int = 0) -> None:
         self.path = path
         self.store_id = store_id
+        self.generation = generation
         self._fd = fd
 
     @classmethod
@@ -54,7 +56,8 @@ class Root:
         if fd is None:
             raise StoreError(f"{fsops.printable(path)}: the Maildir vanished while it was opened; run again")
         try:
-            return cls(path, _identify(path, fd, expected_id), fd)
+            store_id, generation = _identify(path, fd, expected_id)
+            return cls(path, store_id, fd, generation)
         except BaseException:
             os.close(fd)
             raise
@@ -73,6 +76,18 @@ class Root:
             raise RefusedError(_refusal(self.path, "it went away during the run")) from error
         if not os.path.samestat(now, os.fstat(self._fd)):
             raise RefusedError(_refusal(self.path, "it was replaced during the run"))
+
+    def advance(self, generation: int) -> None:
+        """Write down the generation, durably.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        if self._fd is not None:
+            with fsops.explained("write to"):
+                fsops.write_all_at(self._fd, f"{self.store_id}\n{generation}\n".encode(), 0)
+                fsops.fsync(self._fd)
+        self.generation = generation
 
     def close(self) -> None:
         """Give up the lock."""
@@ -117,11 +132,11 @@ def _make_marker(path: bytes) -> None:
     fsops.fsync_directory(path)
 
 
-def _identify(path: bytes, fd: int, expected_id: str | None) -> str:
-    text = os.pread(fd, 100, 0).decode("ascii", "replace").strip()
-    if not _UUID.fullmatch(text):
+def _identify(path: bytes, fd: int, expected_id: str | None) -> tuple[str, int]:
+    """The UUID and the generation, 0 where none was written yet."""
+    store_id, *rest = os.pread(fd, 100, 0).decode("ascii", "replace").split() or [""]
+    if not _UUID.fullmatch(store_id) or not all(word.isdecimal() for word in rest):
         raise RefusedError(_refusal(path, "its file .syncer-store is damaged"))
-    store_id = text
     if expected_id not in {None, store_id}:
         raise RefusedError(_refusal(path, "it is another Maildir than the one that the index knows"))
     try:
@@ -130,7 +145,7 @@ def _identify(path: bytes, fd: int, expected_id: str | None) -> str:
         if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
             raise LockedError(f"{fsops.printable(path)}: another program works on this Maildir; wait for it") from error
         raise StoreError(f"{fsops.printable(path)}: the Maildir cannot be locked: {error.strerror}") from error
-    return store_id
+    return store_id, int(rest[0]) if rest else 0
 
 
 def _refusal(path: bytes, why: str) -> str:

@@ -120,6 +120,15 @@ class MaildirStore:
         return f"{self._root.store_id} {self._layout}"
 
     @property
+    def generation(self) -> int:
+        """What `advance` wrote down last, 0 at first."""
+        return self._root.generation
+
+    def advance(self, generation: int) -> None:
+        """Write down the generation, durably."""
+        self._root.advance(generation)
+
+    @property
     def problems(self) -> tuple[str, ...]:
         """What `mailboxes` passed over at its last call, and why."""
         return self._places.problems

@@ -57,6 +57,13 @@ class Delivery(Protocol):
 class LocalStore(Protocol):
     """The Maildir of one account. May be used from several threads, in different mailboxes."""
 
+    @property
+    def generation(self) -> int:
+        """A number in the Maildir, 0 at first. One that was put back from an older copy has an older number."""
+
+    def advance(self, generation: int) -> None:
+        """Write down another generation, durably. Raises StoreError if that is not possible."""
+
     def mailboxes(self) -> tuple[MailboxName, ...]:
         """Every directory that looks like a mailbox, ordered by name with INBOX first.
 

@@ -76,12 +76,16 @@ def hold_deletions(
             total, before = totals[mailbox]
             number = _count(found)
             reason = _epoch_reason(found, renewed[mailbox], side)
+            older = limits.older_copy and side == "server" and limits.max_delete < 1
+            if reason is None and older:
+                reason = f"the Maildir was put back from an older copy, in which {number} are missing"
             reason = reason or _excessive((number, total, before), side, "mailbox", limits.max_delete) or everywhere
             if reason is None and side in held_before[mailbox] and limits.max_delete < 1:
                 reason = f"of those that were held back before, {number} are still missing {_place(side)}"
             if reason is not None:
                 at_once = _excessive((number, total, 0), side, "mailbox", limits.max_delete)
-                stays = bool(at_once or everywhere or renewed[mailbox]) or side in held_before[mailbox]
+                unsure = older or at_once or everywhere or renewed[mailbox]
+                stays = bool(unsure) or side in held_before[mailbox]
                 holds.append(Hold(mailbox, side, found, reason, stays))
     held = {id(action) for hold in holds for action in hold.actions}
     return tuple(action for action in actions if id(action) not in held), tuple(holds)

@@ -16,6 +16,8 @@ class Limits(Struct, frozen=True):
     """The share of a mailbox of `LARGE` or more messages; 1.0 lifts every limit."""
     allowed: bool = False
     """`--allow-delete` was given for these mailboxes."""
+    older_copy: bool = False
+    """The Maildir was put back from an older copy: what is missing there was not deleted by anybody."""
 
 
 class Policy(Struct, frozen=True):

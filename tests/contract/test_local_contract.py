@@ -94,6 +94,11 @@ class LocalStoreContract(ABC):
     def content(store: LocalStore, mailbox: MailboxName, name: UniqueName) -> bytes:
         return b"".join(store.outgoing(mailbox, name).chunks())
 
+    def test_the_generation_is_what_was_written_last(self, store: LocalStore) -> None:
+        assert store.generation == 0
+        store.advance(3)
+        assert store.generation == 3
+
     def test_mailboxes_come_by_name_with_inbox_first(self, store: LocalStore) -> None:
         for name in (OTHER, LISTS, MailboxName("A b"), WORK):
             store.create(name)

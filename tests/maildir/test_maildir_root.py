@@ -49,6 +49,22 @@ def test_a_root_keeps_its_identity(path: Path) -> None:
         assert again.store_id == first.store_id == str(uuid.UUID(first.store_id))
 
 
+def test_a_root_keeps_its_generation_and_an_older_copy_has_an_older_one(path: Path) -> None:
+    first = Root.open(bytes(path), None)
+    assert first.generation == 0
+    first.advance(9)
+    copy = (path / ".syncer-store").read_bytes()
+    first.advance(10)
+    first.close()
+    again = Root.open(bytes(path), first.store_id)
+    again.close()
+    assert (again.store_id, again.generation) == (first.store_id, 10)
+    (path / ".syncer-store").write_bytes(copy)
+    older = Root.open(bytes(path), first.store_id)
+    older.close()
+    assert older.generation == 9
+
+
 def test_an_existing_maildir_is_given_an_identity(path: Path) -> None:
     (path / "INBOX" / "cur").mkdir(parents=True)
     Root.open(bytes(path), None).close()

@@ -108,6 +108,15 @@ def test_too_many_deletions_of_one_mailbox_are_held(
     assert found == ([] if reason is None else [(INBOX, side, reason.format(FROM[side]))])
 
 
+def test_what_is_missing_in_an_older_copy_of_the_maildir_is_held_however_little_it_is() -> None:
+    reason = "the Maildir was put back from an older copy, in which 1 are missing"
+    _, holds = hold_deletions([box(1000)], deletions("server", 1), Limits(older_copy=True))
+    assert [(hold.reason, hold.stays) for hold in holds] == [(reason, True)]
+    assert held([box(1000)], deletions("local", 1), older_copy=True) == []
+    assert held([box(1000)], deletions("server", 1), older_copy=True, allowed=True) == []
+    assert held([box(1000)], deletions("server", 1), older_copy=True, max_delete=1.0) == []
+
+
 def test_what_is_no_deletion_is_done() -> None:
     others: list[Action] = [
         Download(mailbox=INBOX, reason="", message=ServerMessage(Uid(50), frozenset(), 1, 1)),
