@@ -13,6 +13,7 @@ from syncer.reconcile.events import Event
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Intent, Pair, PairState
+from syncer.reconcile.parking import Parked, pause
 from syncer.values import replace
 
 
@@ -22,6 +23,7 @@ class FakeRows:
     pairs: dict[Uid, Pair] = field(default_factory=dict)
     intents: dict[UniqueName, Intent] = field(default_factory=dict)
     strays: set[UniqueName] = field(default_factory=set)
+    parked: dict[Uid | UniqueName, Parked] = field(default_factory=dict)
     mapping: dict[str, str] = field(default_factory=dict)
     synced_at: int | None = None
     error: str | None = None
@@ -128,6 +130,7 @@ class FakeIndex:
             rows.intents = {name: replace(intent, uidnext=None) for name, intent in rows.intents.items()}
             rows.epoch, rows.messages, rows.local_state, rows.compared_at = epoch, None, None, None
             rows.held = frozenset({"local", "server"})
+            rows.parked = {key: parked for key, parked in rows.parked.items() if isinstance(key, str)}
 
         self._transaction(do)
 
@@ -137,6 +140,18 @@ class FakeIndex:
     def forget_strays(self, mailbox: MailboxName, names: Collection[UniqueName]) -> None:
         if names and mailbox in self.rows:
             self._transaction(lambda: self.rows[mailbox].strays.difference_update(names))
+
+    def park(self, mailbox: MailboxName, message: Uid | UniqueName, reason: str, now: int) -> None:
+        def do() -> None:
+            parked = self._of(mailbox).parked
+            failures = parked[message].failures + 1 if message in parked else 1
+            parked[message] = Parked(reason, failures, now + pause(failures))
+
+        self._transaction(do)
+
+    def parked(self, mailbox: MailboxName, now: int) -> Mapping[Uid | UniqueName, Parked]:
+        parked = self.rows.get(mailbox, FakeRows()).parked
+        return {message: one for message, one in parked.items() if one.until > now}
 
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         if mailbox in self.rows:
@@ -282,6 +297,8 @@ class FakeIndex:
             rows.pairs[pair.uid] = replace(pair, flags=self._spelt(pair.flags))
             rows.intents.pop(pair.name, None)
             rows.strays.discard(pair.name)
+            rows.parked.pop(pair.name, None)
+            rows.parked.pop(pair.uid, None)
 
     def _spelt(self, flags: Flags) -> Flags:
         """Keywords in the spelling first seen."""

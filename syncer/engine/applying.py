@@ -167,6 +167,11 @@ class Applying:
             self._pass.failed.add(refusal.mailbox)
             way_on = WOULD_RENEW if self._order.dry_run else NOT_LISTED
             report.mailbox(refusal.mailbox).refused = f"{refusal.reason}: nothing was changed. {way_on}"
+        for here in self._accepted:
+            new = {*(message.uid for message in here.server.new), *(message.name for message in here.local.new)}
+            for message, parked in here.parked.items():
+                if message in new:
+                    report.mailbox(here.mailbox).problem(parked.told(self._pass.now()))
         for hold in decision.holds:
             count = sum(action.messages if hasattr(action, "messages") else 1 for action in hold.actions)
             report.mailbox(hold.mailbox).held.append(HeldDeletions(hold.side, count, hold.reason))

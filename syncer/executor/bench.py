@@ -69,6 +69,11 @@ class Bench(Struct):
                 report.problem(f"flags {change} of {messages(uids)} not stored: {refusal}")
         return refused
 
+    def failed(self, mailbox: MailboxName, message: Uid | UniqueName, problem: str) -> None:
+        """A message, or a file, could not be copied: a line in the report, and after some times a pause."""
+        self.report.mailbox(mailbox).problem(problem)
+        self.index.park(mailbox, message, problem, self.now())
+
     def contained(self, report: MailboxReport, work: Callable[[], None]) -> bool:
         """Do something to one file; if it fails, that is this message's trouble alone."""
         try:

@@ -46,7 +46,6 @@ def _deliver(
     let_go: Callable[[], None],
 ) -> bool:
     """Deliver and record one batch and take it out of `wanted`; False when the server has sent everything."""
-    report = bench.report.mailbox(here.mailbox)
     pairs: dict[Uid, Pair] = {}
     octets = 0
     with bench.store.delivery(here.mailbox) as delivery:
@@ -56,7 +55,8 @@ def _deliver(
                 if seen is None:
                     continue
                 if seen.size and not message.size:  # an empty literal for a message that has octets is no message
-                    report.problem(f"UID {message.uid} not downloaded: the server delivers it without octets")
+                    problem = f"UID {message.uid} not downloaded: the server delivers it without octets"
+                    bench.failed(here.mailbox, message.uid, problem)
                     continue
                 own = bench.store.unique_name(here.mailbox, here.server.epoch, seen)
                 name = bench.names.get((here.mailbox, seen.uid), own)
@@ -91,4 +91,4 @@ def _not_delivered(bench: Bench, server: Server, mailbox: MailboxName, missing: 
     """A message that was expunged meanwhile is no problem; one that is still there is."""
     for message in server.describe(mailbox, tuple(missing)):
         problem = f"UID {message.uid} not downloaded: the server lists it but does not deliver it"
-        bench.report.mailbox(mailbox).problem(problem)
+        bench.failed(mailbox, message.uid, problem)

@@ -72,7 +72,7 @@ class _Run:
         """What came of a message."""
         fingerprint, flags = self._under_way.pop(outcome.name)
         if outcome.refused is not None:
-            self._report.problem(f"{outcome.name} not uploaded: {outcome.refused}")
+            self._bench.failed(self._mailbox, outcome.name, f"{outcome.name} not uploaded: {outcome.refused}")
             self._settled.append(outcome.name)
             return
         self._report.uploaded += 1
@@ -130,7 +130,7 @@ class _Run:
         if isinstance(error, VanishedError):
             self._bench.look_again = True
         else:
-            self._report.problem(f"{name} not uploaded: {error}")
+            self._bench.failed(self._mailbox, name, f"{name} not uploaded: {error}")
 
     def _is_new(self, uid: Uid) -> bool:
         """Whether a message that was just made can have this UID (RFC 9051 section 2.3.1.1)."""

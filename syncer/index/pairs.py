@@ -6,6 +6,7 @@ from contextlib import closing
 from itertools import chain
 from typing import Any, TypeVar
 
+from syncer.index import parking
 from syncer.index.codec import CODE, to_bytes, to_text
 from syncer.index.session import Session
 from syncer.reconcile.flags import Flags
@@ -134,7 +135,8 @@ def _rows(session: Session, id_: int, pairs: Iterable[Pair]) -> list[tuple[Any, 
 
 
 def _settle(session: Session, id_: int, rows: Sequence[tuple[Any, ...]]) -> None:
-    """A pair answers what was open about its file."""
+    """A pair answers what was open about its message and its file."""
+    parking.done(session, id_, ((row[1], row[2]) for row in rows))
     for any_, statement in ((_ANY_INTENT, _SETTLE), (_ANY_STRAY, _FOUND)):
         if session.connection.execute(any_, (id_,)).fetchone():
             session.connection.executemany(statement, [(id_, row[2]) for row in rows])

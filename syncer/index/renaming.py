@@ -51,4 +51,5 @@ def _give_way(connection: sqlite3.Connection, id_: int, name: str, mailbox: Mail
             "both are kept as they are, and the next sync compares them"
         )
     connection.execute("DELETE FROM stray WHERE mailbox_id = ?", (id_,))
+    connection.execute("DELETE FROM parked WHERE mailbox_id = ?", (id_,))
     connection.execute("DELETE FROM mailbox WHERE id = ?", (id_,))

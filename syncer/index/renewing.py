@@ -18,6 +18,7 @@ _STRAYS = "SELECT name FROM stray WHERE mailbox_id = ? ORDER BY name"
 _FORGET = "DELETE FROM stray WHERE mailbox_id = ? AND name = ?"
 # An intent may have been carried out in either epoch: it is looked for among all messages.
 _INTENTS = "UPDATE intent SET uidnext = NULL WHERE mailbox_id = ?"
+_UNPARK = "DELETE FROM parked WHERE mailbox_id = ? AND uid > 0"
 _MAILBOX = """
     UPDATE mailbox SET uidvalidity = ?, uidnext = ?, highestmodseq = ?, object_id = ?, messages = NULL,
         local_state = NULL, compared_at = NULL, held = 'local,server'
@@ -35,6 +36,7 @@ def renew(
     table.write(session, id_, kept)
     session.connection.executemany(_ADD_STRAY, [(id_, to_bytes(name)) for name in lost])
     session.connection.execute(_INTENTS, (id_,))
+    session.connection.execute(_UNPARK, (id_,))
     object_id = None if epoch.mailbox_id is None else to_bytes(epoch.mailbox_id)
     counters = epoch.uidvalidity, epoch.uidnext, epoch.highestmodseq, object_id
     session.connection.execute(_MAILBOX, (*counters, id_))

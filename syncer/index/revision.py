@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-HEAD = "0004"
+HEAD = "0005"
 """The revision that this program reads and writes: the newest one in `migrations/versions`.
 
 Revisions are numbered with four digits, so that one which is greater as text is newer.

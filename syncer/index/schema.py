@@ -86,6 +86,18 @@ TABLES: tuple[str, ...] = (
     ) WITHOUT ROWID
     """,
     """
+    CREATE TABLE parked (
+        mailbox_id INTEGER NOT NULL,
+        uid INTEGER NOT NULL,
+        name BLOB NOT NULL,
+        failures INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        reason BLOB NOT NULL,
+        CONSTRAINT pk_parked PRIMARY KEY (mailbox_id, uid, name),
+        CONSTRAINT fk_parked_mailbox_id_mailbox FOREIGN KEY (mailbox_id) REFERENCES mailbox (id)
+    ) WITHOUT ROWID
+    """,
+    """
     CREATE TABLE deletion (
         id INTEGER NOT NULL,
         mailbox BLOB NOT NULL,

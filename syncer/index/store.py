@@ -19,7 +19,7 @@ from syncer.later import Later
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 
 if TYPE_CHECKING:
-    from syncer.index import filenames, journal, renaming, renewing
+    from syncer.index import filenames, journal, parking, renaming, renewing
     from syncer.index import pairs as table
     from syncer.ports import Finished, KnownMailbox
     from syncer.reconcile import observations
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from syncer.reconcile.events import Event
     from syncer.reconcile.flags import Flags
     from syncer.reconcile.observations import Intent, Pair
+    from syncer.reconcile.parking import Parked
 else:
     filenames, renaming = Later("syncer.index.filenames"), Later("syncer.index.renaming")
     renewing, journal = Later("syncer.index.renewing"), Later("syncer.index.journal")
+    parking = Later("syncer.index.parking")
     table, observations = Later("syncer.index.pairs"), Later("syncer.reconcile.observations")
 
 KEEP_DELETIONS = 30 * 86400
@@ -135,6 +137,16 @@ class SqliteIndex:
             with self._turn, self._session() as session:
                 renewing.forget(session, session.known(mailbox), names)
 
+    def park(self, mailbox: MailboxName, message: Uid | UniqueName, reason: str, now: int) -> None:
+        """A message, or a file, failed once more; why, and when."""
+        with self._turn, self._session() as session:
+            parking.park(session, session.made(mailbox), message, reason, now)
+
+    def parked(self, mailbox: MailboxName, now: int) -> Mapping[Uid | UniqueName, Parked]:
+        """The messages and files that are to be left alone at `now`."""
+        with self._turn, self._session() as session:
+            return parking.parked(session, session.known(mailbox), now)
+
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         """Remove it with its pairs and intents. What was deleted from it lately is remembered."""
         with self._turn, self._session() as session:
@@ -144,6 +156,7 @@ class SqliteIndex:
                 "DELETE FROM pair WHERE mailbox_id = ?",
                 "DELETE FROM intent WHERE mailbox_id = ?",
                 "DELETE FROM stray WHERE mailbox_id = ?",
+                "DELETE FROM parked WHERE mailbox_id = ?",
                 "DELETE FROM mailbox WHERE id = ?",
             ):
                 session.connection.execute(statement, (id_,))

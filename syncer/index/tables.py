@@ -143,6 +143,20 @@ stray = Table(
     sqlite_with_rowid=False,
 )
 
+parked = Table(
+    "parked",
+    metadata,
+    Column("mailbox_id", Integer, nullable=False, comment="the mailbox that the message or the file is in"),
+    Column("uid", Integer, nullable=False, comment="of a message that could not be downloaded; else 0"),
+    Column("name", Verbatim, nullable=False, comment="UniqueName of a file that could not be uploaded; else empty"),
+    Column("failures", Integer, nullable=False, comment="how often in a row"),
+    Column("until", Integer, nullable=False, comment="when it may be tried again, seconds since the epoch"),
+    Column("reason", Verbatim, nullable=False, comment="what went wrong the last time, for people"),
+    PrimaryKeyConstraint("mailbox_id", "uid", "name"),
+    ForeignKeyConstraint(["mailbox_id"], ["mailbox.id"]),
+    sqlite_with_rowid=False,
+)
+
 deletion = Table(
     "deletion",
     metadata,

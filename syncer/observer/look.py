@@ -16,6 +16,7 @@ from syncer.reconcile.flags import Spelling
 from syncer.reconcile.guards import not_the_same
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import LocalChanges, Observation, Pair, ServerChanges
+from syncer.reconcile.parking import Parked
 from syncer.reconcile.places import Places, same_mailbox
 from syncer.values import Struct, field, replace
 
@@ -231,9 +232,15 @@ class Observer(Struct):
             intents=self.index.intents(name) if new or there.changes.new else (),
             strays=self.index.strays(name) if new else frozenset(),
             renewed=self.renewed.get(name),
+            parked=self._parked(name) if new or there.changes.new else {},
             own=own,
             deleted_lately={side: look.lately.get((name, side), 0) for side in ("server", "local")},
         )
+
+    def _parked(self, name: MailboxName) -> Mapping[Uid | UniqueName, Parked]:
+        """What is to be left alone, unless everything is to be tried."""
+        shortcuts = self.glance.shortcuts
+        return {} if shortcuts.never else self.index.parked(name, shortcuts.now)
 
     def _own(self, name: MailboxName, there: There, new: Container[UniqueName]) -> dict[UniqueName, Uid]:
         """The new names that are those of new messages, by which these would be delivered, and their UIDs."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from syncer.reconcile.events import Event
     from syncer.reconcile.flags import Flags
     from syncer.reconcile.observations import Intent, Pair
+    from syncer.reconcile.parking import Parked
 
 
 class KnownMailbox(Struct, frozen=True):
@@ -121,6 +122,12 @@ class Index(Protocol):
 
     def forget_strays(self, mailbox: MailboxName, names: Collection[UniqueName]) -> None:
         """These are not to be decided about any more; unknown names are no error."""
+
+    def park(self, mailbox: MailboxName, message: Uid | UniqueName, reason: str, now: int) -> None:
+        """A message of the server, or a file, failed once more, at `now`; `reason` is for people."""
+
+    def parked(self, mailbox: MailboxName, now: int) -> Mapping[Uid | UniqueName, Parked]:
+        """Those that failed so often that they are to be left alone at `now`. What has a pair has not failed."""
 
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         """Remove it with its pairs and intents."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import FORWARDED, SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.parking import Parked
 from syncer.values import Struct, field
 
 
@@ -205,6 +206,8 @@ class Observation(Struct, frozen=True):
     """Why the mailbox got another epoch in this pass."""
     strays: frozenset[UniqueName] = frozenset()
     """Files whose message the server lost with an epoch: a person decides about them."""
+    parked: Mapping[Uid | UniqueName, Parked] = field(default_factory=dict)
+    """New messages and files that failed so often that they are left alone in this pass."""
     held: frozenset[str] = frozenset()
     """The sides on which a guard held deletions in the last pass; they stay held until a person decides."""
     deleted_lately: Mapping[str, int] = field(default_factory=dict)

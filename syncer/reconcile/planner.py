@@ -252,7 +252,8 @@ def _arrived(here: Observation, policy: Policy) -> tuple[list[Action], dict[str,
     if len(new) < len(here.server.new):
         reason = "messages not downloaded: they may be files of this mailbox, which was not read completely"
         waits[reason] = len(here.server.new) - len(new)
-    return [Download(mailbox=here.mailbox, reason="new on the server", message=m) for m in new], waits
+    due = (message for message in new if message.uid not in here.parked)
+    return [Download(mailbox=here.mailbox, reason="new on the server", message=m) for m in due], waits
 
 
 def _written(here: Observation, policy: Policy) -> tuple[list[Action], dict[str, int]]:
@@ -271,7 +272,8 @@ def _written(here: Observation, policy: Policy) -> tuple[list[Action], dict[str,
         return lost, waits | {reason: len(new)}
     if not here.server.writable:
         return lost, waits | {"new messages not uploaded: the mailbox is read-only on the server": len(new)}
-    return [*lost, *(Append(mailbox=here.mailbox, reason="new in the Maildir", message=m) for m in new)], waits
+    due = (message for message in new if message.name not in here.parked)
+    return [*lost, *(Append(mailbox=here.mailbox, reason="new in the Maildir", message=m) for m in due)], waits
 
 
 def _lost(here: Observation, policy: Policy) -> list[Action]:

@@ -17,6 +17,7 @@ from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Fingerprint, Intent, Pair, PairState
+from syncer.reconcile.parking import Parked
 from syncer.values import replace
 
 WORK, LISTS, OTHER = MailboxName("Work"), MailboxName("Work/Lists"), MailboxName("Workshop")
@@ -438,6 +439,32 @@ class IndexContract(ABC):
         assert index.strays(WORK) == {"c"}
         index.forget_mailbox(WORK)
         assert index.strays(WORK) == frozenset()
+
+    def test_a_message_that_fails_often_is_left_alone_for_longer_and_longer(self, index: Index) -> None:
+        name, uid = UniqueName("n\udcff"), Uid(7)
+        for failures in range(1, 4):
+            index.park(INBOX, name, "no", 1000)
+            assert (failures, index.parked(INBOX, 1000)) == (failures, {})
+        index.park(INBOX, name, "no \udcff", 1000)
+        index.park(INBOX, uid, "never", 1000)
+        assert index.parked(INBOX, 1000) == {name: Parked("no \udcff", 4, 1300)}
+        assert (index.parked(INBOX, 1300), index.parked(WORK, 1000)) == ({}, {})
+        for _ in range(4):
+            index.park(INBOX, uid, "never", 2000)
+        assert index.parked(INBOX, 1299) == {name: Parked("no \udcff", 4, 1300), uid: Parked("never", 5, 2600)}
+        index.record(INBOX, [pair(1, name), pair(7, "other")])
+        assert index.parked(INBOX, 1000) == {}
+        index.park(INBOX, name, "no", 5000)
+        assert index.parked(INBOX, 5000) == {}
+
+    def test_another_epoch_and_a_forgotten_mailbox_leave_nothing_parked_under_a_uid(self, index: Index) -> None:
+        for _ in range(9):
+            index.park(INBOX, Uid(7), "no", 1000)
+            index.park(INBOX, UniqueName("n"), "no", 1000)
+        index.renew(INBOX, Epoch(UidValidity(99)), {}, set())
+        assert index.parked(INBOX, 1000) == {UniqueName("n"): Parked("no", 9, 1000 + 300 * 2**5)}
+        index.forget_mailbox(INBOX)
+        assert index.parked(INBOX, 1000) == {}
 
     def test_a_forgotten_mailbox_leaves_nothing_behind_but_what_was_deleted_from_it(self, index: Index) -> None:
         index.record(WORK, [pair(1)])
