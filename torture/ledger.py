@@ -188,6 +188,7 @@ class Ledger:
         if len(lives) > 1:  # of equal messages, one that came to a place here and one that came there are one
             there_too = sum(life.born == "server" or life.there.placed or life.lonely for life in lives)
             low -= min(there_too, sum(life.born == "local" or life.here.placed or life.lonely for life in lives))
+            low = min(low, 1) if self.disturbed else low
         assert len(there) + waiting + len(here) >= low, f"lost: {story}, at least {low} expected"
         on_each = low - sum(life.lonely for life in lives)
         if self.sides.regular:

@@ -244,7 +244,7 @@ class People:
         box = self.box()
         there = [uid for uid, message in box.messages.items() if not marked(message)]
         oldest = there[-2:][0] if there else 0
-        made_by_us = (own_uid(self.sides, box, pair.name) for uid, pair in box.pairs.items() if uid >= oldest)
+        made_by_us = (own_uid(self.sides, box, pair.name) == uid for uid, pair in box.pairs.items() if uid >= oldest)
         if oldest and all(made_by_us):  # only what was downloaded is recognised once its UID is used again
             self._disturb(box, box.pairs)
             for uid in [uid for uid in box.messages if uid >= oldest]:

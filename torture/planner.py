@@ -53,7 +53,7 @@ class History:
                 self.people.begin()
                 self._to_agreement()
         except NameTakenError:
-            self.counted["names taken"] = 1  # the executor says so with each pass, and leaves both as they are
+            self.counted["names taken"] = 1  # a known limit: nothing is lost, but it takes further passes or a person
         except Exception as error:
             what = str(error) if isinstance(error, AssertionError) else repr(error)
             raise AssertionError("\n".join([what, str(self.sides.policy), *self.story, shown(self.sides)])) from error

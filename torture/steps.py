@@ -28,13 +28,15 @@ Steps = Iterator[None]
 
 
 class NameTakenError(Exception):
-    """A message cannot move here since a file has its name, left over from before the server was restored."""
+    """A message should get the name of another one, which is from before the server was restored and used its UID."""
 
 
 def _download(sides: Sides, here: Observation, action: Download) -> Steps:
     box, seen = sides.boxes[here.mailbox], action.message
     message = box.messages[seen.uid]
     name = sides.own_name(box, seen.uid)
+    if any(pair.name == name and pair.uid != seen.uid for pair in box.pairs.values()):
+        raise NameTakenError
     there = box.files.get(name)
     if there is not None and there.content != message.content:  # a file of that name is another message
         name = type(name)(f"{name}.1")
