@@ -3,6 +3,7 @@
 Symbolic links inside the root are not followed, so that nothing outside it is ever touched.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -116,6 +117,8 @@ class Places:
                 if os.path.lexists(os.path.join(path, sub)):
                     fsops.remove_directory(os.path.join(path, sub))
         except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
             self.create(mailbox)
             raise MailboxError(f"{mailbox}: not deleted, for something came in meanwhile; try again") from error
         left = _list(path)

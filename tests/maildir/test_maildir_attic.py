@@ -1,12 +1,13 @@
 """The attic, and mailboxes as a whole."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 from stores import LISTS, NOW, ONE, WORK, interfere, no_links, tree
 
-from syncer.errors import MailboxError, NoSuchMailboxError, VanishedError
+from syncer.errors import MailboxError, NoSuchMailboxError, StoreError, VanishedError
 from syncer.maildir import attic, fsops
 from syncer.maildir.store import MaildirStore
 from syncer.reconcile.identity import INBOX, MailboxName
@@ -114,6 +115,18 @@ def test_a_message_that_comes_in_while_its_mailbox_is_deleted_stays(
     with pytest.raises(MailboxError, match="something came in meanwhile"):
         store.delete(WORK)
     assert set(store.scan(WORK, {}).messages) == {ONE}
+
+
+def test_a_directory_that_cannot_be_removed_is_named_with_the_reason(
+    store: MaildirStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: bytes) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+    store.create(WORK)
+    monkeypatch.setattr(fsops, "remove_directory", fail)
+    with pytest.raises(StoreError, match=r"cannot delete the mailbox Work: .*/Work/new: the file system is read-only"):
+        store.delete(WORK)
 
 
 def test_inbox_is_neither_deleted_nor_renamed(store: MaildirStore) -> None:
