@@ -67,7 +67,7 @@ class Cuts:
     stack: ExitStack
     total: int | None = None
     _servers: dict[str, Server] = field(default_factory=dict)
-    _measured: dict[tuple[str, int], Undisturbed] = field(default_factory=dict)
+    _measured: dict[str, Undisturbed] = field(default_factory=dict)
 
     def play(self, number: int, place: Path) -> Mapping[str, int]:
         """Cut once or twice."""
@@ -75,9 +75,9 @@ class Cuts:
         rng = random.Random(zlib.crc32(f"cut {number}".encode()))
         connections = rng.choice([1, 1, 3])
         server = self._server(name, kind, hidden)
-        if (name, connections) not in self._measured:
-            self._measured[name, connections] = _undisturbed(server, self.place / f"{name} {connections}", connections)
-        case = _Case(rng, self._measured[name, connections], [f"{name}, {connections} connections"])
+        if name not in self._measured:
+            self._measured[name] = _undisturbed(server, self.place / name)
+        case = _Case(rng, self._measured[name], [f"{name}, {connections} connections"])
         with CountingProxy(server.port) as proxy:
             return case.play(_world(server, place, proxy, connections), proxy)
 
@@ -163,10 +163,11 @@ def _world(server: Server, place: Path, proxy: CountingProxy, connections: int) 
     return World(server, place, port=proxy.port, here=True, mailbox_changes="all", connections=connections)
 
 
-def _undisturbed(server: Server, place: Path, connections: int) -> Undisturbed:
+def _undisturbed(server: Server, place: Path) -> Undisturbed:
+    """With one connection; several say hardly more."""
     place.mkdir()
     with CountingProxy(server.port) as proxy:
-        world = _world(server, place, proxy, connections)
+        world = _world(server, place, proxy, connections=1)
         try:
             busy.begin(world)
             busy.act(world)

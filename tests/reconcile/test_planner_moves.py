@@ -216,6 +216,21 @@ class TestMoves:
         kept = replace(A, state=PairState.LOCAL_ONLY)
         assert found == Plan((Agree(mailbox=INBOX, reason="expunged on the server, kept here", pair=kept),))
 
+    def test_a_new_uid_is_recorded_with_the_flags_of_both(self) -> None:
+        there = message(7, "a", IS_SEEN, email_id="M1")
+        seen = look(pairs=[A], expunged=[1], here={"a": IS_FLAGGED}, messages=[there])
+        assert decided(seen, evidence=read(headers={"7": "a"})) == Plan(
+            (
+                Agree(
+                    mailbox=INBOX,
+                    reason="the message has a new UID",
+                    pair=replace(A, uid=Uid(7), flags=IS_SEEN | IS_FLAGGED, email_id="M1"),
+                    to_server=FlagDelta(IS_FLAGGED),
+                    to_local=FlagDelta(IS_SEEN),
+                ),
+            )
+        )
+
     def test_a_new_unique_name_is_recorded_with_the_flags_of_both(self) -> None:
         seen = look(pairs=[A], deleted=["a"], files=[file("x", IS_FLAGGED)], there={1: IS_SEEN})
         assert decided(seen, evidence=read({"x": "a"})) == Plan(
