@@ -233,7 +233,8 @@ class ImapServer:
                 break
             if not moving:
                 self.expunge(mailbox, named.keys() or _within(uid_set, uids))
-        return moved
+        # Without either nothing was expunged: the old copies are left as after any deletion, and are not forgotten.
+        return moved if self.capabilities & {"MOVE", "UIDPLUS"} else {}
 
     def close(self) -> None:
         """See `Server`."""

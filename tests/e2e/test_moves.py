@@ -67,3 +67,23 @@ def test_a_move_is_a_move_on_every_server(
     assert world.sync().done().totals == {"moved_local": 3}
     assert {(mailbox, flags) for mailbox, _, flags in world.on_server()} == {("B", frozenset({"\\Seen", "work"}))}
     world.converged()
+
+
+@pytest.mark.dovecot
+@pytest.mark.parametrize("keep_name", [True, False], ids=["same unique name", "new unique name"])
+def test_where_nothing_can_be_expunged_what_was_moved_away_does_not_come_back(
+    dovecot_with: Callable[..., Server], world_on: Callable[..., World], keep_name: bool
+) -> None:
+    world = world_on(dovecot_with(hide=("MOVE", "UIDPLUS")), here=True)
+    for mailbox in ("From here", "To there"):
+        world.client.create(mailbox)
+    for token in ("m1", "m2"):
+        world.client.append("From here", note(token))
+    world.sync().done()
+    world.local.move("From here", world.local.files("From here")[0], "To there", keep_name=keep_name)
+    world.sync().done()
+    for _ in range(2):
+        world.sync("--full").quiet()
+    left = {token: flags for mailbox, token, flags in world.on_server() if mailbox == "From here"}
+    assert left == {"m1": frozenset({"\\Deleted"}), "m2": frozenset()}
+    assert [(mailbox, token) for mailbox, token, _ in world.on_disk()] == [("From here", "m2"), ("To there", "m1")]
