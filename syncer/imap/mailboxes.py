@@ -230,7 +230,7 @@ class Directory:
         for pattern in patterns:
             for raw, _ in _listed(self._wire.run(b'LSUB ""', string(pattern)), "LSUB"):
                 below = separator is not None and raw.startswith(name + separator)
-                if (raw == name or below) and raw not in found:
+                if (raw == name or below) and raw not in found and not FORBIDDEN.search(raw):
                     found.append(raw)
         return found
 

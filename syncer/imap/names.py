@@ -93,15 +93,18 @@ class Namespace(Struct, frozen=True):
 
 
 def space_of(entry: Value) -> Namespace | None:
-    """An entry of the answer to NAMESPACE; None for what is none."""
+    """An entry of the answer to NAMESPACE; None for what is none, or has a prefix that cannot be sent."""
     if not isinstance(entry, list) or len(entry) < 2 or not isinstance(entry[0], bytes):
+        return None
+    if _UNSENDABLE.search(entry[0]):
         return None
     return Namespace(entry[0], separator_of(entry[1]))
 
 
 def separator_of(value: Value) -> bytes | None:
     """A hierarchy separator as NAMESPACE and LIST tell it."""
-    return value if isinstance(value, bytes) and len(value) == 1 else None
+    fits = isinstance(value, bytes) and len(value) == 1 and not _UNSENDABLE.search(value)
+    return value if isinstance(value, bytes) and fits else None
 
 
 def decode(raw: bytes) -> str:

@@ -195,6 +195,29 @@ class TestLogIn:
 
 
 class TestWords:
+    @pytest.mark.parametrize("octet", [b"\0", b"\r", b"\n"])
+    def test_a_namespace_that_cannot_be_sent_is_none(self, talk: Talk, octet: bytes) -> None:
+        prefix, name = b"a" + octet + b"/", b"Work/a" + octet + b"b"
+        replies = {
+            "LIST": b'* LIST () "/" INBOX\r\n* LIST () "/" Work\r\n' + OK,
+            "NAMESPACE": b'* NAMESPACE (({%d}\r\n%b "/")("" {1}\r\n%b)) NIL NIL\r\n' % (len(prefix), prefix, octet)
+            + OK,
+            "STATUS": b"* STATUS Work (UIDVALIDITY 3)\r\n" + OK,
+            "LSUB": b'* LSUB () "/" Work\r\n* LSUB () "/" {%d}\r\n%b\r\n' % (len(name), name) + OK,
+        }
+        with Scripted(replies) as script:
+            server = talk(script)
+            assert [each.name for each in server.mailboxes()] == [INBOX, "Work"]
+            server.rename(MailboxName("Work"), MailboxName("Play"))
+            assert script.commands("LSUB") == [b'LSUB "" "Work"']
+            assert script.commands("SUBSCRIBE") == [b'SUBSCRIBE "Play"']
+            script.replies["NAMESPACE"] = b"* NAMESPACE NIL NIL NIL\r\n" + OK
+            script.replies["LIST"] = [b'* LIST () "/" ""\r\n' + OK, *[replies["LIST"]]]
+            again = talk(script)
+            again.rename(MailboxName("Work"), MailboxName("Play"))
+            assert script.commands("LSUB")[1:] == [b'LSUB "" "Work"', b'LSUB "" "Work/*"']
+            assert script.commands("SUBSCRIBE") == [b'SUBSCRIBE "Play"'] * 2
+
     def test_an_appendlimit_of_5000_digits_is_none(self, talk: Talk) -> None:
         with Scripted(capabilities=CAPABILITIES + b" APPENDLIMIT=" + b"9" * 5000) as script:
             assert talk(script)._session.append_limit() is None
