@@ -13,8 +13,8 @@ from syncer.ports import Index, KnownMailbox, LocalStore, Progress, Server
 from syncer.reconcile.comparing import observe
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import Spelling
-from syncer.reconcile.guards import not_the_same
-from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
+from syncer.reconcile.guards import epoch_regression, not_the_same
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import LocalChanges, Observation, Pair, ServerChanges
 from syncer.reconcile.parking import Parked
 from syncer.reconcile.places import Places, same_mailbox
@@ -162,18 +162,34 @@ class Observer(Struct):
             look.sights[name] = replace(seen, observation=replace(seen.observation, total=totals.get(name, 0)))
 
     def _look_at(self, server: Server, name: MailboxName, look: Look) -> Sight:
+        known, told = look.known.get(name), self.glance.told.get(name)
+        renewal = None
+        if known is not None and known.epoch is not None and told is not None:
+            before, now = known.epoch.uidvalidity, told.epoch.uidvalidity
+            why = epoch_regression(known.epoch, told.epoch) if before != now else None  # worth no look at what it was
+            renewal = self._renewed(server, name, look, why, unless=before)
         sight = self._look_once(server, name, look)
-        why = None if sight.there.changes.missing else not_the_same(sight.observation)
-        if why is None or not self.renews:
-            return sight
-        renewal = renew_mailbox(server, self.store, self.index, name)
         if renewal is None:
-            return sight  # left alone: what the server does not list may be there
+            why = None if sight.there.changes.missing else not_the_same(sight.observation)
+            renewal = self._renewed(server, name, look, why)
+            if renewal is None:
+                return sight
+            sight = self._look_once(server, name, look)
+        return replace(sight, renewal=renewal)
+
+    def _renewed(
+        self, server: Server, name: MailboxName, look: Look, why: str | None, unless: UidValidity | None = None
+    ) -> str | None:
+        """Put a mailbox in another epoch into the index as it is now; what came of it, None if that cannot be."""
+        if why is None or not self.renews or name in self.renewed:
+            return None
+        renewal = renew_mailbox(server, self.store, self.index, name, unless=unless)
+        if renewal is None:
+            return None  # left alone: what the server does not list may be there
         look.known[name] = next(known for known in self.index.mailboxes() if known.name == name)
         self.renewed[name] = why
         found, lost = len(renewal.uids), len(renewal.lost)
-        told = f"{why}: matched again by content, {found} messages recognised, {lost} not on the server any more"
-        return replace(self._look_once(server, name, look), renewal=told)
+        return f"{why}: matched again by content, {found} messages recognised, {lost} not on the server any more"
 
     def _look_once(self, server: Server, name: MailboxName, look: Look) -> Sight:
         known = look.known.get(name)

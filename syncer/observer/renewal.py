@@ -8,20 +8,24 @@ from collections.abc import Mapping
 
 from syncer.errors import MessageError
 from syncer.ports import Index, LocalStore, Server
-from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Pair, PairState
 from syncer.reconcile.renewal import Renewal, renew, wanted_headers
 
 
-def renew_mailbox(server: Server, store: LocalStore, index: Index, name: MailboxName) -> Renewal | None:
-    """Recognise the messages of a mailbox and record their UIDs; None, and nothing recorded, if not all are listed.
+def renew_mailbox(
+    server: Server, store: LocalStore, index: Index, name: MailboxName, *, unless: UidValidity | None = None
+) -> Renewal | None:
+    """Recognise the messages of a mailbox and record their UIDs.
+
+    None, and nothing recorded, if not all are listed, or if the mailbox has this UIDVALIDITY.
 
     Raises:
         MailboxError: it cannot be looked at.
     """
-    listing = server.listing(name)
+    listing = server.listing(name, describe=True)
     messages = server.describe(name, sorted(listing.flags))
-    if not listing.complete or len(messages) < len(listing.flags):
+    if listing.epoch.uidvalidity == unless or not listing.complete or len(messages) < len(listing.flags):
         return None
     server.expect(name, listing.epoch.uidvalidity)
     pairs = index.pairs(name)
