@@ -58,11 +58,11 @@ TRIALS: tuple[Trial, ...] = (
     Trial("T2-courier", "the same on Courier", "histories", 50, 2_000, "courier"),
     Trial("T3", "killed at every system call that changes a file or sends, on Dovecot", "kills", 40, None, "QRESYNC"),
     Trial("T3-rungs", "the same with less", "kills", 60, None, "CONDSTORE,plain,no UIDPLUS"),
+    Trial("T4", "the connection breaks after any octet, either way", "cuts", 200, 5_000),
     Trial("T5", "every system call about a file fails, once or for ever", "faults", 200, None),
     Trial("T6", "power loss: unsynced writes dropped, reordered, torn, at every point", "power", 200, 20_000),
     Trial("T7", "hostile and mutated server replies through the adapter", "hostile", 20_000, 1_000_000, "adapter"),
     Trial("T7-engine", "the same through the whole engine, on Dovecot", "hostile", 500, 50_000, "engine"),
-    Trial("T4", "the connection breaks after any octet, either way", "cuts", 200, 5_000),
     Trial("T8", "epochs: UIDVALIDITY, restored backups, other indexes and Maildirs, shrunk views", "epochs", 40, 500),
     Trial("T9", "a minute of 2,000 renames a second in a mailbox of 20,000 that is synced", "storm", 1, 60),
 )
