@@ -198,6 +198,10 @@ class Ledger:
             len(lives) > 1
         ):  # of equal messages, which is whose counterpart is anybody's guess if the index does not know
             high += sum(life.there.shaky and life.here.shaky for life in lives)
+            if (
+                self.disturbed and not self.sides.atomic_move
+            ):  # killed between COPY and EXPUNGE, one may pass for another
+                high += sum(life.here.placed for life in lives)
         if self._two_places:
             # Killed after a COPY, a run brings it to the trash once more.
             high += sum(life.here.placed for life in lives) * (1 if self.sides.atomic_move else 2)
