@@ -191,17 +191,16 @@ class Ledger:
             low = min(low, 1) if self.disturbed else low
         assert len(there) + waiting + len(here) >= low, f"lost: {story}, at least {low} expected"
         on_each = low - sum(life.lonely for life in lives)
-        if self.sides.regular:
+        kept = self.disturbed and self.sides.policy.on_local_delete == "keep"
+        if self.sides.regular and not kept:
             assert min(len(there) + waiting, len(here)) >= on_each, f"lost: {story}, {on_each} on each side expected"
         high = sum(life.high for life in lives)
-        if (
-            len(lives) > 1
-        ):  # of equal messages, which is whose counterpart is anybody's guess if the index does not know
+        if len(lives) > 1:
+            # Which of equal messages is whose counterpart is a guess where the index does not know, or where a run was
+            # killed between COPY and EXPUNGE.
             high += sum(life.there.shaky and life.here.shaky for life in lives)
-            if (
-                self.disturbed and not self.sides.atomic_move
-            ):  # killed between COPY and EXPUNGE, one may pass for another
-                high += sum(life.here.placed for life in lives)
+            half = self.disturbed and not self.sides.atomic_move
+            high += sum(life.here.placed for life in lives) if half else 0
         if self._two_places:
             # Killed after a COPY, a run brings it to the trash once more.
             high += sum(life.here.placed for life in lives) * (1 if self.sides.atomic_move else 2)
