@@ -71,4 +71,4 @@ def below(world: World) -> list[str]:
 
 def _run(job: Job) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, str(Path(tracer.__file__)), json.dumps(asdict(job))]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=30, env=environment())
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment())
