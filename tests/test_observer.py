@@ -287,6 +287,16 @@ class TestImpostors:
         world.store.directories[INBOX].files.pop(UniqueName("e"))
         assert seen(world).impostor is None
 
+    def test_uploads_are_told_to_be_others_by_the_oldest_however_many_there_are(self) -> None:
+        world = World.of("", "", "a: b: c: d: e: f: g: h: i:")
+        world.sync()
+        world.server.deliver(INBOX, octets("j"))
+        for uid, stored in world.server.mailboxes[INBOX].messages.items():
+            if uid > 1:
+                stored.octets = octets(f"another{uid}")
+                stored.internaldate += 1
+        assert seen(world).impostor in {7, 8, 9}
+
     def test_one_below_thousands_of_uploads_is_found(self) -> None:
         world = downloaded("a", "b", "c")
         for number in range(HIGHEST + 5):

@@ -4,6 +4,7 @@ Its counters may fit, if it has given more UIDs since than it lost. A few known 
 were, those of the highest UIDs: these are the first to be given again.
 """
 
+from collections import deque
 from collections.abc import Container, Iterator, Sequence
 from itertools import islice
 
@@ -43,7 +44,7 @@ class Impostors(Struct, frozen=True):
         """Of messages that were uploaded and have another header block now, one that is another message.
 
         A server may change what is appended. It is another message only if it has another date than the one that was
-        sent along as well, on a server that is known to keep header blocks by what was uploaded before.
+        sent along as well, on a server that is known to keep header blocks by what was uploaded long before.
         """
         name = here.mailbox
         dates = {pair.uid: self._dated(name, pair) for pair in changed}
@@ -56,7 +57,7 @@ class Impostors(Struct, frozen=True):
             for pair in islice(self._latest(name), HIGHEST)
             if pair.uid not in dates and pair.uid not in gone and self.store.own_uid(name, epoch, pair.name) is None
         )
-        sent = {pair.uid: pair.fingerprint.header for pair in islice(earlier, SAMPLE)}
+        sent = {pair.uid: pair.fingerprint.header for pair in deque(earlier, SAMPLE)}
         headers = server.headers(name, tuple(sent))
         return others[0] if any(header == sent[uid] for uid, header in headers.items()) else None
 
