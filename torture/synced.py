@@ -61,8 +61,11 @@ class Synced:
                 self._lose_power(world, rng)
                 self._record(world)
             self._check(world)
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, AssertionError) and hasattr(self, "played"):
+                told = "\n  ".join(["while it was recorded:", *self.played.history.story, str(self.settings)])
+                raise AssertionError(f"{error}\n\n{told}") from error
             raise
         finally:
             world.close()

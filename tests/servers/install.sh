@@ -6,6 +6,8 @@
 # $SYNCER_TEST_SERVERS instead of being installed.
 # Dovecot, notmuch and strace are ordinary packages. The packages of Cyrus and Courier conflict with Dovecot's, so these two are
 # unpacked below $SYNCER_TEST_SERVERS instead of being installed.
+# Dovecot, notmuch and strace are ordinary packages. The packages of Cyrus and Courier conflict with Dovecot's, so these
+# two are unpacked below $SYNCER_TEST_SERVERS instead of being installed.
 set -eu
 
 top=${SYNCER_TEST_SERVERS:-/opt/imap-servers}
