@@ -64,6 +64,14 @@ def test_one_that_size_and_date_told_wrong_makes_all_of_them_worthless() -> None
     assert renewal.uids == {uid: uid + 500 for uid in range(1, 101) if uid not in {12, 13}}
 
 
+def test_of_few_messages_every_header_block_is_read() -> None:
+    pairs = [pair(1, "a", size=9), pair(2, "b", size=8)]
+    messages = [message(11, "", date=5, size=9), message(12, "", date=6, size=8)]
+    dates = {UniqueName("n1"): 5, UniqueName("n2"): 6}
+    renewal, asked = played(pairs, messages, {11: "a", 12: "z"}, dates)
+    assert (renewal, asked) == (Renewal({Uid(1): Uid(11)}, frozenset({UniqueName("n2")})), {11, 12})
+
+
 def test_a_date_that_two_have_proves_nothing() -> None:
     pairs = [pair(1, "a", size=9), pair(2, "b", size=9)]
     messages = [message(11, "", date=5, size=9), message(12, "", date=6, size=9)]
