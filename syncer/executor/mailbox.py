@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from syncer.errors import MailboxError, ServerRefusedError
-from syncer.executor import moves, transfers, uploads
-from syncer.executor import trash as trashing
+from syncer.executor import copies, moves, transfers, uploads
 from syncer.executor.bench import Bench, batches, grouped, messages
 from syncer.ports import Index, Server
 from syncer.reconcile.actions import (
@@ -196,7 +195,7 @@ class Executor(Struct):
         uids = [action.pair.uid for action in batch]
         try:
             if trash is not None:
-                trashing.move_to_trash(self.bench, server, mailbox, [action.pair for action in batch], trash)
+                copies.move_to_trash(self.bench, server, mailbox, [action.pair for action in batch], trash)
                 gone = bool(server.capabilities & {"MOVE", "UIDPLUS"})
                 self.bench.look_again = True  # the mailbox that they are in now has been looked at already
             else:
@@ -210,7 +209,7 @@ class Executor(Struct):
         else:
             self._marked(mailbox, batch)
         if trash is not None:
-            trashing.settle(self.bench, mailbox)
+            copies.settle(self.bench, mailbox)
 
     def _marked(self, mailbox: MailboxName, batch: Sequence[Expunge]) -> None:
         """Record that they stay on the server, marked as deleted: it cannot expunge single messages."""

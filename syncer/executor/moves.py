@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from syncer.errors import ServerRefusedError
+from syncer.executor import copies
 from syncer.executor.bench import Bench, batches, grouped, messages
 from syncer.ports import Server
 from syncer.reconcile.actions import Action, MoveLocal, MoveOnServer
@@ -46,7 +47,7 @@ def _on_server(bench: Bench, server: Server, route: Route, epoch: Epoch, batch: 
     refused = bench.store_flags(server, source, ((a.pair.uid, a.to_server) for a in batch))
     moves = {action.pair.uid: action for action in batch if action.pair.uid not in refused}
     try:
-        named = server.move(source, tuple(moves), target)
+        named = copies.move(bench, server, source, tuple(moves), target)
     except ServerRefusedError as error:
         report.problem(f"{messages(moves)} not moved to {target} on the server: {error}")
         return
@@ -63,6 +64,8 @@ def _on_server(bench: Bench, server: Server, route: Route, epoch: Epoch, batch: 
     bench.tell(source, "moved on the server", reason, uids=tuple(moves), detail=f"to {target}")
     _tell_landed(bench, "moved on the server", route, reason, pairs)
     bench.index.move(source, tuple(landed), target, pairs)
+    if len(landed) == len(moves):
+        copies.settle(bench, source)
     report.moved_remote += len(moves)
     if len(landed) < len(moves):
         bench.look_again = True

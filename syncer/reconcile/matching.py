@@ -98,8 +98,6 @@ class Matches(Struct):
     met: list[Met] = field(default_factory=list)
     moved_files: list[MovedFile] = field(default_factory=list)
     moved_messages: list[MovedMessage] = field(default_factory=list)
-    left_behind: set[Message] = field(default_factory=set)
-    """What remains on the server of messages that were moved in the Maildir, and are on both sides in the new place."""
 
 
 def match(observations: Sequence[Observation], evidence: Evidence) -> Matches:
@@ -125,7 +123,6 @@ class _Matching:
         self.evidence = evidence
         self.found = Matches()
         self.unread = wanted_headers(observations, evidence.files, evidence.headers) - evidence.headers.keys()
-        self.remaining = {(o.mailbox, pair.uid) for o in observations for pair in still_there(o)}
         self.used_files: set[File] = set()
         self.used_messages: set[Message] = set()
         self.used_pairs: set[Message] = set()
@@ -293,8 +290,6 @@ class _Matching:
     def _meet(self, mailbox: MailboxName, server: ServerMessage, local: LocalMessage, fingerprint: Fingerprint) -> None:
         self._use(mailbox, local=local, message=server)
         before = self.origins.take(_content(fingerprint), partial(self._can_leave, mailbox))
-        if before is not None and (origin := (before[0], before[1].uid)) in self.remaining:
-            self.found.left_behind.add(origin)
         self.found.met.append(Met(mailbox, server, local, fingerprint, before[1] if before else None))
 
     def _use(

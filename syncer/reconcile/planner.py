@@ -18,7 +18,7 @@ action; the index then remembers which copies remain on purpose (`PairState`).
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from syncer.reconcile.actions import (
     Action,
@@ -37,7 +37,6 @@ from syncer.reconcile.actions import (
     RemoveStray,
 )
 from syncer.reconcile.agreement import Seen, agree, agree_after_local_move, agree_after_server_move
-from syncer.reconcile.candidates import Message
 from syncer.reconcile.flags import DELETED, NONE
 from syncer.reconcile.guards import hold_deletions, not_the_same
 from syncer.reconcile.identity import MailboxName, UniqueName
@@ -109,9 +108,7 @@ def plan(
             found, said = _vanished(observation, policy, strangers, everything_seen=everything_seen, whole=whole)
         else:
             here, number = uncompared.without(observation)
-            found, said = _mailbox(
-                here, policy, strangers, everything_seen=everything_seen, left_behind=matches.left_behind
-            )
+            found, said = _mailbox(here, policy, strangers, everything_seen=everything_seen)
             if number:
                 said.append(f"{number} new messages not copied: they could not be compared, the next sync looks again")
         actions += found
@@ -214,21 +211,13 @@ def _vanished(
 
 
 def _mailbox(
-    here: Observation,
-    policy: Policy,
-    strangers: frozenset[UniqueName],
-    *,
-    everything_seen: bool,
-    left_behind: Collection[Message],
+    here: Observation, policy: Policy, strangers: frozenset[UniqueName], *, everything_seen: bool
 ) -> tuple[list[Action], list[str]]:
     """Decide about a mailbox that is there on both sides."""
     actions: list[Action] = []
     postponed: dict[str, int] = {}
-    # What is left of a move that a killed run has followed half-way was not deleted by anybody: no trash, no keeping.
-    rest_of_move = replace(policy, on_local_delete="expunge")
     for pair in here.pairs:
-        settings = rest_of_move if (here.mailbox, pair.uid) in left_behind else policy
-        decided = _pair(here, pair, settings, strangers, everything_seen=everything_seen)
+        decided = _pair(here, pair, policy, strangers, everything_seen=everything_seen)
         if isinstance(decided, str):
             postponed[decided] = postponed.get(decided, 0) + 1
         elif decided is not None:

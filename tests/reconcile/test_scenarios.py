@@ -140,7 +140,6 @@ SCENARIOS = [
     scenario("deleted here, to the trash", "a:S b: Trash/", "a:S b: Trash/", "b: Trash/", ["a: move to Trash"], "Trash/a:S b:", policy=TRASH),
     apart("to the trash, neither MOVE nor UIDPLUS", "a: b: Trash/", "a: b: Trash/", "b: Trash/", ["a: move to Trash"], end_server="Trash/a: a:T b:", end_local="Trash/a: b:", policy=TRASH, without=("uidplus", "atomic_move")),
     apart("filed here, neither MOVE nor UIDPLUS, deletions go to the trash", "a: Work/ Trash/", "a: Work/ Trash/", "Work/a: Trash/", ["a: server move to Work"], end_server="a:T Work/a:", end_local="Work/a:", policy=TRASH, without=("uidplus", "atomic_move")),
-    scenario("filed here, no MOVE, deletions are kept", "a: Work/", "a:", "Work/a:", ["a: server move to Work"], "Work/a:", policy=KEEP, without=("atomic_move",)),
     scenario("to the trash, no MOVE", "a: b: Trash/", "a: b: Trash/", "b: Trash/", ["a: move to Trash"], "Trash/a: b:", policy=TRASH, without=("atomic_move",)),
     scenario("two equal messages to the trash, where one is already, no MOVE", "a: a: b: Trash/a:", "a: a: b: Trash/a:", "b: Trash/a:", ["a: move to Trash", "a1: move to Trash"], "Trash/a: Trash/a: Trash/a: b:", policy=TRASH, without=("atomic_move",)),
     scenario("kept there, then expunged, and back here", "b:", "a:@server b:", "a: b:", ["a: forget"], "a: b:", policy=KEEP),
