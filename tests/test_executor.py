@@ -171,10 +171,10 @@ class TestAFileVanishes:
         def vanishing(mailbox: MailboxName, name: UniqueName):
             found = outgoing(mailbox, name)
             if name == "a":
-                found.chunks = lambda: world.store.outgoing(mailbox, UniqueName("gone")).chunks()  # type: ignore[method-assign]
+                found.chunks = lambda: world.store.outgoing(mailbox, UniqueName("gone")).chunks()
             return found
 
-        world.store.outgoing = vanishing  # type: ignore[method-assign]
+        world.store.outgoing = vanishing
         world.sync()
         assert problems(world) == ["a not uploaded: INBOX: there is no file gone any more"]
         assert (world.on_server(), world.index.intents(INBOX)) == ("b:", ())
@@ -420,4 +420,16 @@ def test_a_full_disk_ends_the_pass_and_loses_nothing() -> None:
     with pytest.raises(AccountError, match="no space left"):
         world.sync()
     assert (world.on_server(), world.in_maildir()) == ("a: b:", "c:")
+    settles(world)
+
+
+def test_the_server_copies_a_message_only_when_the_file_that_was_moved_is_durable_where_it_is_now() -> None:
+    world = World.of("a: b: Work/", "a: b:", "Work/a: b:")
+    world.server.atomic_move = False
+    flushed: list[MailboxName] = []
+    by_then: list[list[MailboxName]] = []
+    world.store.flush = flushed.append
+    server_hears(world, COPY=lambda: by_then.append(list(flushed)))
+    world.sync()
+    assert by_then == [[WORK]]
     settles(world)

@@ -46,6 +46,8 @@ def _on_server(bench: Bench, server: Server, route: Route, epoch: Epoch, batch: 
     report = bench.report.mailbox(source)
     refused = bench.store_flags(server, source, ((a.pair.uid, a.to_server) for a in batch))
     moves = {action.pair.uid: action for action in batch if action.pair.uid not in refused}
+    # Should the power go between COPY and EXPUNGE, a file that were back in its old place would be a second message.
+    bench.store.flush(target)
     try:
         named = copies.move(bench, server, source, tuple(moves), target)
     except ServerRefusedError as error:
