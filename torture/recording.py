@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import mock
 
@@ -81,6 +81,11 @@ class Listener:
         return data
 
 
+def anywhere(text: str) -> str:
+    """A server's words without the name of the machine on which they were recorded."""
+    return re.sub(rf"(?<=[ <]){re.escape(socket.gethostname())}(?=[ -])", "localhost", text)
+
+
 def conversation(name: str, errand: str, facts: Facts, listener: Listener) -> Conversation:
     """Cut what was heard into replies."""
     commands = [each for each in Commands().feed(bytes(listener.sent)) if each is not None]
@@ -97,11 +102,13 @@ def conversation(name: str, errand: str, facts: Facts, listener: Listener) -> Co
         else:
             block += response
     exchanges = [
-        (command.text.decode("latin-1"), replies[command.tag].decode("latin-1"))
+        (command.text.decode("latin-1"), anywhere(replies[command.tag].decode("latin-1")))
         for command in commands
         if command.tag in replies
     ]
-    return Conversation(name, errand, greeting.decode("latin-1"), leave.decode("latin-1"), exchanges, facts.as_json())
+    known = replace(facts, memory=anywhere(facts.memory)) if facts.memory else facts
+    hello = anywhere(greeting.decode("latin-1"))
+    return Conversation(name, errand, hello, leave.decode("latin-1"), exchanges, known.as_json())
 
 
 @contextmanager
