@@ -73,7 +73,8 @@ class Life:
             # As good as moved: nobody can tell that it is the same.
             if mine.renamed and mine.place == home != other.place:
                 return apart
-        if there.renamed and there.place == home:
+        same_file = here.place == home and not here.renamed  # which the message meets again under its new UID
+        if there.renamed and there.place == home and not same_file:
             return [(place, there.flags) for place, _ in apart[:1]]
         if there.place == here.place:
             return [(here.place, merged)] if here.place is not None else []

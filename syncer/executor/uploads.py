@@ -43,8 +43,8 @@ class _Run:
         self._report = bench.report.mailbox(here.mailbox)
         self.stopped: StoppedError | None = None
         self._under_way: dict[UniqueName, tuple[Fingerprint, Flags]] = {}
-        self._uids: set[Uid] = set()
-        """Told by the server in this run."""
+        self._uids = {message.uid for message in here.server.new}
+        """Told by the server: of messages that were there before, then of those that are appended."""
         self._octets = 0
         """Appended and not recorded."""
         self._pairs: list[Pair] = []

@@ -1,7 +1,6 @@
 """Messages on their way from the connection to whoever wants them, and how many are asked for at once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO
 
 from syncer.imap.transport import CHUNK
 from syncer.imap.wire import Wire
@@ -71,8 +70,29 @@ def batches(uids: Sequence[Uid], sizes: Mapping[Uid, int], usual: int, octets: i
         yield batch
 
 
-def unspool(spool: IO[bytes]) -> Iterator[bytes]:
-    """The octets of a file, which is closed then."""
-    with spool:
-        while chunk := spool.read(CHUNK):
-            yield chunk
+class Spooled:
+    """Octets in a temporary file, which goes with the last of them, or when nobody wants them any more."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        import tempfile  # noqa: PLC0415 - slow to load, and no real server needs it
+
+        self._spool = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - see below
+
+    def write(self, octets: bytes) -> None:
+        """Add some."""
+        self._spool.write(octets)
+
+    def __iter__(self) -> "Spooled":
+        self._spool.seek(0)
+        return self
+
+    def __next__(self) -> bytes:
+        chunk = b"" if self._spool.closed else self._spool.read(CHUNK)
+        if not chunk:
+            self._spool.close()
+            raise StopIteration
+        return chunk
+
+    def __del__(self) -> None:
+        self._spool.close()

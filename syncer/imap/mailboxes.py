@@ -6,7 +6,7 @@ from syncer.errors import MailboxError, NoSuchMailboxError
 from syncer.imap.arguments import FORBIDDEN, Argument, Literal, string
 from syncer.imap.early import Early
 from syncer.imap.kept import Kept
-from syncer.imap.names import Namespace, separator_of, space_of
+from syncer.imap.names import UNSENDABLE, Namespace, separator_of, space_of
 from syncer.imap.responses import Data, Response, Status, Value, names, pairs
 from syncer.imap.selected import cursor_of
 from syncer.imap.wire import Reply, Wire
@@ -79,7 +79,8 @@ class Directory:
             listed, told = [*listed, *more], {**told, **more_told}
         found: dict[MailboxName, ServerMailbox] = {}
         for raw, attributes in listed:
-            name = None if not raw or raw.startswith(self._elsewhere) else space.from_wire(raw)
+            usable = raw and not raw.startswith(self._elsewhere) and not UNSENDABLE.search(raw)
+            name = space.from_wire(raw) if usable else None
             if name is None or attributes & {"\\noselect", "\\nonexistent"}:
                 continue
             use = min(attributes & _SPECIAL_USE, default=None)

@@ -27,7 +27,7 @@ _ESCAPED = later(r"%([0-9A-Fa-f]{2})")
 _CONTROL = later(r"[\x00-\x1f\x7f/]")
 _RAW = later(r"[\x00-\x1f\x7f-\xff/&]")
 _RAW_ESCAPE = later(r"%(?:26|[89A-F][0-9A-F])")
-_UNSENDABLE = later(rb"[\0\r\n]")
+UNSENDABLE = later(rb"[\0\r\n]")
 
 
 class Namespace(Struct, frozen=True):
@@ -63,7 +63,7 @@ class Namespace(Struct, frozen=True):
         except UnicodeError:
             raise MailboxError(f"mailbox {name!r}: its name is not valid text; rename it") from None
         whole = raw if name == INBOX or self._stays_whole(raw) else self.prefix + raw
-        if _UNSENDABLE.search(whole) or self.from_wire(whole) != name:
+        if UNSENDABLE.search(whole) or self.from_wire(whole) != name:
             raise MailboxError(
                 f"mailbox {name!r}: this server cannot have a mailbox of this name"
                 f" (its separator is {(self.separator or b'none').decode('ascii', 'replace')!r}); rename it"
@@ -96,14 +96,14 @@ def space_of(entry: Value) -> Namespace | None:
     """An entry of the answer to NAMESPACE; None for what is none, or has a prefix that cannot be sent."""
     if not isinstance(entry, list) or len(entry) < 2 or not isinstance(entry[0], bytes):
         return None
-    if _UNSENDABLE.search(entry[0]):
+    if UNSENDABLE.search(entry[0]):
         return None
     return Namespace(entry[0], separator_of(entry[1]))
 
 
 def separator_of(value: Value) -> bytes | None:
     """A hierarchy separator as NAMESPACE and LIST tell it."""
-    fits = isinstance(value, bytes) and len(value) == 1 and not _UNSENDABLE.search(value)
+    fits = isinstance(value, bytes) and len(value) == 1 and not UNSENDABLE.search(value)
     return value if isinstance(value, bytes) and fits else None
 
 

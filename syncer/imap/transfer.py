@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from syncer.errors import ConnectionLostError, ProtocolError
 from syncer.imap.ahead import Listener
-from syncer.imap.bodies import Part, Stream, batches, unspool
+from syncer.imap.bodies import Part, Spooled, Stream, batches
 from syncer.imap.responses import LITERAL, Fetch, Status, Value, number, parse
 from syncer.imap.sets import uid_sets
 from syncer.imap.transport import CHUNK
@@ -174,26 +174,20 @@ class Download:
         if uid is not None and (("FLAGS" in items and "INTERNALDATE" in items) or not self._whole):
             return self._literal(before + b"{", size, Uid(uid), _words(items.get("FLAGS")), _date(items))
         self._check_size(size)
-        import tempfile  # noqa: PLC0415 - slow to load, and no real server needs it
-
-        last = b""
-        spool = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115  # closed by whoever reads it
-        left = size
+        last, body, left = b"", Spooled(), size
         while left:
             chunk = self._wire.chunk(min(left, CHUNK))
             self._wire.renew()
-            spool.write(chunk)
+            body.write(chunk)
             left -= len(chunk)
             last = chunk
         whole = self._end(before + b"{", Uid(uid) if uid else None, size, last)
         items = {**items, **(whole.items if whole else {})}
         uid = number(items.get("UID"))
         if uid is None:
-            spool.close()
             self._throw(size)
             return None
-        spool.seek(0)
-        return Part(Uid(uid), _words(items.get("FLAGS")), _date(items), size, unspool(spool))
+        return Part(Uid(uid), _words(items.get("FLAGS")), _date(items), size, iter(body))
 
     def _inline(self, line: bytes, response: Fetch) -> Part | None:
         """A body as a quoted string, or NIL, or no body at all (somebody changed flags); never an atom."""

@@ -84,7 +84,7 @@ class Root:
             StoreError: it cannot be written.
         """
         if self._fd is not None:
-            with fsops.explained("write to"):
+            with fsops.explained("write to"), fsops.named(os.path.join(self.path, MARKER)):
                 fsops.write_all_at(self._fd, f"{self.store_id}\n{generation}\n".encode(), 0)
                 fsops.fsync(self._fd)
         self.generation = generation
