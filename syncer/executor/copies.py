@@ -3,17 +3,30 @@
 A COPY cannot be taken back, and one that is sent again makes a second copy. So it is announced in the index before it
 is sent, and the announcement is taken back after the move was recorded. One that is still there when the messages are
 to be brought to the trash forces a look: of what has come into the place that was announced, the old copy is only
-expunged. (A move to another mailbox is not sent again anyway: its message meets the file there.)
+expunged. (A move to another mailbox is not sent again anyway: its message meets the file there.) What a killed run has
+announced stays until it is settled, whatever else is moved out of the mailbox first.
 """
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from syncer.executor.bench import Bench
 from syncer.ports import Server
 from syncer.reconcile.identity import MailboxName, Uid
 from syncer.reconcile.observations import Pair
+from syncer.values import Struct, replace
+
+
+class Announced(Struct, frozen=True):
+    """A COPY that was sent, or was about to be."""
+
+    target: MailboxName
+    uidvalidity: int
+    uidnext: int | None
+    """The target's UIDNEXT before it."""
+    uids: tuple[int, ...]
+    """Those that have not been settled."""
 
 
 def move(
@@ -26,8 +39,13 @@ def move(
     """
     if uids and "MOVE" not in server.capabilities:
         epoch = server.epoch(target)
-        told = [target, epoch.uidvalidity, epoch.uidnext, sorted(int(uid) for uid in uids)]
-        bench.index.remember(_key(mailbox), json.dumps(told))
+        fresh = Announced(target, epoch.uidvalidity, epoch.uidnext, tuple(sorted(uids)))
+        before = _announced(bench, mailbox)
+        known = {
+            pair.uid for pair in bench.index.pairs_among(mailbox, uids=[Uid(u) for one in before for u in one.uids])
+        }
+        older = [_only(one, known - set(uids) if one.target == target else known) for one in before]
+        _announce(bench, mailbox, [*older, fresh])
     return server.move(mailbox, uids, target)
 
 
@@ -41,35 +59,54 @@ def move_to_trash(
     """
     there = _copied_already(bench, server, mailbox, pairs)
     if there:
-        server.expunge(mailbox, there)
+        server.expunge(mailbox, sorted(there))
     rest = [pair.uid for pair in pairs if pair.uid not in there]
     if rest:
         move(bench, server, mailbox, rest, trash)
 
 
-def settle(bench: Bench, mailbox: MailboxName) -> None:
-    """Messages are out of the mailbox, and that is recorded."""
-    if bench.index.recall(_key(mailbox)):
-        bench.index.remember(_key(mailbox), "")
+def settle(bench: Bench, mailbox: MailboxName, uids: Collection[Uid]) -> None:
+    """These messages are out of the mailbox, and that is recorded."""
+    announced = _announced(bench, mailbox)
+    left = [_only(one, set(one.uids) - set(uids)) for one in announced]
+    if left != announced:
+        _announce(bench, mailbox, left)
 
 
-def _copied_already(bench: Bench, server: Server, mailbox: MailboxName, pairs: Sequence[Pair]) -> list[Uid]:
+def _copied_already(bench: Bench, server: Server, mailbox: MailboxName, pairs: Sequence[Pair]) -> set[Uid]:
     """Those of the messages whose COPY was announced, and of which its target has one more since."""
-    told = bench.index.recall(_key(mailbox))
-    if not told:
-        return []
-    target, uidvalidity, uidnext, announced = json.loads(told)
-    if not server.exists(target):
-        return []
-    listing = server.listing(target)
-    floor = (uidnext or 1) if listing.epoch.uidvalidity == uidvalidity else 1
-    arrived = Counter(server.headers(target, sorted(uid for uid in listing.flags if uid >= floor)).values())
-    copied = []
-    for pair in pairs:
-        if pair.uid in announced and arrived[pair.fingerprint.header]:
-            arrived[pair.fingerprint.header] -= 1
-            copied.append(pair.uid)
+    copied: set[Uid] = set()
+    taken: set[tuple[MailboxName, Uid]] = set()
+    for one in reversed(_announced(bench, mailbox)):
+        mine = [pair for pair in pairs if pair.uid in one.uids and pair.uid not in copied]
+        if not mine or not server.exists(one.target):
+            continue
+        listing = server.listing(one.target)
+        floor = (one.uidnext or 1) if listing.epoch.uidvalidity == one.uidvalidity else 1
+        since = sorted(uid for uid in listing.flags if uid >= floor and (one.target, uid) not in taken)
+        arrived: dict[bytes, list[Uid]] = defaultdict(list)
+        for uid, header in server.headers(one.target, since).items():
+            arrived[header].append(uid)
+        for pair in mine:
+            if arrived[pair.fingerprint.header]:
+                taken.add((one.target, arrived[pair.fingerprint.header].pop()))
+                copied.add(pair.uid)
     return copied
+
+
+def _announced(bench: Bench, mailbox: MailboxName) -> list[Announced]:
+    """In the order in which they were announced."""
+    told = json.loads(bench.index.recall(_key(mailbox)) or "[]")
+    return [Announced(target, validity, uidnext, tuple(uids)) for target, validity, uidnext, uids in told]
+
+
+def _announce(bench: Bench, mailbox: MailboxName, announced: Sequence[Announced]) -> None:
+    rows = [[one.target, one.uidvalidity, one.uidnext, one.uids] for one in announced if one.uids]
+    bench.index.remember(_key(mailbox), json.dumps(rows) if rows else "")
+
+
+def _only(announced: Announced, uids: Collection[int]) -> Announced:
+    return replace(announced, uids=tuple(uid for uid in announced.uids if uid in uids))
 
 
 def _key(mailbox: MailboxName) -> str:

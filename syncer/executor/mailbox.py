@@ -209,7 +209,7 @@ class Executor(Struct):
         else:
             self._marked(mailbox, batch)
         if trash is not None:
-            copies.settle(self.bench, mailbox)
+            copies.settle(self.bench, mailbox, uids)
 
     def _marked(self, mailbox: MailboxName, batch: Sequence[Expunge]) -> None:
         """Record that they stay on the server, marked as deleted: it cannot expunge single messages."""

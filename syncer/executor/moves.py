@@ -66,8 +66,7 @@ def _on_server(bench: Bench, server: Server, route: Route, epoch: Epoch, batch: 
     bench.tell(source, "moved on the server", reason, uids=tuple(moves), detail=f"to {target}")
     _tell_landed(bench, "moved on the server", route, reason, pairs)
     bench.index.move(source, tuple(landed), target, pairs)
-    if len(landed) == len(moves):
-        copies.settle(bench, source)
+    copies.settle(bench, source, landed)
     report.moved_remote += len(moves)
     if len(landed) < len(moves):
         bench.look_again = True

@@ -1,0 +1,84 @@
+"""A COPY that was announced by a run that was killed: nothing comes to the trash twice."""
+
+import pytest
+from worlds import World, octets
+
+from syncer.executor import mailbox as executor
+from syncer.executor.bench import batches
+from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
+from syncer.reconcile.policy import Limits, Policy
+
+WORK, TRASH = MailboxName("Work"), MailboxName("Trash")
+POLICY = Policy(limits=Limits(max_delete=1.0), on_local_delete="trash")
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+def synced(names: str) -> World:
+    """These messages on both sides of a server without MOVE."""
+    world = World(policy=POLICY)
+    world.server.atomic_move = False
+    for mailbox in (WORK, TRASH):
+        world.server.create(mailbox)
+    world.server.special[TRASH] = "\\trash"
+    for name in names:
+        world.server.deliver(INBOX, octets(name))
+    for _ in range(3):
+        world.sync()
+    return world
+
+
+def delete(world: World, *names: str) -> None:
+    for name in names:
+        del world.store.directories[INBOX].files[unique(world, name)]
+
+
+def unique(world: World, name: str) -> UniqueName:
+    files = world.store.directories[INBOX].files
+    return next(found for found, file in files.items() if file.octets == octets(name))
+
+
+def killed_after(world: World, command: str) -> None:
+    def hears(told: str) -> None:
+        if told == f"done {command}":
+            raise Died
+
+    world.server.hears = hears
+    with pytest.raises(Died):
+        world.sync()
+    world.server.hears = lambda told: None
+
+
+def test_a_move_out_of_the_mailbox_meanwhile_does_not_make_it_forgotten() -> None:
+    world = synced("abc")
+    delete(world, "a")
+    killed_after(world, "COPY INBOX Trash")
+    files, name = world.store.directories, unique(world, "b")
+    files[WORK].files[name] = files[INBOX].files.pop(name)
+    world.sync()
+    assert world.sync().ok
+    assert world.state() == ("Trash/a: Work/b: c:",) * 3
+    assert not world.index.recall("copying: INBOX")
+
+
+def test_nor_does_a_batch_of_others_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "batches", lambda items, size=2: batches(items, 2))
+    world = synced("abcdef")
+    delete(world, "c", "d")
+    killed_after(world, "COPY INBOX Trash")
+    delete(world, "a")
+    world.sync()
+    assert world.sync().ok
+    assert world.state() == ("Trash/a: Trash/c: Trash/d: b: e: f:",) * 3
+
+
+def test_one_copy_in_the_trash_stands_for_one_of_two_equal_messages() -> None:
+    world = synced("aab")
+    delete(world, "a")
+    killed_after(world, "COPY INBOX Trash")
+    delete(world, "a")
+    world.sync()
+    assert world.sync().ok
+    assert world.state() == ("Trash/a: Trash/a: b:",) * 3
