@@ -6,6 +6,7 @@ from fake_server import FakeServer
 from worlds import World, octets
 
 from syncer.engine.applying import NOT_LISTED, WOULD_RENEW
+from syncer.errors import MessageError
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import INBOX, MailboxName, UidValidity, UniqueName
 from syncer.reconcile.observations import ServerListing
@@ -234,6 +235,32 @@ class TestAnOlderCopyOfTheMaildir:
         world.store.directories[INBOX].complete = False
         world.sync()
         assert world.store.generation < int(world.index.recall("generation") or 0)
+
+    def test_what_cannot_be_decided_about_yet_is_held_later(self) -> None:
+        world = self.world()
+        world.server.mailboxes[INBOX].writable = False
+        for _ in range(3):
+            assert world.sync().mailbox(INBOX).held == []
+        world.server.mailboxes[INBOX].writable = True
+        for _ in range(2):
+            (held,) = world.sync().mailbox(INBOX).held
+            assert (held.side, held.count) == ("server", 1)
+        assert len(world.server.mailboxes[INBOX].messages) == 8
+
+    def test_what_is_missing_beside_an_unreadable_file_is_held_when_that_can_be_read(self) -> None:
+        world = self.world()
+        world.store.put(INBOX, UniqueName("odd"), octets("z"))
+
+        def hears(deed: str) -> None:
+            if deed in {"read INBOX odd", "open INBOX odd"}:
+                raise MessageError("odd: permission denied")
+
+        world.store.hears = hears
+        for _ in range(2):
+            assert world.sync().mailbox(INBOX).held == []
+        world.store.hears = lambda deed: None
+        assert [(held.side, held.count) for held in world.sync().mailbox(INBOX).held] == [("server", 1)]
+        assert len(world.server.mailboxes[INBOX].messages) == 9
 
     def test_killed_between_the_two_numbers_nothing_is_held(self) -> None:
         world = self.world()

@@ -28,9 +28,9 @@ from syncer.reconcile.actions import (
 )
 from syncer.reconcile.candidates import File, file_left
 from syncer.reconcile.events import Event
-from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.identity import MailboxName, Side
 from syncer.reconcile.mailboxes import arrange
-from syncer.reconcile.observations import Observation
+from syncer.reconcile.observations import Observation, PairState
 from syncer.reconcile.places import Places
 from syncer.reconcile.planner import NO_NAMES, plan, refuse
 from syncer.reconcile.policy import Policy
@@ -184,8 +184,28 @@ class Applying:
         for here in self._accepted:
             holds = (hold for hold in self._decision.holds if hold.stays and hold.mailbox == here.mailbox)
             held = frozenset(hold.side for hold in holds)
+            if here.mailbox in known:
+                held |= self._still_held(here)
             if here.mailbox in known and held != here.held:
                 self._index.hold(here.mailbox, held)
+
+    def _still_held(self, here: Observation) -> frozenset[Side]:
+        """The sides on which what is missing was not decided about: what is held back there must not be forgotten."""
+        sides: set[Side] = set()
+        if "local" in here.held and here.server.unproven:
+            sides.add("local")
+        if ("server" in here.held or self._policy.limits.older_copy) and self._misses_files(here):
+            sides.add("server")
+        return frozenset(sides)
+
+    def _misses_files(self, here: Observation) -> bool:
+        """Whether the index still has pairs of both sides whose file is missing here."""
+        if here.local.missing:
+            pairs = () if here.server.missing else self._index.pairs(here.mailbox)
+        else:
+            pairs = self._index.pairs_among(here.mailbox, names=here.local.gone)
+        unproven = here.local.unproven > 0 and not here.local.missing
+        return unproven or any(pair.state is PairState.BOTH for pair in pairs)
 
     def _note_plan(self, actions: Iterable[Action]) -> None:
         """A line for each action, where somebody wants to read them: a first pull has a hundred thousand."""
