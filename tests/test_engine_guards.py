@@ -209,8 +209,8 @@ class TestADeletedMailbox:
 class TestAnOlderCopyOfTheMaildir:
     """The index is ahead of the number in the Maildir."""
 
-    def world(self) -> World:
-        world = World(policy=Policy())
+    def world(self, policy: Policy | None = None) -> World:
+        world = World(policy=policy or Policy())
         for name in "abcdefgh":
             world.server.deliver(INBOX, octets(name))
         world.sync()
@@ -235,6 +235,13 @@ class TestAnOlderCopyOfTheMaildir:
         world.store.directories[INBOX].complete = False
         world.sync()
         assert world.store.generation < int(world.index.recall("generation") or 0)
+
+    @pytest.mark.parametrize("policy", [Policy(direction="pull"), Policy(on_local_delete="keep")])
+    def test_where_nothing_is_deleted_on_the_server_what_is_missing_is_fetched_again(self, policy: Policy) -> None:
+        world = self.world(policy)
+        report = world.sync()
+        assert (report.ok, report.mailbox(INBOX).downloaded) == (True, 1)
+        assert (world.sync().ok, world.state()) == (True, ("a: b: c: d: e: f: g: h:",) * 3)
 
     def test_what_cannot_be_decided_about_yet_is_held_later(self) -> None:
         world = self.world()

@@ -311,9 +311,7 @@ def _deleted_here(
     here: Observation, pair: Pair, policy: Policy, strangers: frozenset[UniqueName], *, everything_seen: bool
 ) -> Action | str:
     if not policy.to_server or policy.on_local_delete == "keep":
-        # With the server's flags: a change of them is told once.
-        kept = replace(pair, flags=here.server.flags.get(pair.uid, pair.flags), state=PairState.SERVER_ONLY)
-        return Agree(mailbox=here.mailbox, reason="deleted here, kept on the server", pair=kept)
+        return _kept_on_server(here, pair, policy, strangers)
     if not here.server.writable:
         return "deleted messages not expunged: the mailbox is read-only on the server"
     if pair.name in strangers:
@@ -330,6 +328,17 @@ def _deleted_here(
         trash = policy.trash if policy.trash != here.mailbox else None
     changed = " although its flags changed on the server" if pair.uid in here.server.flags else ""
     return Expunge(mailbox=here.mailbox, reason=f"deleted in the Maildir{changed}", pair=pair, trash=trash)
+
+
+def _kept_on_server(here: Observation, pair: Pair, policy: Policy, strangers: frozenset[UniqueName]) -> Action:
+    """Nothing is deleted there: it is remembered as deleted here, unless nobody did that."""
+    limits = policy.limits
+    if limits.older_copy and not limits.allowed and policy.to_local and pair.name not in strangers:
+        reason = "missing in an older copy of the Maildir: to be fetched again"
+        return Forget(mailbox=here.mailbox, reason=reason, uid=pair.uid)
+    # With the server's flags: a change of them is told once.
+    kept = replace(pair, flags=here.server.flags.get(pair.uid, pair.flags), state=PairState.SERVER_ONLY)
+    return Agree(mailbox=here.mailbox, reason="deleted here, kept on the server", pair=kept)
 
 
 def _flags(here: Observation, pair: Pair, policy: Policy) -> Action | None:
