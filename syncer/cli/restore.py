@@ -1,6 +1,7 @@
 """`syncer restore`: bring back what is missing on one side from the other, or from the attic what a sync removed."""
 
 import argparse
+import datetime as dt
 from typing import Any, Final
 
 from syncer.cli import sync
@@ -52,7 +53,7 @@ def _from_attic(options: argparse.Namespace, output: Output) -> int:
     mailboxes: dict[str, list[MailboxName | None]] = {}
     for target in targets(config, options.targets):
         mailboxes.setdefault(target.account, []).append(target.mailbox)
-    since = None if options.since is None else options.since.date().isoformat()
+    since = None if options.since is None else attic_day(options.since)
     message = None if options.message is None else _unique(options.message)
     status = OK
     documents: list[dict[str, Any]] = []
@@ -74,6 +75,11 @@ def _from_attic(options: argparse.Namespace, output: Output) -> int:
     if options.json:
         output.json({"version": JSON_VERSION, "ok": status == OK, "accounts": documents})
     return status
+
+
+def attic_day(moment: dt.datetime) -> str:
+    """The attic's day, which is one of UTC, in which a day here begins."""
+    return moment.astimezone(dt.UTC).date().isoformat()
 
 
 def _unique(word: str) -> UniqueName:
