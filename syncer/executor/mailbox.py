@@ -23,6 +23,7 @@ from syncer.reconcile.actions import (
     RenameMailbox,
 )
 from syncer.reconcile.epoch import Epoch
+from syncer.reconcile.events import Verb
 from syncer.reconcile.flags import DELETED, before
 from syncer.reconcile.identity import MailboxName, Uid
 from syncer.reconcile.observations import Observation, PairState
@@ -63,11 +64,19 @@ class Executor(Struct):
             case DeleteMailbox():
                 self._insist_nothing_came_in(server, action)
                 (server if action.side == "server" else self.bench.store).delete(action.mailbox)
+                self._tell_deleted(action)
                 self.bench.index.note_deleted(action.mailbox, action.side, action.messages, self.bench.now())
                 self.bench.index.forget_mailbox(action.mailbox)
                 self.bench.count_deleted(action.mailbox, action.side, action.messages)
             case ForgetMailbox():
                 self.bench.index.forget_mailbox(action.mailbox)
+
+    def _tell_deleted(self, action: DeleteMailbox) -> None:
+        """Its messages were deleted with it."""
+        pairs = [pair for pair in self.bench.index.pairs(action.mailbox) if pair.state is PairState.BOTH]
+        verb: Verb = "deleted on the server" if action.side == "server" else "removed from the Maildir"
+        uids, names = [pair.uid for pair in pairs], [pair.name for pair in pairs]
+        self.bench.tell(action.mailbox, verb, action.reason, uids=uids, names=names)
 
     def _has_strangers(self, server: Server, mailbox: MailboxName) -> bool:
         """Whether messages have come since the mailbox was looked at."""

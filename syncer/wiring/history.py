@@ -69,7 +69,7 @@ class Wish(Struct, frozen=True):
     message: UniqueName | None = None
 
     def includes(self, kept: Kept, removed: set[tuple[MailboxName, UniqueName]]) -> bool:
-        """Whether it applies. `removed` is what that pass told of."""
+        """Whether it applies. `removed` is what that pass took out of the Maildir."""
         return (
             (None in self.mailboxes or kept.mailbox in self.mailboxes)
             and (self.since is None or kept.day >= self.since)
@@ -85,7 +85,8 @@ def restore_from_attic(config: Config, account: Account, wish: Wish, *, dry_run:
         AccountError: the account cannot be worked on.
     """
     told = read_journal(Files.of(config, account).index) if wish.run is not None else ()
-    removed = {(row.mailbox, name) for row in told if row.run == wish.run for name in row.names}
+    rows = [row for row in told if row.run == wish.run and row.verb == "removed from the Maildir"]
+    removed = {(row.mailbox, name) for row in rows for name in row.names}
     with opened(config, account, stop=threading.Event(), read_only=dry_run) as workshop:
         for kept in [kept for kept in workshop.store.in_attic() if wish.includes(kept, removed)]:
             name, error = kept.name, None

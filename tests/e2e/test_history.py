@@ -97,6 +97,13 @@ def test_what_a_sync_removed_is_brought_back_and_uploaded_again(synced: World) -
     assert told(synced, "restore", "test", "--deleted")["accounts"][0]["restored"] == []
 
 
+def test_of_a_sync_only_what_it_removed_is_brought_back_not_what_it_uploaded(synced: World) -> None:
+    synced.client.expunge("Box", [13])  # what it has uploaded
+    synced.sync().done()
+    assert len(told(synced, "restore", "test", "--run", "2", "--dry-run")["accounts"][0]["restored"]) == 3  # type: ignore[arg-type]
+    assert len(told(synced, "restore", "test", "--run", "3", "--dry-run")["accounts"][0]["restored"]) == 1  # type: ignore[arg-type]
+
+
 def test_a_mailbox_that_was_deleted_comes_back_with_its_messages(
     dovecot: Dovecot, world_on: Callable[..., World]
 ) -> None:
@@ -107,6 +114,11 @@ def test_a_mailbox_that_was_deleted_comes_back_with_its_messages(
     world.client.delete_mailbox("Box")
     world.sync().done()
     assert world.local.mailboxes() == {"INBOX"}
+    (account,) = told(world, "log", "-n", "1")["accounts"]
+    assert [(event["done"], event["messages"], event["reason"]) for event in account["events"]] == [  # type: ignore[index,attr-defined]
+        ("removed from the Maildir", 4, "the mailbox was deleted on the server")
+    ]
+    assert len(told(world, "restore", "test", "--run", "2", "--dry-run")["accounts"][0]["restored"]) == 4  # type: ignore[arg-type]
     assert len(told(world, "restore", "test", "--deleted")["accounts"][0]["restored"]) == 4  # type: ignore[arg-type]
     world.sync().done()
     assert [(mailbox, sorted(flags)) for mailbox, _, flags in world.on_server()] == [("Box", ["\\Flagged"])] * 4
