@@ -93,6 +93,35 @@ def test_what_the_server_lost_goes_to_the_attic_if_that_is_allowed() -> None:
     assert len(world.store.attic) == 2
 
 
+def test_who_has_allowed_deletions_is_asked_about_an_epoch_that_ends_in_that_very_pass() -> None:
+    world = synced()
+    renumbered(world, "")
+    reason = f"{CHANGED}, and 4 known messages are missing from the server"
+    assert world.sync(ALLOWED).mailbox(INBOX).held == [HeldDeletions("local", 4, reason)]
+    assert world.in_maildir() == "a: b: c: d:"
+    world.sync(ALLOWED)
+    assert (world.sync().ok, world.state()) == (True, ("",) * 3)
+
+
+def test_what_is_held_for_it_holds_nothing_in_other_mailboxes() -> None:
+    world = World(policy=Policy())
+    for name in "abcdefghijkl":
+        world.server.deliver(INBOX, octets(name))
+    for name in "mnopqrst":
+        world.server.deliver(WORK, octets(name))
+    for _ in range(3):
+        world.sync()
+    renumbered(world, "a")
+    world.sync()
+    messages = world.server.mailboxes[WORK].messages
+    del messages[next(iter(messages))]
+    report = world.sync()
+    assert [(name, box.held) for name, box in report.mailboxes.items() if box.held] == [
+        (INBOX, [HeldDeletions("local", 11, "the server lost 11 of them when it restored or renumbered the mailbox")])
+    ]
+    assert report.mailbox(WORK).deleted_local == 1
+
+
 def test_what_the_server_lost_and_has_again_is_recognised() -> None:
     world = synced()
     renumbered(world, "abc")

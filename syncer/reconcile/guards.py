@@ -53,10 +53,9 @@ def hold_deletions(
     """Take the deletions that are too many out of `actions`.
 
     Counted for each mailbox and for the account as a whole (many small mailboxes emptied at once are no less an
-    accident), on each side, together with what was deleted in the last day.
+    accident), on each side, together with what was deleted in the last day. Strays are held for what they are, and
+    count for nothing else. Who has allowed deletions was not told yet of an epoch that ended in this very pass.
     """
-    if limits.allowed:
-        return tuple(actions), ()
     holds: list[Hold] = []
     held_before = {o.mailbox: o.held for o in observations}
     renewed = {o.mailbox: o.renewed for o in observations}
@@ -64,14 +63,14 @@ def hold_deletions(
     for side in sides:
         deletions = {o.mailbox: _deletions(actions, o.mailbox, side) for o in observations}
         totals = {o.mailbox: (o.total, o.deleted_lately.get(side, 0)) for o in observations}
-        planned = sum(_count(found) for found in deletions.values())
+        planned = sum(_count(_of_pairs(found)) for found in deletions.values())
         present = sum(total for total, _ in totals.values())
         lately = sum(before for _, before in totals.values())
         everywhere = None
         if len(observations) > 1:
             everywhere = _excessive((planned, present, lately), side, "account", limits.max_delete)
         for mailbox, found in deletions.items():
-            if not found:
+            if not found or (limits.allowed and renewed[mailbox] is None):
                 continue
             total, before = totals[mailbox]
             number = _count(found)
@@ -106,6 +105,11 @@ def _deletions(actions: Iterable[Action], mailbox: MailboxName, side: Side) -> t
 
 def _count(deletions: Iterable[Deletion]) -> int:
     return sum(action.messages if isinstance(action, DeleteMailbox) else 1 for action in deletions)
+
+
+def _of_pairs(deletions: Iterable[Deletion]) -> list[Deletion]:
+    """Those of messages that are among the ones that there are."""
+    return [action for action in deletions if not isinstance(action, RemoveStray)]
 
 
 def _place(side: Side) -> str:
