@@ -222,6 +222,16 @@ def test_an_append_of_unknown_outcome_is_looked_for_among_all_messages() -> None
     assert (world.sync().ok, world.state()) == (True, ("a: b: c:",) * 3)
 
 
+def test_the_journal_has_it_together_with_the_new_numbers() -> None:
+    world = synced()
+    renumbered(world, "abcd")
+    world.mortal(Mortality(1))
+    with pytest.raises(Killed):
+        world.sync()
+    assert [pair.uid for pair in world.index.pairs(INBOX)] == [40, 41, 42, 43]
+    assert world.index.events[-1][1].verb == "renumbered"
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_killed_anywhere_it_ends_the_same(before: bool) -> None:
     def world() -> World:

@@ -27,7 +27,6 @@ from syncer.reconcile.actions import (
     RemoveLocal,
 )
 from syncer.reconcile.candidates import File, file_left
-from syncer.reconcile.events import Event
 from syncer.reconcile.identity import MailboxName, Side
 from syncer.reconcile.mailboxes import arrange
 from syncer.reconcile.observations import Observation, PairState
@@ -102,7 +101,6 @@ class Applying:
         for name, sight in look.sights.items():
             if sight.renewal is not None:
                 self._report.mailbox(name).notes.append(sight.renewal)
-                self._index.tell(self._pass.now(), Event(name, "renumbered", sight.renewal))
         observations = look.observations
         if self._order.dry_run:
             observations = [_as_if_created(o, look.places) for o in observations]

@@ -12,12 +12,14 @@ from syncer.observer.there import MISSING, There, look_there
 from syncer.ports import Index, KnownMailbox, LocalStore, Progress, Server
 from syncer.reconcile.comparing import observe
 from syncer.reconcile.epoch import Epoch
+from syncer.reconcile.events import Event
 from syncer.reconcile.flags import Spelling
 from syncer.reconcile.guards import epoch_regression, not_the_same
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import LocalChanges, Observation, Pair, ServerChanges
 from syncer.reconcile.parking import Parked
 from syncer.reconcile.places import Places, same_mailbox
+from syncer.reconcile.renewal import Renewal
 from syncer.values import Struct, field, replace
 
 LOOKS_EACH = 8
@@ -183,13 +185,20 @@ class Observer(Struct):
         """Put a mailbox in another epoch into the index as it is now; what came of it, None if that cannot be."""
         if why is None or not self.renews or name in self.renewed:
             return None
-        renewal = renew_mailbox(server, self.store, self.index, name, unless=unless)
+
+        def told(renewal: Renewal) -> str:
+            found, lost = len(renewal.uids), len(renewal.lost)
+            return f"{why}: matched again by content, {found} messages recognised, {lost} not on the server any more"
+
+        def tell(renewal: Renewal) -> None:
+            self.index.tell(self.glance.shortcuts.now, Event(name, "renumbered", told(renewal)))
+
+        renewal = renew_mailbox(server, self.store, self.index, name, tell, unless=unless)
         if renewal is None:
             return None  # left alone: what the server does not list may be there
         look.known[name] = next(known for known in self.index.mailboxes() if known.name == name)
         self.renewed[name] = why
-        found, lost = len(renewal.uids), len(renewal.lost)
-        return f"{why}: matched again by content, {found} messages recognised, {lost} not on the server any more"
+        return told(renewal)
 
     def _look_once(self, server: Server, name: MailboxName, look: Look) -> Sight:
         known = look.known.get(name)

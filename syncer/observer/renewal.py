@@ -4,7 +4,7 @@ That is recorded at once, in one transaction, and both sides are then looked at 
 of that look are held until a person decides: who changes the epoch of a mailbox may have lost some of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from syncer.errors import MessageError
 from syncer.ports import Index, LocalStore, Server
@@ -14,9 +14,15 @@ from syncer.reconcile.renewal import Renewal, renew, wanted_headers
 
 
 def renew_mailbox(
-    server: Server, store: LocalStore, index: Index, name: MailboxName, *, unless: UidValidity | None = None
+    server: Server,
+    store: LocalStore,
+    index: Index,
+    name: MailboxName,
+    tell: Callable[[Renewal], None],
+    *,
+    unless: UidValidity | None = None,
 ) -> Renewal | None:
-    """Recognise the messages of a mailbox and record their UIDs.
+    """Recognise the messages of a mailbox and record their UIDs, and with them what `tell` puts into the journal.
 
     None, and nothing recorded, if not all are listed, or if the mailbox has this UIDVALIDITY.
 
@@ -35,6 +41,7 @@ def renew_mailbox(
         told: Mapping[Uid, bytes] = server.headers(name, sorted(wanted))
         headers.update((uid, told.get(uid)) for uid in wanted)
     renewal = renew(pairs, dates, messages, headers)
+    tell(renewal)
     index.renew(name, listing.epoch, renewal.uids, renewal.lost)
     return renewal
 
