@@ -13,7 +13,7 @@ from syncer.reconcile.events import Event
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Intent, Pair, PairState
-from syncer.reconcile.parking import Parked, pause
+from syncer.reconcile.parking import LONGEST, Parked, pause
 from syncer.values import replace
 
 
@@ -151,7 +151,7 @@ class FakeIndex:
 
     def parked(self, mailbox: MailboxName, now: int) -> Mapping[Uid | UniqueName, Parked]:
         parked = self.rows.get(mailbox, FakeRows()).parked
-        return {message: one for message, one in parked.items() if one.until > now}
+        return {message: one for message, one in parked.items() if now < one.until <= now + LONGEST}
 
     def forget_mailbox(self, mailbox: MailboxName) -> None:
         if mailbox in self.rows:

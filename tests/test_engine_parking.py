@@ -82,3 +82,26 @@ def test_a_message_that_the_server_does_not_deliver_is_tried_less_and_less_often
     monkeypatch.undo()
     world.clock += 3600
     assert (world.sync().ok, world.in_maildir()) == (True, "a: b: c:")
+
+
+def test_a_parked_file_whose_message_comes_by_another_way_is_no_problem_any_more(refusing: Refusing) -> None:
+    world = World()
+    world.store.put(INBOX, UniqueName("n"), octets("n"))
+    for _ in range(5):
+        assert not world.sync().ok
+    world.server.deliver(INBOX, octets("n"))
+    report = world.sync()
+    assert (report.ok, report.mailbox(INBOX).problems) == (True, [])
+    assert world.state() == ("n:",) * 3
+
+
+def test_what_a_clock_has_parked_that_was_years_ahead_is_tried_again(refusing: Refusing) -> None:
+    world = World()
+    world.store.put(INBOX, UniqueName("n"), octets("n"))
+    right, world.clock = world.clock, world.clock + 10 * 365 * 86400
+    for _ in range(5):
+        world.sync()
+    refusing.names.clear()
+    world.clock = right
+    assert world.sync().ok
+    assert world.on_server() == "n:"

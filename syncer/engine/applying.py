@@ -167,8 +167,9 @@ class Applying:
             report.mailbox(refusal.mailbox).refused = f"{refusal.reason}: nothing was changed. {way_on}"
         for here in self._accepted:
             new = {*(message.uid for message in here.server.new), *(message.name for message in here.local.new)}
+            still = self._index.parked(here.mailbox, self._observer.glance.shortcuts.now) if here.parked else {}
             for message, parked in here.parked.items():
-                if message in new:
+                if message in new and message in still:  # it may have been found on the other side meanwhile
                     report.mailbox(here.mailbox).problem(parked.told(self._pass.now()))
         for hold in decision.holds:
             count = sum(action.messages if hasattr(action, "messages") else 1 for action in hold.actions)

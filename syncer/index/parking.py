@@ -6,11 +6,11 @@ from typing import Any
 from syncer.index.codec import to_bytes, to_text
 from syncer.index.session import Session
 from syncer.reconcile.identity import Uid, UniqueName
-from syncer.reconcile.parking import Parked, pause
+from syncer.reconcile.parking import LONGEST, Parked, pause
 
 _FAILURES = "SELECT failures FROM parked WHERE mailbox_id = ? AND uid = ? AND name = ?"
 _PARK = "INSERT OR REPLACE INTO parked (mailbox_id, uid, name, failures, until, reason) VALUES (?, ?, ?, ?, ?, ?)"
-_PARKED = "SELECT uid, name, reason, failures, until FROM parked WHERE mailbox_id = ? AND until > ?"
+_PARKED = "SELECT uid, name, reason, failures, until FROM parked WHERE mailbox_id = ? AND until > ? AND until <= ?"
 _ANY = "SELECT 1 FROM parked WHERE mailbox_id = ? LIMIT 1"
 _DONE = "DELETE FROM parked WHERE mailbox_id = ? AND (uid = ? OR name = ?)"
 
@@ -24,8 +24,11 @@ def park(session: Session, id_: int, message: Uid | UniqueName, reason: str, now
 
 
 def parked(session: Session, id_: int | None, now: int) -> dict[Uid | UniqueName, Parked]:
-    """Those that are to be left alone now; None: of a mailbox that has none."""
-    rows = session.connection.execute(_PARKED, (id_, now))
+    """Those that are to be left alone now; None: of a mailbox that has none.
+
+    One that would have to wait for longer than the longest pause was parked by a clock that was wrong.
+    """
+    rows = session.connection.execute(_PARKED, (id_, now, now + LONGEST))
     return {
         Uid(uid) if uid else UniqueName(to_text(name)): Parked(to_text(reason), failures, until)
         for uid, name, reason, failures, until in rows

@@ -17,7 +17,7 @@ from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import SYSTEM, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Fingerprint, Intent, Pair, PairState
-from syncer.reconcile.parking import Parked
+from syncer.reconcile.parking import LONGEST, Parked
 from syncer.values import replace
 
 WORK, LISTS, OTHER = MailboxName("Work"), MailboxName("Work/Lists"), MailboxName("Workshop")
@@ -449,6 +449,7 @@ class IndexContract(ABC):
         index.park(INBOX, uid, "never", 1000)
         assert index.parked(INBOX, 1000) == {name: Parked("no \udcff", 4, 1300)}
         assert (index.parked(INBOX, 1300), index.parked(WORK, 1000)) == ({}, {})
+        assert name not in index.parked(INBOX, 1300 - LONGEST - 1)  # the clock had been wrong
         for _ in range(4):
             index.park(INBOX, uid, "never", 2000)
         assert index.parked(INBOX, 1299) == {name: Parked("no \udcff", 4, 1300), uid: Parked("never", 5, 2600)}
