@@ -163,7 +163,7 @@ class _Matching:
             header = self.evidence.headers.get((mailbox, message.uid))
             if header is None or (mailbox, message.uid) in self.used_messages:
                 continue
-            pair = pool.take((message.size, header))
+            pair = pool.take((message.size, header), partial(_may_be_it, message))
             if pair is not None:
                 self._use(mailbox, message=message, pair=pair)
                 self.found.renumbered.append(Renumbered(mailbox, pair, message))
@@ -273,8 +273,7 @@ class _Matching:
         return mailbox != target and (mailbox, pair.uid) not in self.used_pairs
 
     def _can_become(self, message: ServerMessage, target: MailboxName, source: tuple[MailboxName, Pair]) -> bool:
-        known, seen = source[1].email_id, message.email_id
-        return self._can_leave(target, source) and (known is None or seen is None or known == seen)
+        return self._can_leave(target, source) and _may_be_it(message, source[1])
 
     def _files(self, observation: Observation) -> Iterator[tuple[LocalMessage, Fingerprint]]:
         """New files of a mailbox that were read and are not matched yet."""
@@ -323,6 +322,11 @@ class _Pool(Generic[T]):
             if allowed is None or allowed(candidate):
                 return waiting.pop(position)
         return None
+
+
+def _may_be_it(message: ServerMessage, pair: Pair) -> bool:
+    """Whether no EMAILID says that it is another message (RFC 8474 section 5.1)."""
+    return pair.email_id is None or message.email_id is None or pair.email_id == message.email_id
 
 
 def _content(fingerprint: Fingerprint) -> tuple[int, bytes]:

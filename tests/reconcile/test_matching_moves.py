@@ -110,6 +110,11 @@ class TestMovedMessages:
         seen = look(pairs=[known], expunged=[1], messages=[there])
         assert match([seen], read(headers={"7": "a"})) == Matches(renumbered=[Renumbered(INBOX, known, there)])
 
+    def test_within_a_mailbox_another_email_id_is_another_message(self) -> None:
+        known, there = pair(1, "a", email_id="M1"), message(7, "a", email_id="M2")
+        seen = look(pairs=[known], expunged=[1], messages=[there])
+        assert match([seen], read(headers={"7": "a"})) == Matches()
+
     def test_a_new_uid_is_one_messages_alone(self) -> None:
         one, two = message(7, "a"), message(8, "a")
         seen = look(pairs=[pair(1, "a"), pair(2, "b")], expunged=[1, 2], messages=[one, two, message(9, "c")])
