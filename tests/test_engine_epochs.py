@@ -93,6 +93,32 @@ def test_what_the_server_lost_goes_to_the_attic_if_that_is_allowed() -> None:
     assert len(world.store.attic) == 2
 
 
+def test_what_was_uploaded_and_changed_by_the_server_is_recognised_by_its_date() -> None:
+    world = synced("ab")
+    world.store.put(INBOX, UniqueName("local"), octets("c"), mtime=1_234_567_890)
+    world.sync()
+    box = world.server.mailboxes[INBOX]
+    box.messages[Uid(3)].octets = b"Received: by us\r\n" + octets("c")
+    kept = list(box.messages.values())
+    renumbered(world, "")
+    for message in kept:
+        box.add(message)
+    report = world.sync()
+    assert (report.ok, report.mailbox(INBOX).held, report.mailbox(INBOX).downloaded) == (True, [], 0)
+    assert [(pair.uid, pair.name) for pair in world.index.pairs(INBOX)][-1] == (42, "local")
+    assert (world.sync().ok, world.in_maildir()) == (True, "a: b: c:")
+
+
+def test_but_not_by_one_that_another_message_has_as_well() -> None:
+    world = synced("ab")
+    world.store.put(INBOX, UniqueName("local"), octets("c"))  # of the date of the others
+    world.sync()
+    renumbered(world, "abx")
+    report = world.sync()
+    assert [(held.side, held.count) for held in report.mailbox(INBOX).held] == [("local", 1)]
+    assert world.in_maildir() == "a: b: c: x:"
+
+
 def test_who_has_allowed_deletions_is_asked_about_an_epoch_that_ends_in_that_very_pass() -> None:
     world = synced()
     renumbered(world, "")

@@ -41,9 +41,17 @@ def renew_mailbox(
         told: Mapping[Uid, bytes] = server.headers(name, sorted(wanted))
         headers.update((uid, told.get(uid)) for uid in wanted)
     renewal = renew(pairs, dates, messages, headers)
+    if renewal.lost:
+        renewal = renew(pairs, dates, messages, headers, _sent(store, index, name, pairs))
     tell(renewal)
     index.renew(name, listing.epoch, renewal.uids, renewal.lost)
     return renewal
+
+
+def _sent(store: LocalStore, index: Index, name: MailboxName, pairs: tuple[Pair, ...]) -> set[UniqueName]:
+    """The names that were not made here for a message that came in the epoch that has ended."""
+    epoch = next((known.epoch for known in index.mailboxes() if known.name == name), None)
+    return {pair.name for pair in pairs if epoch is not None and store.own_uid(name, epoch, pair.name) is None}
 
 
 def _dates(store: LocalStore, name: MailboxName, pairs: tuple[Pair, ...]) -> dict[UniqueName, int]:

@@ -8,6 +8,8 @@ apart as lost.
 Three proofs, in this order, one to one throughout: size and header block; size and INTERNALDATE, where both occur once
 among the pairs and once among the messages (of many a sixteenth is checked by header block, and one that is wrong
 makes all of them worthless); a header block that occurs once on both sides, for servers whose RFC822.SIZE is a guess.
+What is left of the messages that were uploaded may have been changed by the server, header block and all; of these the
+INTERNALDATE that was sent along is a proof, if no other message of either side has it.
 A header block costs ten times what a size and a date cost, so the second proof is what makes a mailbox of a hundred
 thousand messages cheap to recognise.
 """
@@ -67,10 +69,15 @@ def renew(
     dates: Mapping[UniqueName, int],
     messages: Sequence[ServerMessage],
     headers: Mapping[Uid, bytes | None],
+    sent: Collection[UniqueName] = (),
 ) -> Renewal:
-    """Recognise the messages of `pairs` among all `messages` of the mailbox, with what `wanted_headers` asked for."""
+    """Recognise the messages of `pairs` among all `messages` of the mailbox, with what `wanted_headers` asked for.
+
+    `sent` are the names of files that were uploaded.
+    """
     known = [pair for pair in pairs if pair.state is not PairState.LOCAL_ONLY]
     uids = _recognised(known, dates, messages, headers)
+    _recognise_altered(uids, [pair for pair in known if pair.name in sent], dates, messages)
     lost = {pair.name for pair in pairs if pair.uid not in uids and pair.state is not PairState.SERVER_ONLY}
     return Renewal(uids, frozenset(lost))
 
@@ -100,6 +107,19 @@ def _recognised(
     once = _once(header for header, _ in left_pairs) & _once(header for header, _ in left_messages)
     _pair_up(uids, (item for item in left_pairs if item[0] in once), left_messages)
     return uids
+
+
+def _recognise_altered(
+    uids: dict[Uid, Uid], sent: Iterable[Pair], dates: Mapping[UniqueName, int], messages: Sequence[ServerMessage]
+) -> None:
+    """Add what was uploaded and is recognised by nothing but its date."""
+    ours, theirs = Counter(dates.values()), Counter(message.internaldate for message in messages)
+    taken = set(uids.values())
+    left = {message.internaldate: message.uid for message in messages if message.uid not in taken}
+    for pair in sent:
+        date = dates.get(pair.name)
+        if pair.uid not in uids and date in left and ours[date] == theirs[date] == 1:
+            uids[pair.uid] = left[date]
 
 
 def _pair_up(
