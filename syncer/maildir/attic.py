@@ -15,6 +15,7 @@ from collections.abc import Callable, Container, Iterator
 from syncer.maildir import fsops
 from syncer.maildir.filename import split
 from syncer.maildir.layout import from_path, to_path
+from syncer.maildir.reading import is_same_message
 from syncer.maildir.scan import DOT
 from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.values import Struct
@@ -61,7 +62,11 @@ class Attic:
         unique, info = split(os.path.basename(source).decode("utf-8", "surrogateescape"))
         for number in itertools.count():
             name = f"{unique}~{number}{info}" if number else unique + info
-            if put(source, os.path.join(directory, name.encode("utf-8", "surrogateescape"))):
+            target = os.path.join(directory, name.encode("utf-8", "surrogateescape"))
+            if put(source, target):
+                break
+            if put is _moved and _was_carried(source, target):
+                fsops.unlink(source)
                 break
         return directory
 
@@ -89,7 +94,11 @@ class Attic:
         while True:
             # New, so that nobody takes it for the message that it was.
             unique = UniqueName(f"{kept.name}.back{number or ''}")
-            if _moved(kept.path, os.path.join(directory, (unique + info).encode("utf-8", "surrogateescape"))):
+            target = os.path.join(directory, (unique + info).encode("utf-8", "surrogateescape"))
+            if _moved(kept.path, target):
+                break
+            if _was_carried(kept.path, target):
+                fsops.unlink(kept.path)
                 break
             number += 1
         fsops.fsync_directory(directory)
@@ -116,6 +125,13 @@ class Attic:
 def _moved(source: bytes, target: bytes) -> bool:
     """Move a file; False if there is one under the new name already."""
     return _done(fsops.rename_new, _carry, {errno.EXDEV}, source, target)
+
+
+def _was_carried(source: bytes, target: bytes) -> bool:
+    """Whether a file was copied to another file system by a run that was killed before it removed the source."""
+    ours, there = os.lstat(source), os.lstat(target)
+    alike = (ours.st_size, ours.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
+    return ours.st_dev != there.st_dev and alike and is_same_message(source, target)
 
 
 def _linked(source: bytes, target: bytes) -> bool:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,46 @@ def test_the_attic_keeps_names_by_day_and_mailbox(
         "INBOX/1.one~2:2,S": b"third",
     }
     assert tree(inbox) == {}
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A directory on another file system."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no other file system")
+    with tempfile.TemporaryDirectory(dir=memory) as path:
+        yield Path(path)
+
+
+def test_what_a_killed_run_has_copied_to_or_from_another_file_system_is_no_second_message(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MaildirStore.open(str(tmp_path / "Mail"), "fs", str(elsewhere), None, clock=lambda: NOW)
+    inbox = tmp_path / "Mail" / "INBOX" / "cur"
+    store.create(INBOX)
+    (inbox / "1.one:2,S").write_bytes(b"octets")
+
+    def killed(path: bytes) -> None:
+        raise Killed
+
+    def twice(do: Callable[[], object]) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(attic.fsops, "unlink", killed)
+            with pytest.raises(Killed):
+                do()
+        do()
+
+    twice(lambda: store.remove(INBOX, ONE))
+    assert (tree(elsewhere), tree(inbox)) == ({"2023-11-14/INBOX/1.one:2,S": b"octets"}, {})
+    (kept,) = store.in_attic()
+    twice(lambda: store.bring_back(kept))
+    assert (list(store.in_attic()), tree(inbox)) == ([], {"1.one.back:2,S": b"octets"})
+    store.close()
 
 
 def test_a_message_renamed_while_it_is_removed_goes_all_the_same(
