@@ -85,6 +85,25 @@ class TestHeldDeletions:
         report = world.sync(Policy(limits=Limits(allowed=True)))
         assert (report.ok, world.state()) == (True, ("", "", ""))
 
+    @pytest.mark.parametrize(
+        "policy", [Policy(direction="pull"), Policy(on_local_delete="keep"), Policy(on_local_delete="trash")]
+    )
+    def test_restored_they_come_back_where_nothing_would_have_been_deleted(self, policy: Policy) -> None:
+        world = World.of("a: b:", "a: b:", "b:", policy=policy)
+        world.sync(replace(policy, restore=True))
+        assert (world.sync().ok, world.state()) == (True, ("a: b:",) * 3)
+
+    def test_restored_they_come_back_in_a_mailbox_that_is_read_only_on_the_server(self) -> None:
+        world = World.of("a: b:", "a: b:", "b:")
+        world.server.mailboxes[INBOX].writable = False
+        world.sync(Policy(restore=True))
+        assert (world.sync().ok, world.state()) == (True, ("a: b:",) * 3)
+
+    def test_restored_they_are_pushed_again(self) -> None:
+        world = World.of("b:", "a: b:", "a: b:", policy=Policy(direction="push"))
+        world.sync(Policy(direction="push", restore=True))
+        assert (world.sync().ok, world.state()) == (True, ("a: b:",) * 3)
+
     def test_restored_they_come_back(self) -> None:
         world = World.of(self.TEXT, self.TEXT, "")
         world.sync(Policy())

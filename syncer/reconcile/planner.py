@@ -300,7 +300,7 @@ def _pair(
 
 
 def _expunged_there(here: Observation, pair: Pair, policy: Policy) -> Action:
-    if not policy.to_local:
+    if not policy.to_local and not policy.restore:
         kept = replace(pair, state=PairState.LOCAL_ONLY)
         return Agree(mailbox=here.mailbox, reason="expunged on the server, kept here", pair=kept)
     changed = " although its flags changed here" if pair.name in here.local.flags else ""
@@ -312,7 +312,7 @@ def _deleted_here(
 ) -> Action | str:
     if not policy.to_server or policy.on_local_delete == "keep":
         return _kept_on_server(here, pair, policy, strangers)
-    if not here.server.writable:
+    if not here.server.writable and not policy.restore:
         return "deleted messages not expunged: the mailbox is read-only on the server"
     if pair.name in strangers:
         return "missing messages not expunged: a file of the same name is in another mailbox"
@@ -322,7 +322,7 @@ def _deleted_here(
     # What was marked on the server meanwhile is not brought to the trash: where there is neither MOVE nor UIDPLUS, that
     # is what is left behind of a message that was moved, or that is in the trash already.
     marked = DELETED in here.server.flags.get(pair.uid, NONE) - pair.flags
-    if policy.on_local_delete == "trash" and not marked:
+    if policy.on_local_delete == "trash" and not (marked or policy.restore):
         if policy.trash is None:
             return 'deleted messages not expunged: on_local_delete is "trash" and the server names no \\Trash mailbox'
         trash = policy.trash if policy.trash != here.mailbox else None
@@ -331,10 +331,10 @@ def _deleted_here(
 
 
 def _kept_on_server(here: Observation, pair: Pair, policy: Policy, strangers: frozenset[UniqueName]) -> Action:
-    """Nothing is deleted there: it is remembered as deleted here, unless nobody did that."""
-    limits = policy.limits
-    if limits.older_copy and not limits.allowed and policy.to_local and pair.name not in strangers:
-        reason = "missing in an older copy of the Maildir: to be fetched again"
+    """Nothing is deleted there: it is remembered as deleted here, unless nobody did that or it is to come back."""
+    nobody_did = policy.limits.older_copy and not policy.limits.allowed
+    if (policy.restore or nobody_did) and policy.to_local and pair.name not in strangers:
+        reason = "to be restored" if policy.restore else "missing in an older copy of the Maildir: to be fetched again"
         return Forget(mailbox=here.mailbox, reason=reason, uid=pair.uid)
     # With the server's flags: a change of them is told once.
     kept = replace(pair, flags=here.server.flags.get(pair.uid, pair.flags), state=PairState.SERVER_ONLY)
