@@ -27,6 +27,7 @@ from syncer.reconcile.candidates import (
     open_intents,
     stayed_here,
     still_there,
+    wanted_contents,
     wanted_headers,
 )
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
@@ -123,6 +124,8 @@ class _Matching:
         self.evidence = evidence
         self.found = Matches()
         self.unread = wanted_headers(observations, evidence.files, evidence.headers) - evidence.headers.keys()
+        self.doubtful = wanted_contents(observations, evidence.files, evidence.headers) - evidence.contents.keys()
+        """Messages that nothing but their content tells apart, and it could not be read."""
         self.used_files: set[File] = set()
         self.used_messages: set[Message] = set()
         self.used_pairs: set[Message] = set()
@@ -146,6 +149,7 @@ class _Matching:
             ((message.size, header, self.evidence.contents.get((mailbox, message.uid))), message)
             for message in observation.server.new
             if (mailbox, message.uid) not in self.used_messages
+            and (mailbox, message.uid) not in self.doubtful
             and (header := self.evidence.headers.get((mailbox, message.uid))) is not None
         )
         for local, fingerprint in self._files(observation):

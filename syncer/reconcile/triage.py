@@ -6,7 +6,7 @@ of them is taken for new or for deleted in this pass.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from syncer.reconcile.candidates import File, Message, file_left, wanted_files, wanted_headers
+from syncer.reconcile.candidates import File, Message, file_left, wanted_contents, wanted_files, wanted_headers
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.matching import Evidence, Matches, MovedFile, MovedMessage
 from syncer.reconcile.observations import Fingerprint, Observation
@@ -100,6 +100,8 @@ class Uncompared(Struct, frozen=True):
     def of(cls, observations: Sequence[Observation], evidence: Evidence) -> "Uncompared":
         """What was asked for and is not in the evidence."""
         messages = wanted_headers(observations, evidence.files, evidence.headers) - evidence.headers.keys()
+        contents = wanted_contents(observations, evidence.files, evidence.headers)
+        messages |= contents - evidence.contents.keys()
         sizes = {(o.mailbox, m.size) for o in observations for m in o.server.new if (o.mailbox, m.uid) in messages}
         return cls(unread(observations, evidence), messages, sizes, evidence.files)
 

@@ -7,6 +7,8 @@ from syncer.reconcile.flags import NONE
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
 from syncer.reconcile.matching import Evidence, Matches, Met, Renamed, match
 from syncer.reconcile.observations import Fingerprint, Intent, ServerMessage
+from syncer.reconcile.triage import Uncompared
+from syncer.values import replace
 
 A1, A2 = UniqueName("a1"), UniqueName("a2")
 
@@ -34,7 +36,9 @@ class TestTheSameMessageInOneMailbox:
 
     def test_equal_messages_are_matched_one_to_one(self) -> None:
         seen = look(files=[file("x"), file("y"), file("z")], messages=[message(5, "a"), message(6, "a")])
-        found = match([seen], read({"x": "a", "y": "a", "z": "a"}, {"5": "a", "6": "a"}))
+        evidence = read({"x": "a", "y": "a", "z": "a"}, {"5": "a", "6": "a"})
+        evidence = replace(evidence, contents={(INBOX, Uid(uid)): contents("a").content for uid in (5, 6)})
+        found = match([seen], evidence)
         assert found == Matches(met=[met(5, "x"), met(6, "y")])
 
     def test_in_different_mailboxes_nothing_meets(self) -> None:
@@ -58,6 +62,14 @@ class TestTwins:
         files = {(INBOX, UniqueName(name)): self.TWIN if name in twins else contents("a") for name in "xy"}
         headers = {(INBOX, Uid(uid)): contents("a").header for uid in range(5, 5 + messages)}
         return Evidence(files, headers, {(INBOX, Uid(int(uid[1:]))): found for uid, found in contents_of.items()})
+
+    def test_where_a_content_cannot_be_read_nothing_is_guessed_and_nothing_copied(self) -> None:
+        seen = look(files=[file("x"), file("y")], messages=[message(5, "a"), message(6, "a")])
+        evidence = self.read("x", messages=2, u5=contents("a").content)
+        assert [(met.server.uid, met.local.name) for met in match([seen], evidence).met] == [(5, "y")]
+        uncompared = Uncompared.of([seen], evidence)
+        assert uncompared.messages == {(INBOX, Uid(6))}
+        assert uncompared.includes((INBOX, UniqueName("x")))
 
     def test_each_meets_the_one_with_its_octets(self) -> None:
         seen = look(files=[file("x"), file("y")], messages=[message(5, "a"), message(6, "a")])
