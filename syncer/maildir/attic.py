@@ -13,16 +13,18 @@ import secrets
 from collections.abc import Callable, Container, Iterator
 
 from syncer.maildir import fsops
-from syncer.maildir.filename import split
+from syncer.maildir.filename import split, with_delta
 from syncer.maildir.layout import from_path, to_path
 from syncer.maildir.reading import is_same_message
 from syncer.maildir.scan import DOT
+from syncer.reconcile.flags import DELETED, FlagDelta
 from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.values import Struct
 
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 _DAY = re.compile(rb"\d{4}-\d\d-\d\d")
 _NUMBERED = re.compile(r"~\d+\Z")
+UNMARK = FlagDelta(remove=frozenset({DELETED}))
 
 
 class Kept(Struct, frozen=True):
@@ -86,10 +88,13 @@ class Attic:
     def bring_back(self, kept: Kept, directory: bytes) -> UniqueName:
         """Move a message into a directory of the Maildir, under a new unique name, which is returned. Durable.
 
+        It is not marked as deleted any more, or the next client that expunges would take it again.
+
         Raises:
             OSError: it is still in the attic.
         """
-        info = split(os.path.basename(kept.path).decode("utf-8", "surrogateescape"))[1]
+        name = os.path.basename(kept.path).decode("utf-8", "surrogateescape")
+        info = split(with_delta(name, UNMARK, {}))[1]
         number = 0
         while True:
             # New, so that nobody takes it for the message that it was.

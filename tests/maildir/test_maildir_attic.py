@@ -78,6 +78,14 @@ def test_what_a_killed_run_has_copied_to_or_from_another_file_system_is_no_secon
     store.close()
 
 
+def test_what_is_brought_back_is_not_marked_as_deleted(store: MaildirStore, inbox: Path) -> None:
+    (inbox / "cur" / "1.one:2,FSTab").write_bytes(b"octets")
+    store.remove(INBOX, ONE)
+    (kept,) = store.in_attic()
+    assert store.bring_back(kept) == "1.one.back"
+    assert tree(inbox) == {"cur/1.one.back:2,FSab": b"octets"}
+
+
 def test_a_message_renamed_while_it_is_removed_goes_all_the_same(
     store: MaildirStore, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
