@@ -1,7 +1,8 @@
 # The commands of this repository. Each of them sets up what it needs: Python 3.11 and make are enough to begin with.
 
 BIN := .venv/bin
-WORKERS ?= auto
+# Many tests wait for a server or a clock: two for each core.
+WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 PYTEST ?=
 BENCH ?=
 TORTURE ?=
