@@ -1,13 +1,15 @@
 """A mailbox that is not in the epoch that the index knows: nothing is lost, doubled, mixed up or deleted."""
 
+from collections.abc import Collection
 from copy import deepcopy
 
 import pytest
+from fake_server import FakeServer
 from mortality import Killed, Mortality
 from worlds import World, octets
 
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import PairState
+from syncer.reconcile.observations import PairState, ServerMessage
 from syncer.reconcile.policy import Limits, Policy
 from syncer.report import HeldDeletions
 
@@ -91,6 +93,32 @@ def test_what_the_server_lost_goes_to_the_attic_if_that_is_allowed() -> None:
     assert world.sync(ALLOWED).mailbox(INBOX).deleted_local == 2
     assert (world.sync().ok, world.state()) == (True, ("a: b: e:",) * 3)
     assert len(world.store.attic) == 2
+
+
+def test_one_message_whose_size_the_server_does_not_tell_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = synced()
+    renumbered(world, "dbca")
+    describe = FakeServer.describe
+
+    def silent(server: FakeServer, mailbox: MailboxName, uids: Collection[Uid]) -> tuple[ServerMessage, ...]:
+        return tuple(message for message in describe(server, mailbox, uids) if message.uid != 42)
+
+    monkeypatch.setattr(FakeServer, "describe", silent)
+    assert world.sync().ok
+    assert (world.sync().ok, world.state()) == (True, ("a: b: c: d:",) * 3)
+    assert [pair.uid for pair in world.index.pairs(INBOX)] == [40, 41, 42, 43]
+
+
+def test_of_messages_of_which_the_server_tells_nothing_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = synced()
+    renumbered(world, "dbca")
+    with monkeypatch.context() as patched:
+        patched.setattr(FakeServer, "describe", lambda *_: ())
+        patched.setattr(FakeServer, "headers", lambda *_: {})
+        assert world.sync().mailbox(INBOX).refused
+    assert (len(world.index.pairs(INBOX)), world.index.strays(INBOX)) == (4, frozenset())
+    assert world.sync().ok
+    assert (world.sync().ok, world.state()) == (True, ("a: b: c: d:",) * 3)
 
 
 def test_what_was_uploaded_and_changed_by_the_server_is_recognised_by_its_date() -> None:

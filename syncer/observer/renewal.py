@@ -8,9 +8,13 @@ from collections.abc import Callable, Mapping
 
 from syncer.errors import MessageError
 from syncer.ports import Index, LocalStore, Server
+from syncer.reconcile.flags import NONE
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import Pair, PairState
+from syncer.reconcile.observations import Pair, PairState, ServerListing, ServerMessage
 from syncer.reconcile.renewal import Renewal, renew, wanted_headers
+
+UNTOLD = -1
+"""The date of a message of which the server tells neither size nor date."""
 
 
 def renew_mailbox(
@@ -24,15 +28,16 @@ def renew_mailbox(
 ) -> Renewal | None:
     """Recognise the messages of a mailbox and record their UIDs, and with them what `tell` puts into the journal.
 
-    None, and nothing recorded, if not all are listed, or if the mailbox has this UIDVALIDITY.
+    None, and nothing recorded, if not all are listed, if one seems to be lost that may be there and is not described,
+    or if the mailbox has this UIDVALIDITY.
 
     Raises:
         MailboxError: it cannot be looked at.
     """
     listing = server.listing(name, describe=True)
-    messages = server.describe(name, sorted(listing.flags))
-    if listing.epoch.uidvalidity == unless or not listing.complete or len(messages) < len(listing.flags):
+    if listing.epoch.uidvalidity == unless or not listing.complete:
         return None
+    messages = _messages(server, name, listing)
     server.expect(name, listing.epoch.uidvalidity)
     pairs = index.pairs(name)
     dates = _dates(store, name, pairs)
@@ -43,9 +48,18 @@ def renew_mailbox(
     renewal = renew(pairs, dates, messages, headers)
     if renewal.lost:
         renewal = renew(pairs, dates, messages, headers, _sent(store, index, name, pairs))
+    if renewal.lost and any(message.internaldate == UNTOLD and not headers.get(message.uid) for message in messages):
+        return None  # what seems to be lost may be one of which the server tells nothing at all
     tell(renewal)
     index.renew(name, listing.epoch, renewal.uids, renewal.lost)
     return renewal
+
+
+def _messages(server: Server, name: MailboxName, listing: ServerListing) -> tuple[ServerMessage, ...]:
+    """Every message of the mailbox; one of which the server tells neither size nor date has its header block left."""
+    told = server.describe(name, sorted(listing.flags))
+    untold = listing.flags.keys() - {message.uid for message in told}
+    return (*told, *(ServerMessage(uid, NONE, size=0, internaldate=UNTOLD) for uid in sorted(untold)))
 
 
 def _sent(store: LocalStore, index: Index, name: MailboxName, pairs: tuple[Pair, ...]) -> set[UniqueName]:
