@@ -17,13 +17,13 @@ from syncer.reconcile.actions import (
     Plan,
     RemoveLocal,
 )
-from syncer.reconcile.candidates import file_left, wanted_files, wanted_headers
+from syncer.reconcile.candidates import file_left, wanted_contents, wanted_files, wanted_headers
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Observation
 from syncer.reconcile.planner import plan, refuse
 from syncer.values import Struct, field, replace
-from torture.sides import Sides, Sight, files_of, headers_of, look
+from torture.sides import Sides, Sight, contents_of, files_of, headers_of, look
 from torture.steps import STEPS, Steps
 
 ROUNDS = 3
@@ -89,10 +89,11 @@ def decide(sides: Sides, rng: random.Random, trouble: Trouble) -> tuple[list[Obs
         complete = all(names is None for names in unseen)
     files = files_of(sides, wanted_files(accepted))
     headers = headers_of(sides, _read(rng, wanted_headers(accepted, files), trouble.unread))
+    contents = contents_of(sides, _read(rng, wanted_contents(accepted, files, headers), trouble.unread))
     everything_seen = complete and all(observation.local.complete for observation in observations)
     decision = plan(
         accepted,
-        Evidence(files, headers),
+        Evidence(files, headers, contents),
         sides.policy,
         elsewhere,
         everything_seen=everything_seen,

@@ -275,6 +275,11 @@ def headers_of(sides: Sides, wanted: Collection[MessageKey]) -> dict[MessageKey,
     return {(box, uid): CONTENTS[sides.boxes[box].messages[uid].content].header for box, uid in wanted}
 
 
+def contents_of(sides: Sides, wanted: Collection[MessageKey]) -> dict[MessageKey, bytes]:
+    """The digests of whole messages."""
+    return {(box, uid): CONTENTS[sides.boxes[box].messages[uid].content].content for box, uid in wanted}
+
+
 def marked(message: Message) -> bool:
     r"""Whether a message only waits to be expunged: `\Deleted`, on a server without UIDPLUS."""
     return DELETED in message.flags

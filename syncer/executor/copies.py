@@ -13,9 +13,12 @@ from collections.abc import Collection, Mapping, Sequence
 
 from syncer.executor.bench import Bench
 from syncer.ports import Server
-from syncer.reconcile.identity import MailboxName, Uid
+from syncer.reconcile.epoch import Epoch
+from syncer.reconcile.identity import MailboxName, Uid, UidValidity
 from syncer.reconcile.observations import Pair
 from syncer.values import Struct, replace
+
+NOWHERE = Epoch(UidValidity(0))
 
 
 class Announced(Struct, frozen=True):
@@ -30,15 +33,14 @@ class Announced(Struct, frozen=True):
 
 
 def move(
-    bench: Bench, server: Server, mailbox: MailboxName, uids: Collection[Uid], target: MailboxName
+    bench: Bench, server: Server, mailbox: MailboxName, uids: Collection[Uid], target: MailboxName, *, epoch: Epoch
 ) -> Mapping[Uid, Uid]:
-    """As `Server.move`; `settle` is to be called when it is recorded.
+    """As `Server.move`; `settle` is to be called when it is recorded. `epoch` is the target's before it, or earlier.
 
     Raises:
         ServerRefusedError: they were not moved.
     """
     if uids and "MOVE" not in server.capabilities:
-        epoch = server.epoch(target)
         fresh = Announced(target, epoch.uidvalidity, epoch.uidnext, tuple(sorted(uids)))
         before = _announced(bench, mailbox)
         known = {
@@ -62,7 +64,8 @@ def move_to_trash(
         server.expunge(mailbox, sorted(there))
     rest = [pair.uid for pair in pairs if pair.uid not in there]
     if rest:
-        move(bench, server, mailbox, rest, trash)
+        epoch = server.epoch(trash) if "MOVE" not in server.capabilities else NOWHERE
+        move(bench, server, mailbox, rest, trash, epoch=epoch)
 
 
 def settle(bench: Bench, mailbox: MailboxName, uids: Collection[Uid]) -> None:

@@ -49,7 +49,7 @@ def _on_server(bench: Bench, server: Server, route: Route, epoch: Epoch, batch: 
     # Should the power go between COPY and EXPUNGE, a file that were back in its old place would be a second message.
     bench.store.flush(target)
     try:
-        named = copies.move(bench, server, source, tuple(moves), target)
+        named = copies.move(bench, server, source, tuple(moves), target, epoch=epoch)
     except ServerRefusedError as error:
         report.problem(f"{messages(moves)} not moved to {target} on the server: {error}")
         return
