@@ -327,3 +327,25 @@ def test_twins_whose_octets_the_server_does_not_deliver_are_not_mixed_up_and_not
     assert world.sync().ok
     assert [(pair.uid, pair.name) for pair in world.index.pairs(INBOX)] == [(1, "y"), (2, "x")]
     assert (len(world.server.mailboxes[INBOX].messages), len(world.store.directories[INBOX].files)) == (2, 2)
+
+
+def test_a_draft_that_was_edited_there_comes_down_though_its_header_block_and_size_stayed() -> None:
+    world = World()
+    before, after = (b"Subject: a\r\n\r\nbody " + word + b"\r\n" for word in (b"one", b"two"))
+    world.server.deliver(INBOX, before)
+    world.sync()
+    world.server.deliver(INBOX, after)
+    del world.server.mailboxes[INBOX].messages[Uid(1)]
+    assert world.sync().mailbox(INBOX).downloaded == 1
+    assert [file.octets for file in world.store.directories[INBOX].files.values()] == [after]
+
+
+def test_a_message_that_left_and_came_back_on_the_server_is_the_file_that_has_stayed() -> None:
+    world = World()
+    world.server.deliver(INBOX, octets("a"))
+    world.sync()
+    (name,) = world.store.directories[INBOX].files
+    world.server.deliver(INBOX, octets("a"))
+    del world.server.mailboxes[INBOX].messages[Uid(1)]
+    assert world.sync().mailbox(INBOX).downloaded == 0
+    assert [(pair.uid, pair.name) for pair in world.index.pairs(INBOX)] == [(2, name)]

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Fingerprint, Intent, Observation, Pair, PairState
+from syncer.reconcile.observations import Fingerprint, Intent, Observation, Pair, PairState, ServerMessage
 
 File = tuple[MailboxName, UniqueName]
 Message = tuple[MailboxName, Uid]
@@ -94,9 +94,10 @@ def named(observation: Observation, files: Mapping[File, Fingerprint]) -> dict[U
 def wanted_contents(
     observations: Sequence[Observation], files: Mapping[File, Fingerprint], headers: Mapping[Message, bytes]
 ) -> set[Message]:
-    """The new messages whose size and header block do not tell which of several files each of them is.
+    """The new messages of which size and header block do not tell which file has them.
 
-    That is so where the files are not all the same, or not as many as the messages.
+    That is so where several files could be it and are not all the same, or not as many as the messages; and where the
+    file has a pair whose UID is gone: a draft that was edited may have kept both, unless EMAILID says that it was not.
     """
     wanted: set[Message] = set()
     for observation in observations:
@@ -116,11 +117,32 @@ def wanted_contents(
             key = (mailbox, message.uid)
             if key in headers and key not in told:
                 there[message.size, headers[key]].append(key)
+        wanted |= _perhaps_renumbered(observation, headers) - told
         for alike, messages in there.items():
             contents = here.get(alike, [])
             if contents and (len(contents) != len(messages) or len(set(contents)) > 1):
                 wanted.update(messages)
     return wanted
+
+
+def _perhaps_renumbered(observation: Observation, headers: Mapping[Message, bytes]) -> set[Message]:
+    """The new messages that are like one whose UID is gone, and of which no EMAILID says whether they are that one."""
+    left: dict[tuple[int, bytes], list[Pair]] = defaultdict(list)
+    for pair in stayed_here(observation):
+        left[pair.fingerprint.size, pair.fingerprint.header].append(pair)
+    return {
+        key
+        for message in observation.server.new
+        if (header := headers.get(key := (observation.mailbox, message.uid))) is not None
+        and any(same_email_id(message, pair) is None for pair in left.get((message.size, header), ()))
+    }
+
+
+def same_email_id(message: ServerMessage, pair: Pair) -> bool | None:
+    """Whether EMAILID says that it is the pair's message (RFC 8474 section 5.1); None where it says nothing."""
+    if message.email_id is None or pair.email_id is None:
+        return None
+    return message.email_id == pair.email_id
 
 
 def stayed_here(observation: Observation) -> list[Pair]:

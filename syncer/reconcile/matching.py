@@ -5,7 +5,7 @@ Only messages that the index does not know are matched, one to one, so that two 
 1. a file that we delivered ourselves: by the UID in its unique name;
 2. a file whose APPEND was announced, and what that made: by the open intent;
 3. a file renamed within its mailbox: its old name is gone, the content is the same; and a message that has another
-   UID in its mailbox: its old UID is gone, size and header block are the same;
+   UID in its mailbox: its old UID is gone, EMAILID or the content is the same;
 4. a new file and a new message of one mailbox: by size and header block, and where that is the same of
    several that differ, by content;
 5. a file moved to another mailbox: its pair's file is gone there, the content is the same;
@@ -25,6 +25,7 @@ from syncer.reconcile.candidates import (
     file_left,
     message_left,
     open_intents,
+    same_email_id,
     stayed_here,
     still_there,
     wanted_contents,
@@ -43,7 +44,7 @@ class Evidence(Struct, frozen=True):
     files: Mapping[File, Fingerprint] = field(default_factory=dict)
     headers: Mapping[Message, bytes] = field(default_factory=dict)
     contents: Mapping[Message, bytes] = field(default_factory=dict)
-    """Of messages whose size and header block are those of another one with other octets."""
+    """Of messages of which size and header block do not say enough."""
 
 
 class Renamed(Struct, frozen=True):
@@ -167,7 +168,8 @@ class _Matching:
             header = self.evidence.headers.get((mailbox, message.uid))
             if header is None or (mailbox, message.uid) in self.used_messages:
                 continue
-            pair = pool.take((message.size, header), partial(_may_be_it, message))
+            content = self.evidence.contents.get((mailbox, message.uid))
+            pair = pool.take((message.size, header), partial(_is_it, message, content))
             if pair is not None:
                 self._use(mailbox, message=message, pair=pair)
                 self.found.renumbered.append(Renumbered(mailbox, pair, message))
@@ -277,7 +279,7 @@ class _Matching:
         return mailbox != target and (mailbox, pair.uid) not in self.used_pairs
 
     def _can_become(self, message: ServerMessage, target: MailboxName, source: tuple[MailboxName, Pair]) -> bool:
-        return self._can_leave(target, source) and _may_be_it(message, source[1])
+        return self._can_leave(target, source) and same_email_id(message, source[1]) is not False
 
     def _files(self, observation: Observation) -> Iterator[tuple[LocalMessage, Fingerprint]]:
         """New files of a mailbox that were read and are not matched yet."""
@@ -328,9 +330,10 @@ class _Pool(Generic[T]):
         return None
 
 
-def _may_be_it(message: ServerMessage, pair: Pair) -> bool:
-    """Whether no EMAILID says that it is another message (RFC 8474 section 5.1)."""
-    return pair.email_id is None or message.email_id is None or pair.email_id == message.email_id
+def _is_it(message: ServerMessage, content: bytes | None, pair: Pair) -> bool:
+    """Whether a message is the one of a pair, by EMAILID or else by content."""
+    same = same_email_id(message, pair)
+    return content == pair.fingerprint.content if same is None else same
 
 
 def _content(fingerprint: Fingerprint) -> tuple[int, bytes]:

@@ -92,13 +92,19 @@ def look(
     )
 
 
-def read(files: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Evidence:
-    """`{"Work/x": "a"}` is that file `x` of Work has the content `a`; likewise for UIDs."""
+def read(
+    files: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    bodies: Mapping[str, str] | None = None,
+) -> Evidence:
+    """`{"Work/x": "a"}` is that file `x` of Work has the content `a`; likewise for UIDs; `bodies` are whole."""
     found_files = {_split(place): contents(word) for place, word in (files or {}).items()}
     found_headers = {_split(place): contents(word).header for place, word in (headers or {}).items()}
+    found_bodies = {_split(place): contents(word).content for place, word in (bodies or {}).items()}
     return Evidence(
         {(mailbox, UniqueName(name)): each for (mailbox, name), each in found_files.items()},
         {(mailbox, Uid(int(uid))): each for (mailbox, uid), each in found_headers.items()},
+        {(mailbox, Uid(int(uid))): each for (mailbox, uid), each in found_bodies.items()},
     )
 
 

@@ -35,6 +35,13 @@ class TestWhoseContentIsAskedFor:
     def test_where_there_are_fewer_files(self) -> None:
         assert self.wanted(x=contents("a"), z=contents("b")) == {5, 6}
 
+    def test_of_one_like_a_message_whose_uid_is_gone_unless_its_email_id_says_which_it_is(self) -> None:
+        known = [pair(1, "a", email_id="M1"), pair(2, "b")]
+        new = [message(5, "a"), message(6, "a", email_id="M2"), message(7, "b"), message(8, "c")]
+        seen = look(pairs=known, expunged=[1, 2], messages=new)
+        headers = read(headers={"5": "a", "6": "a", "7": "b", "8": "c"}).headers
+        assert wanted_contents([seen], {}, headers) == {(INBOX, Uid(5)), (INBOX, Uid(7))}
+
     def test_not_of_those_whose_file_has_their_uid_in_its_name(self) -> None:
         own = {UniqueName("x"): Uid(5), UniqueName("y"): Uid(6)}
         assert self.wanted(own, x=contents("a"), y=self.TWIN) == set()

@@ -115,15 +115,23 @@ class TestMovedMessages:
         seen = look(pairs=[known], expunged=[1], messages=[there])
         assert match([seen], read(headers={"7": "a"})) == Matches()
 
+    def test_a_draft_that_was_edited_is_another_message_though_header_block_and_size_are_the_same(self) -> None:
+        seen = look(pairs=[pair(1, "a")], expunged=[1], messages=[message(7, "a")])
+        assert match([seen], read(headers={"7": "a"}, bodies={"7": "b"})) == Matches()
+
+    def test_a_message_that_could_not_be_read_again_has_no_new_uid(self) -> None:
+        seen = look(pairs=[pair(1, "a")], expunged=[1], messages=[message(7, "a")])
+        assert match([seen], read(headers={"7": "a"})) == Matches()
+
     def test_a_new_uid_is_one_messages_alone(self) -> None:
         one, two = message(7, "a"), message(8, "a")
         seen = look(pairs=[pair(1, "a"), pair(2, "b")], expunged=[1, 2], messages=[one, two, message(9, "c")])
-        found = match([seen], read(headers={"7": "a", "8": "a", "9": "c"}))
+        found = match([seen], read(headers={"7": "a", "8": "a", "9": "c"}, bodies={"7": "a", "8": "a"}))
         assert found == Matches(renumbered=[Renumbered(INBOX, pair(1, "a"), one)])
 
     def test_a_new_file_meets_the_message_before_it_is_one_with_a_new_uid(self) -> None:
         seen = look(pairs=[pair(1, "a")], expunged=[1], messages=[message(7, "a")], files=[file("x")])
-        found = match([seen], read({"x": "a"}, {"7": "a"}))
+        found = match([seen], read({"x": "a"}, {"7": "a"}, {"7": "a"}))
         assert (found.renumbered, [met.server for met in found.met]) == ([], [message(7, "a")])
 
     def test_the_email_id_needs_no_header(self) -> None:

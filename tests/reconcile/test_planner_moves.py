@@ -219,7 +219,7 @@ class TestMoves:
     def test_a_new_uid_is_recorded_with_the_flags_of_both(self) -> None:
         there = message(7, "a", IS_SEEN, email_id="M1")
         seen = look(pairs=[A], expunged=[1], here={"a": IS_FLAGGED}, messages=[there])
-        assert decided(seen, evidence=read(headers={"7": "a"})) == Plan(
+        assert decided(seen, evidence=read(headers={"7": "a"}, bodies={"7": "a"})) == Plan(
             (
                 Agree(
                     mailbox=INBOX,
