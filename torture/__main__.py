@@ -20,8 +20,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--count", type=int, metavar="N", help="so many cases instead")
     made.add_argument("--first", type=int, default=0, metavar="N", help="begin with this case: to play one again")
     made.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (one per core)")
-    made.add_argument("--out", type=pathlib.Path, default=TOP / "torture" / "results", metavar="DIR")
-    made.add_argument("--report", action="store_true", help="write RELIABILITY.md from the results, play nothing")
+    made.add_argument("--out", type=pathlib.Path, default=results.KEPT, metavar="DIR")
+    made.add_argument("--report", action="store_true", help="write the report from the results, play nothing")
     made.add_argument("--list", action="store_true", help="say which trials there are")
     return made
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif trial.name in wanted and not options.report:
             failed |= bool(_play(trial, options).failures)
     if not options.list:
-        report.refresh(options.out, TOP / "RELIABILITY.md")
+        report.refresh(options.out)
     return int(failed)
 
 

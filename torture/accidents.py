@@ -21,7 +21,7 @@ from typing import Any, Final
 from e2e.world import environment
 from servers.dovecot import Dovecot
 
-from torture import TOP, tables
+from torture import TOP, results, tables
 from torture.programs import PROGRAMS, SECONDS, Program, Ran, ran
 from torture.stage import BOX, SIZE, Stage, State
 
@@ -230,7 +230,7 @@ def main() -> None:
     """Play everything and write what was found."""
     parser = argparse.ArgumentParser(prog="python -m torture.accidents", description=__doc__)
     parser.add_argument("--only", metavar="S1,S2", help="only these scenes; the file then holds no others")
-    parser.add_argument("--out", type=Path, default=TOP / "torture" / "results", metavar="DIR")
+    parser.add_argument("--out", type=Path, default=results.KEPT, metavar="DIR")
     options = parser.parse_args()
     wanted = options.only.split(",") if options.only else [scene.name for scene in SCENES]
     found = play_all(PROGRAMS, [scene for scene in SCENES if scene.name in wanted])

@@ -16,7 +16,7 @@ from servers.courier import Courier
 from servers.cyrus import Cyrus
 from servers.dovecot import Dovecot
 
-from torture import TOP, tables
+from torture import results, tables
 
 SERVERS: tuple[type[Server], ...] = (Dovecot, Courier, Cyrus)
 
@@ -37,9 +37,8 @@ def main() -> None:
     """Play and write."""
     with tempfile.TemporaryDirectory(prefix="malformed-") as place:
         document = played(Path(place))
-    out = TOP / "torture" / "results"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "malformed.json").write_text(json.dumps(document, indent=1) + "\n")
+    results.KEPT.mkdir(parents=True, exist_ok=True)
+    (results.KEPT / "malformed.json").write_text(json.dumps(document, indent=1) + "\n")
     print(tables.malformed_table(document))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from torture import results
+from torture import TOP, results
 from torture.bugs import every
 from torture.results import Catch, Result
 from torture.tables import tables
@@ -30,8 +30,9 @@ Planted one at a time in a copy of the sources (`python -m torture.bugs`), to se
 """
 
 
-def refresh(directory: Path, path: Path) -> None:
-    """Write the report of all the results in `directory`."""
+def refresh(directory: Path) -> None:
+    """Write the report of all the results in `directory`: the repository's of those that it keeps, else beside them."""
+    path = (TOP if directory == results.KEPT else directory) / "RELIABILITY.md"
     write(results.load(directory), path, results.load_catches(directory), tables(directory))
 
 

@@ -5,6 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from torture import TOP
+
+KEPT = TOP / "torture" / "results"
+"""Those that are in the repository, from which RELIABILITY.md is written."""
+
 
 @dataclass(frozen=True)
 class Failure:

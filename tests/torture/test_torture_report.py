@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from torture import report, results, runner, trials
+from torture import TOP, report, results, runner, trials
 from torture.bugs import Bug
 from torture.results import Catch, Failure, Result
 from torture.trials import Trial, chosen
@@ -53,6 +53,15 @@ def test_results_survive_being_saved_and_make_the_report(tmp_path: Path) -> None
     assert "| T0 | odd numbers fail | 1,234 of 5,678 | 1 | 2,000 kills | 62 | abc, 2026-01-02 |" in lines
     assert "| T1 | never run | not run | | | | |" in lines
     assert "- T0 7: lost" in lines
+
+
+def test_a_trial_that_is_played_for_another_directory_leaves_the_report_of_the_repository_alone(tmp_path: Path) -> None:
+    before = (TOP / "RELIABILITY.md").read_bytes()
+    results.save(Result("T1", "abc", "2026-01-02T03:04:05+00:00", 1_234_567), tmp_path)
+
+    report.refresh(tmp_path)
+    assert "| 1,234,567 | 0 |" in (tmp_path / "RELIABILITY.md").read_text()
+    assert (TOP / "RELIABILITY.md").read_bytes() == before
 
 
 def test_what_was_found_in_several_processes_adds_up() -> None:

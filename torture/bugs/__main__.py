@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--only", metavar="A,B", help="only these bugs")
     made.add_argument("--list", action="store_true", help="say which there are")
     made.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="so many at a time")
-    made.add_argument("--out", type=Path, default=TOP / "torture" / "results", metavar="DIR")
+    made.add_argument("--out", type=Path, default=results.KEPT, metavar="DIR")
     return made
 
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ThreadPoolExecutor(options.workers) as pool:
             catches = list(pool.map(partial(_told, checkout), bugs))
     results.save_catches(results.load_catches(options.out) | {catch.bug: catch for catch in catches}, options.out)
-    report.refresh(options.out, TOP / "RELIABILITY.md")
+    report.refresh(options.out)
     free = [catch.bug for catch in catches if not catch.caught_by]
     print(f"{len(catches) - len(free)} of {len(catches)} bugs caught; not caught: {', '.join(free) or 'none'}")
     return int(bool(free))
