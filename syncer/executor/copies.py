@@ -14,11 +14,9 @@ from collections.abc import Collection, Mapping, Sequence
 from syncer.executor.bench import Bench
 from syncer.ports import Server
 from syncer.reconcile.epoch import Epoch
-from syncer.reconcile.identity import MailboxName, Uid, UidValidity
+from syncer.reconcile.identity import MailboxName, Uid
 from syncer.reconcile.observations import Pair
 from syncer.values import Struct, replace
-
-NOWHERE = Epoch(UidValidity(0))
 
 
 class Announced(Struct, frozen=True):
@@ -63,9 +61,10 @@ def move_to_trash(
     if there:
         server.expunge(mailbox, sorted(there))
     rest = [pair.uid for pair in pairs if pair.uid not in there]
-    if rest:
-        epoch = server.epoch(trash) if "MOVE" not in server.capabilities else NOWHERE
-        move(bench, server, mailbox, rest, trash, epoch=epoch)
+    if rest and "MOVE" in server.capabilities:
+        server.move(mailbox, rest, trash)
+    elif rest:
+        move(bench, server, mailbox, rest, trash, epoch=server.epoch(trash))
 
 
 def settle(bench: Bench, mailbox: MailboxName, uids: Collection[Uid]) -> None:
