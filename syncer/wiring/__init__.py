@@ -1,9 +1,9 @@
 """Puts the parts together: the only room that knows which server, Maildir and index an account has.
 
-`parts` opens them, `calls` begins to connect, `passes` makes a pass over every account side by side, `verifying` reads
-and compares everything, `chores` checks accounts and handles mailboxes, `history` tells what was done and brings back
-what was removed, and `status` reads what an index says. Each is loaded when one of its functions is first asked for,
-so that `status` loads nothing that talks to a server.
+`parts` opens them, `calls` begins to connect, `edge` works on accounts side by side, `passes` makes a pass, `verifying`
+reads and compares everything, `chores` checks accounts and handles mailboxes, `history` tells what was done and brings
+back what was removed, and `status` reads what an index says. Each is loaded when one of its functions is first asked
+for, so that `status` loads nothing that talks to a server.
 """
 
 from importlib import import_module

@@ -1,23 +1,20 @@
-"""A pass over every account, side by side. An account that fails, for whatever reason, is a line in the report."""
+"""A pass over every account."""
 
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 from syncer.config import Account, Config
 from syncer.crew import Crew
 from syncer.engine import Order, Pass
-from syncer.errors import SyncerError
 from syncer.imap.dial import Call
 from syncer.imap.retry import session
 from syncer.ports import Progress
 from syncer.reconcile.policy import Limits, Policy
 from syncer.report import AccountReport, Report, SyncOptions, Target
 from syncer.values import Struct
-from syncer.wiring.calls import MOST
+from syncer.wiring.edge import each_account
 from syncer.wiring.parts import Workshop, connector_for, opened
-from syncer.workers import Workers
 
 RULES = 1
 """Raise it when the same settings lead to other decisions than before: everything is then compared once."""
@@ -37,17 +34,8 @@ def sync_accounts(
     `calls` are connections that are under way, by account.
     """
     run = _Run(config, options, progress, stop, dict(calls))
-    chosen: dict[str, list[Target]] = {}
-    for target in targets or [Target(account.name) for account in config.accounts]:
-        chosen.setdefault(target.account, []).append(target)
-    accounts = [account for account in config.accounts if account.name in chosen]
-    with Workers(MOST, "account") as workers:
-        work = [workers.submit(partial(run.account, account, chosen[account.name])) for account in accounts]
-        try:
-            return Report([task.result() for task in work], dry_run=options.dry_run)
-        except BaseException:
-            stop.set()
-            raise
+    accounts = each_account(config, targets, AccountReport, run.sync, stop)
+    return Report(accounts, dry_run=options.dry_run)
 
 
 class _Run(Struct, frozen=True):
@@ -58,24 +46,8 @@ class _Run(Struct, frozen=True):
     calls: dict[str, Call]
     """Not taken over yet."""
 
-    def account(self, account: Account, targets: Sequence[Target]) -> AccountReport:
-        """The edge of an account: whatever goes wrong inside ends here."""
-        report = AccountReport(account.name)
-        began = time.monotonic()
-        try:
-            self._sync(account, targets, report)
-        except SyncerError as error:
-            report.fail(error)
-        except Exception as error:  # a fault of ours in one account must not stop another
-            import logging  # noqa: PLC0415 - slow to load, and not needed by a program without faults
-
-            logging.getLogger(__name__).exception("account %s: internal error", account.name)
-            report.fail(error)
-            report.error = f"internal error, please report it: {type(error).__name__}: {error}"
-        report.seconds = time.monotonic() - began
-        return report
-
-    def _sync(self, account: Account, targets: Sequence[Target], report: AccountReport) -> None:
+    def sync(self, account: Account, targets: Sequence[Target], report: AccountReport) -> None:
+        """A pass over one account."""
         options = self.options
         mailboxes = {target.mailbox for target in targets}
         with opened(self.config, account, stop=self.stop, wait=options.wait, read_only=options.dry_run) as workshop:

@@ -1,4 +1,4 @@
-"""A pass over several accounts: what goes wrong in one is that one's alone."""
+"""Several accounts side by side: what goes wrong in one is that one's alone."""
 
 import threading
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_a_fault_of_ours_in_one_account_is_told_and_the_others_are_done(
             raise ZeroDivisionError("nothing to divide by")
         done.append(account.name)
 
-    monkeypatch.setattr(passes._Run, "_sync", sync)
+    monkeypatch.setattr(passes._Run, "sync", sync)
     config = load_config(conf, {"HOME": str(tmp_path)})
     report = passes.sync_accounts(config, [], SyncOptions(), Quiet(), threading.Event(), calls={})
     assert {account.name: account.error for account in report.accounts} == {
