@@ -18,7 +18,7 @@ action; the index then remembers which copies remain on purpose (`PairState`).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from syncer.reconcile.actions import (
     Action,
@@ -29,19 +29,18 @@ from syncer.reconcile.actions import (
     Expunge,
     Forget,
     ForgetMailbox,
-    MoveLocal,
-    MoveOnServer,
     Plan,
     Refusal,
     RemoveLocal,
     RemoveStray,
 )
-from syncer.reconcile.agreement import Seen, agree, agree_after_local_move, agree_after_server_move
+from syncer.reconcile.agreement import Seen, agree
 from syncer.reconcile.flags import DELETED, NONE
 from syncer.reconcile.guards import hold_deletions, not_the_same
-from syncer.reconcile.identity import MailboxName, UniqueName
+from syncer.reconcile.identity import UniqueName
 from syncer.reconcile.mailboxes import vanished
-from syncer.reconcile.matching import Evidence, Met, MovedFile, MovedMessage, Renamed, Renumbered, match
+from syncer.reconcile.matched import about_matches
+from syncer.reconcile.matching import Evidence, match
 from syncer.reconcile.observations import Observation, Pair, PairState, ServerMessage
 from syncer.reconcile.policy import Policy
 from syncer.reconcile.triage import Uncompared, permitted, without_matched, without_pairs
@@ -86,13 +85,7 @@ def plan(
     by_name = {observation.mailbox: observation for observation in observations}
     uncompared = Uncompared.of(observations, evidence)
     matches, waiting = permitted(match(observations, evidence), by_name, policy, uncompared)
-    actions: list[Action] = [
-        *(_renamed(found, by_name, policy) for found in matches.renamed),
-        *(_renumbered(found, by_name, policy) for found in matches.renumbered),
-        *(_met(found, by_name, policy) for found in matches.met),
-        *(_moved_file(found, by_name, policy) for found in matches.moved_files),
-        *(_moved_message(found, by_name, policy) for found in matches.moved_messages),
-    ]
+    actions = list(about_matches(matches, by_name, policy))
     rest = without_pairs(without_matched(observations, matches), waiting)
     strangers = elsewhere | {message.name for o in rest for message in o.local.new}
     everything_seen = everything_seen and not uncompared.files
@@ -126,78 +119,6 @@ def _restored(action: Action) -> Action:
     if isinstance(action, Expunge | RemoveLocal):
         return Forget(mailbox=action.mailbox, reason="to be restored", uid=action.pair.uid)
     return action
-
-
-def _renamed(found: Renamed, by_name: Mapping[MailboxName, Observation], policy: Policy) -> Agree:
-    here, pair = by_name[found.mailbox], found.pair
-    seen = Seen(pair.flags, here.server.flags.get(pair.uid, pair.flags), found.local.flags)
-    result = agree(seen, here.server, here.local.letters, policy)
-    return Agree(
-        mailbox=found.mailbox,
-        reason="the file has a new unique name",
-        pair=replace(pair, name=found.local.name, flags=result.agreed),
-        to_server=result.to_server,
-        to_local=result.to_local,
-    )
-
-
-def _renumbered(found: Renumbered, by_name: Mapping[MailboxName, Observation], policy: Policy) -> Agree:
-    here, pair = by_name[found.mailbox], found.pair
-    seen = Seen(pair.flags, found.server.flags, here.local.flags.get(pair.name, pair.flags))
-    result = agree(seen, here.server, here.local.letters, policy)
-    return Agree(
-        mailbox=found.mailbox,
-        reason="the message has a new UID",
-        pair=replace(pair, uid=found.server.uid, flags=result.agreed, email_id=found.server.email_id),
-        to_server=result.to_server,
-        to_local=result.to_local,
-    )
-
-
-def _met(found: Met, by_name: Mapping[MailboxName, Observation], policy: Policy) -> Agree:
-    here = by_name[found.mailbox]
-    seen = Seen(found.before.flags if found.before else NONE, found.server.flags, found.local.flags)
-    merge_flags = agree_after_local_move if found.before else agree
-    result = merge_flags(seen, here.server, here.local.letters, policy)
-    return Agree(
-        mailbox=found.mailbox,
-        reason="the same message on both sides",
-        pair=Pair(found.server.uid, found.local.name, result.agreed, found.fingerprint, found.server.email_id),
-        to_server=result.to_server,
-        to_local=result.to_local,
-    )
-
-
-def _moved_file(found: MovedFile, by_name: Mapping[MailboxName, Observation], policy: Policy) -> MoveOnServer:
-    source, target, pair = by_name[found.source], by_name[found.target], found.pair
-    seen = Seen(pair.flags, source.server.flags.get(pair.uid, pair.flags), found.local.flags)
-    result = agree_after_local_move(seen, source.server, target.local.letters, policy)
-    return MoveOnServer(
-        mailbox=found.source,
-        reason="moved in the Maildir",
-        pair=pair,
-        target=found.target,
-        landed=found.local,
-        agreed=result.agreed,
-        to_server=result.to_server,
-        to_local=result.to_local,
-    )
-
-
-def _moved_message(found: MovedMessage, by_name: Mapping[MailboxName, Observation], policy: Policy) -> MoveLocal:
-    source, target, pair = by_name[found.source], by_name[found.target], found.pair
-    seen = Seen(pair.flags, found.server.flags, source.local.flags.get(pair.name, pair.flags))
-    result = agree_after_server_move(seen, target.server, source.local.letters, policy)
-    return MoveLocal(
-        mailbox=found.source,
-        reason="moved on the server",
-        pair=pair,
-        target=found.target,
-        landed=found.server,
-        agreed=result.agreed,
-        to_server=result.to_server,
-        to_local=result.to_local,
-    )
 
 
 def _vanished(
