@@ -202,8 +202,9 @@ class Ledger:
             half = self.disturbed and not self.sides.atomic_move
             high += sum(life.here.placed for life in lives) if half else 0
         if self._two_places:
-            # Killed after a COPY, a run brings it to the trash once more.
-            high += sum(life.here.placed for life in lives) * (1 if self.sides.atomic_move else 2)
+            # Killed after a COPY, a run brings it to the trash once more; so it does with one that was deleted here.
+            brought = sum(life.here.placed or life.deleted for life in lives)
+            high += brought * (1 if self.sides.atomic_move else 2)
         assert self.held or max(len(there), len(here)) <= high, f"doubled: {story}, at most {high} expected"
 
     @property

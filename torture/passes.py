@@ -18,12 +18,12 @@ from syncer.reconcile.actions import (
     RemoveLocal,
 )
 from syncer.reconcile.candidates import file_left, wanted_contents, wanted_files, wanted_headers
-from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.identity import MailboxName, Side
 from syncer.reconcile.matching import Evidence
-from syncer.reconcile.observations import Observation
+from syncer.reconcile.observations import Observation, PairState
 from syncer.reconcile.planner import plan, refuse
 from syncer.values import Struct, field, replace
-from torture.sides import Sides, Sight, contents_of, files_of, headers_of, look
+from torture.sides import Box, Sides, Sight, contents_of, files_of, headers_of, look
 from torture.steps import STEPS, Steps
 
 ROUNDS = 3
@@ -114,7 +114,19 @@ def _finish(sides: Sides, told: Told) -> None:
         if here.mailbox not in refused:
             box = sides.boxes[here.mailbox]
             box.known = here.server.epoch
-            box.held = frozenset(hold.side for hold in holds if hold.mailbox == here.mailbox)
+            decided = frozenset(hold.side for hold in holds if hold.mailbox == here.mailbox)
+            box.held = decided | _still_held(box, here)
+
+
+def _still_held(box: Box, here: Observation) -> set[Side]:
+    """The sides on which what is missing was not decided about, as in `syncer.engine.applying`."""
+    sides: set[Side] = set()
+    if "local" in here.held and here.server.unproven:
+        sides.add("local")
+    missed = any(pair.state is PairState.BOTH and pair.name in here.local.gone for pair in box.pairs.values())
+    if "server" in here.held and (here.local.unproven or missed):
+        sides.add("server")
+    return sides
 
 
 def _carry_out(
