@@ -313,33 +313,6 @@ def test_a_changed_uidvalidity_after_the_index_is_deleted_matches_by_content() -
     assert world.state() == ("a: b: c:",) * 3
 
 
-def test_twins_whose_octets_the_server_does_not_deliver_are_not_mixed_up_and_not_doubled() -> None:
-    world = World()
-    twins = [b"Subject: a\r\n\r\nbody one\r\n", b"Subject: a\r\n\r\nbody two\r\n"]
-    for twin, name in zip(twins, "yx", strict=True):
-        world.server.deliver(INBOX, twin)
-        world.store.put(INBOX, UniqueName(name), twin)
-    world.server.hears = lambda command: "withhold" if command.startswith("FETCH") else None
-    for _ in range(3):
-        (note,) = world.sync().mailbox(INBOX).notes
-        assert note == "4 new messages not copied: they could not be compared, the next sync looks again"
-    world.server.hears = lambda command: None
-    assert world.sync().ok
-    assert [(pair.uid, pair.name) for pair in world.index.pairs(INBOX)] == [(1, "y"), (2, "x")]
-    assert (len(world.server.mailboxes[INBOX].messages), len(world.store.directories[INBOX].files)) == (2, 2)
-
-
-def test_a_draft_that_was_edited_there_comes_down_though_its_header_block_and_size_stayed() -> None:
-    world = World()
-    before, after = (b"Subject: a\r\n\r\nbody " + word + b"\r\n" for word in (b"one", b"two"))
-    world.server.deliver(INBOX, before)
-    world.sync()
-    world.server.deliver(INBOX, after)
-    del world.server.mailboxes[INBOX].messages[Uid(1)]
-    assert world.sync().mailbox(INBOX).downloaded == 1
-    assert [file.octets for file in world.store.directories[INBOX].files.values()] == [after]
-
-
 def test_a_message_that_left_and_came_back_on_the_server_is_the_file_that_has_stayed() -> None:
     world = World()
     world.server.deliver(INBOX, octets("a"))

@@ -96,8 +96,9 @@ def wanted_contents(
 ) -> set[Message]:
     """The new messages of which size and header block do not tell which file has them.
 
-    That is so where several files could be it and are not all the same, or not as many as the messages; and where the
-    file has a pair whose UID is gone: a draft that was edited may have kept both, unless EMAILID says that it was not.
+    That is so where several files could be it and are not all the same, or not as many as the messages; where a message
+    of which the index knew had both as well, and has left a side or is a stray; and where the file has a pair whose UID
+    is gone: a draft that was edited may have kept both, unless EMAILID says that it was not.
     """
     wanted: set[Message] = set()
     for observation in observations:
@@ -118,11 +119,21 @@ def wanted_contents(
             if key in headers and key not in told:
                 there[message.size, headers[key]].append(key)
         wanted |= _perhaps_renumbered(observation, headers) - told
+        doubted = _doubted(observation, files)
         for alike, messages in there.items():
             contents = here.get(alike, [])
-            if contents and (len(contents) != len(messages) or len(set(contents)) > 1):
+            if contents and (alike in doubted or len(contents) != len(messages) or len(set(contents)) > 1):
                 wanted.update(messages)
     return wanted
+
+
+def _doubted(observation: Observation, files: Mapping[File, Fingerprint]) -> set[tuple[int, bytes]]:
+    """Size and header block of known messages of which a copy left, and of strays: a new one may be another version."""
+    left = (*file_left(observation), *message_left(observation))
+    known = [pair.fingerprint for pair in left]
+    lost = (files.get((observation.mailbox, name)) for name in observation.strays)
+    known += [fingerprint for fingerprint in lost if fingerprint is not None]
+    return {(fingerprint.size, fingerprint.header) for fingerprint in known}
 
 
 def _perhaps_renumbered(observation: Observation, headers: Mapping[Message, bytes]) -> set[Message]:

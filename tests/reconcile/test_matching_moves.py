@@ -196,4 +196,9 @@ class TestMovedOnBothSides:
         found = match(seen, read({"Work/x": "a", "Work/y": "a"}, {"Work/7": "a", "Work/8": "a"}))
         assert [each.before for each in found.met] == [known, None]
         here = look(pairs=[known], expunged=[1], deleted=["a"], messages=[message(7, "a")], files=[file("x")])
-        assert match([here], read({"x": "a"}, {"7": "a"})).met == [met(7, "x")]
+        assert match([here], read({"x": "a"}, {"7": "a"}, {"7": "a"})).met == [met(7, "x")]
+
+    def test_versions_of_a_message_that_left_both_sides_do_not_meet(self) -> None:
+        known = pair(1, "a")
+        here = look(pairs=[known], expunged=[1], deleted=["a"], messages=[message(7, "a")], files=[file("x")])
+        assert match([here], read({"x": "a"}, {"7": "a"}, {"7": "b"})).met == []
