@@ -87,6 +87,9 @@ def plan(
     matches, waiting = permitted(match(observations, evidence), by_name, policy, uncompared)
     actions = list(about_matches(matches, by_name, policy))
     rest = without_pairs(without_matched(observations, matches), waiting)
+    unread = uncompared.perhaps_elsewhere(rest)
+    rest = without_pairs(rest, unread)
+    waiting |= dict.fromkeys(unread, "messages gone on the server not removed: a new one there may be the same")
     strangers = elsewhere | {message.name for o in rest for message in o.local.new}
     everything_seen = everything_seen and not uncompared.files
     notes = [

@@ -6,7 +6,15 @@ of them is taken for new or for deleted in this pass.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from syncer.reconcile.candidates import File, Message, file_left, wanted_contents, wanted_files, wanted_headers
+from syncer.reconcile.candidates import (
+    File,
+    Message,
+    file_left,
+    stayed_here,
+    wanted_contents,
+    wanted_files,
+    wanted_headers,
+)
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.matching import Evidence, Matches, MovedFile, MovedMessage
 from syncer.reconcile.observations import Fingerprint, Observation
@@ -102,6 +110,8 @@ class Uncompared(Struct, frozen=True):
         messages = wanted_headers(observations, evidence.files, evidence.headers) - evidence.headers.keys()
         contents = wanted_contents(observations, evidence.files, evidence.headers)
         messages |= contents - evidence.contents.keys()
+        closed = wanted_files(observations) - evidence.files.keys()
+        messages |= {(o.mailbox, uid) for o in observations for n, uid in o.own.items() if (o.mailbox, n) in closed}
         sizes = {(o.mailbox, m.size) for o in observations for m in o.server.new if (o.mailbox, m.uid) in messages}
         return cls(unread(observations, evidence), messages, sizes, evidence.files)
 
@@ -112,6 +122,11 @@ class Uncompared(Struct, frozen=True):
         number = len(here.server.new) + len(here.local.new) - len(new_messages) - len(new_files)
         server, local = replace(here.server, new=new_messages), replace(here.local, new=new_files)
         return replace(here, server=server, local=local), number
+
+    def perhaps_elsewhere(self, observations: Iterable[Observation]) -> set[Message]:
+        """The pairs whose message is gone on the server, and may be one of the messages under another UID."""
+        sizes = {size for _, size in self.sizes}
+        return {(o.mailbox, p.uid) for o in observations for p in stayed_here(o) if p.fingerprint.size in sizes}
 
     def includes(self, file: File) -> bool:
         """Whether a file may be one of the messages."""
