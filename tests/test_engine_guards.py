@@ -293,3 +293,25 @@ class TestAnOlderCopyOfTheMaildir:
         world.store.generation += 2
         assert world.sync().mailbox(INBOX).held == []
         assert len(world.server.mailboxes[INBOX].messages) == 7
+
+    def test_who_allows_deletions_in_the_pass_that_meets_it_is_told_first(self) -> None:
+        world = self.world()
+        (held,) = world.sync(Policy(limits=Limits(allowed=True))).mailbox(INBOX).held
+        assert (held.count, len(world.server.mailboxes[INBOX].messages)) == (1, 8)
+        world.sync(Policy(limits=Limits(allowed=True)))
+        assert len(world.server.mailboxes[INBOX].messages) == 7
+
+    def test_a_mailbox_that_is_left_out_for_the_moment_is_held_when_it_is_back(self) -> None:
+        world = World(policy=Policy())
+        for name in "abcdefgh":
+            world.server.deliver(WORK, octets(name))
+        world.sync()
+        world.store.generation -= 1
+        del world.store.directories[WORK].files[next(iter(world.store.directories[WORK].files))]
+        world.server.deliver(INBOX, octets("n"))
+        world.sync(wants=lambda name: name != WORK)
+        assert world.store.generation == int(world.index.recall("generation") or 0)
+        for _ in range(2):
+            (held,) = world.sync().mailbox(WORK).held
+            assert (held.side, held.count) == ("server", 1)
+        assert len(world.server.mailboxes[WORK].messages) == 8

@@ -65,6 +65,8 @@ class Rounds:
         one, applying = self._pass, self.applying
         applying.note_holds()
         if one.order.mailbox is None and look.everything_seen and not (look.errors or one.failed):
+            if self._generations.older_copy:
+                self._hold_left_out(look)
             self._generations.trust()
         one.index.finish(tuple(finished(one, look, settled=not applying.look_again)), one.now())
         for name, sight in look.sights.items():
@@ -75,3 +77,9 @@ class Rounds:
         for name, mailbox in one.report.mailboxes.items():
             if name in known and mailbox.trouble:
                 one.index.fail(name, mailbox.trouble)
+
+    def _hold_left_out(self, look: Look) -> None:
+        """What the settings leave out for now was not looked at: what is missing there is held when it comes back."""
+        for mailbox in self._pass.index.mailboxes():
+            if mailbox.name not in look.sights:
+                self._pass.index.hold(mailbox.name, mailbox.held | {"server"})

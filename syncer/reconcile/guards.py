@@ -54,7 +54,8 @@ def hold_deletions(
 
     Counted for each mailbox and for the account as a whole (many small mailboxes emptied at once are no less an
     accident), on each side, together with what was deleted in the last day. Strays are held for what they are, and
-    count for nothing else. Who has allowed deletions was not told yet of an epoch that ended in this very pass.
+    count for nothing else. Who has allowed deletions was not told yet of an epoch that ended in this very pass, nor of
+    an older copy of the Maildir that this pass is the first to meet.
     """
     holds: list[Hold] = []
     held_before = {o.mailbox: o.held for o in observations}
@@ -70,12 +71,13 @@ def hold_deletions(
         if len(observations) > 1:
             everywhere = _excessive((planned, present, lately), side, "account", limits.max_delete)
         for mailbox, found in deletions.items():
-            if not found or (limits.allowed and renewed[mailbox] is None):
+            older = limits.older_copy and side == "server" and limits.max_delete < 1
+            untold = renewed[mailbox] is not None or (older and side not in held_before[mailbox])
+            if not found or (limits.allowed and not untold):
                 continue
             total, before = totals[mailbox]
             number = _count(found)
             reason = _epoch_reason(found, renewed[mailbox], side)
-            older = limits.older_copy and side == "server" and limits.max_delete < 1
             if reason is None and older:
                 reason = f"the Maildir was put back from an older copy, in which {number} are missing"
             reason = reason or _excessive((number, total, before), side, "mailbox", limits.max_delete) or everywhere

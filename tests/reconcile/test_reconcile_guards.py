@@ -13,6 +13,7 @@ from syncer.reconcile.guards import epoch_regression, hold_deletions, not_the_sa
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity
 from syncer.reconcile.observations import Observation, ServerMessage
 from syncer.reconcile.policy import Limits
+from syncer.values import replace
 
 FULL = Epoch(UidValidity(7), Uid(10), ModSeq(20), "F1")
 
@@ -113,8 +114,13 @@ def test_what_is_missing_in_an_older_copy_of_the_maildir_is_held_however_little_
     _, holds = hold_deletions([box(1000)], deletions("server", 1), Limits(older_copy=True))
     assert [(hold.reason, hold.stays) for hold in holds] == [(reason, True)]
     assert held([box(1000)], deletions("local", 1), older_copy=True) == []
-    assert held([box(1000)], deletions("server", 1), older_copy=True, allowed=True) == []
     assert held([box(1000)], deletions("server", 1), older_copy=True, max_delete=1.0) == []
+
+
+def test_who_has_allowed_deletions_was_not_told_yet_of_an_older_copy_that_nobody_has_met() -> None:
+    met = replace(box(1000), held=frozenset({"server"}))
+    found = [held([each], deletions("server", 1), older_copy=True, allowed=True) for each in (box(1000), met)]
+    assert [len(holds) for holds in found] == [1, 0]
 
 
 def test_what_is_no_deletion_is_done() -> None:
