@@ -111,3 +111,20 @@ def test_a_version_that_comes_while_another_is_held_for_a_person_to_decide_comes
     for _ in range(3):
         world.sync()
     assert {content for _, content in in_maildir(world)} == {FIRST, SECOND, octets("a"), octets("b")}
+
+
+def test_a_version_of_another_size_is_another_message_also_in_another_epoch() -> None:
+    world = World()
+    whole = FIRST + b"and an attachment\r\n"
+    for content in (octets("a"), whole):
+        world.server.deliver(INBOX, content)
+    for _ in range(2):
+        world.sync()
+    box = world.server.mailboxes[INBOX]
+    box.uidvalidity += 5  # type: ignore[assignment]
+    box.messages.clear()
+    for content in (FIRST, octets("a")):
+        world.server.deliver(INBOX, content)
+    for _ in range(3):
+        world.sync()
+    assert {content for _, content in in_maildir(world)} == {FIRST, whole, octets("a")}

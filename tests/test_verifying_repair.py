@@ -45,6 +45,25 @@ class TestRepair:
         assert world.rows(INBOX).pairs[Uid(1)].fingerprint == fingerprint(octets("a"))
         self.nothing_left(world)
 
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_the_two_are_not_mixed_up_in_another_epoch(self, first: int) -> None:
+        world = synced()
+        damage_server(world)
+        assert verify(world, repair=True).ok
+        world.sync()
+        box = world.server.mailboxes[INBOX]
+        messages = list(box.messages.values())
+        box.messages.clear()
+        box.uidvalidity += 1  # type: ignore[assignment]
+        box.uidnext = 1
+        for message in [*messages[first:], *messages[:first]]:
+            box.add(message)
+        world.sync()
+        del box.messages[next(uid for uid, message in box.messages.items() if message.octets == BAD)]
+        world.sync()
+        files = world.store.directories[INBOX].files.values()
+        assert sorted(file.octets for file in files) == [octets(name) for name in "abcdefgh"]
+
     @pytest.mark.parametrize("uidplus", [True, False])
     def test_a_body_that_differs_on_the_server_is_uploaded_beside_it(self, uidplus: bool) -> None:
         world = synced()

@@ -10,12 +10,11 @@ announced stays until it is settled, whatever else is moved out of the mailbox f
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import closing
 
 from syncer.executor.bench import Bench
 from syncer.ports import Server
+from syncer.ports.contents import contents_of
 from syncer.reconcile.epoch import Epoch
-from syncer.reconcile.fingerprint import taken as digest_of
 from syncer.reconcile.identity import MailboxName, Uid
 from syncer.reconcile.observations import Pair
 from syncer.values import Struct, replace
@@ -91,21 +90,16 @@ def _copied_already(bench: Bench, server: Server, mailbox: MailboxName, pairs: S
         wanted = {pair.fingerprint.header for pair in mine}
         alike = sorted(uid for uid, header in server.headers(one.target, since).items() if header in wanted)
         arrived: dict[bytes, list[Uid]] = defaultdict(list)
-        for uid, content in _contents(server, one.target, alike):
+        # Two versions of a draft may have one header block. What the server has counts, and not what the file was: it
+        # may have changed what was uploaded.
+        for uid, content in contents_of(server, one.target, alike).items():
             arrived[content].append(uid)
-        # What the server has, not what the file was: it may have changed what was uploaded.
-        sources = _contents(server, mailbox, sorted(pair.uid for pair in mine)) if arrived else ()
-        for source, content in sources:
+        sources = contents_of(server, mailbox, sorted(pair.uid for pair in mine)) if arrived else {}
+        for source, content in sources.items():
             if arrived[content]:
                 taken.add((one.target, arrived[content].pop()))
                 copied.add(source)
     return copied
-
-
-def _contents(server: Server, mailbox: MailboxName, uids: Sequence[Uid]) -> list[tuple[Uid, bytes]]:
-    """Digests of whole messages: two versions of a draft may have one header block, and one of them would be lost."""
-    with closing(server.fetch(mailbox, uids)) as fetched:  # type: ignore[type-var]
-        return [(message.uid, digest_of(message.body).content) for message in fetched]
 
 
 def _announced(bench: Bench, mailbox: MailboxName) -> list[Announced]:

@@ -2,14 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from typing import TypeVar
 
 from syncer.crew import Crew
 from syncer.errors import MailboxError
 from syncer.ports import LocalStore, Server
+from syncer.ports.contents import contents_of
 from syncer.reconcile.candidates import Message, wanted_contents, wanted_files, wanted_headers
-from syncer.reconcile.fingerprint import taken
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Fingerprint, Observation
@@ -62,16 +61,15 @@ def evidence(crew: Crew, store: LocalStore, observations: Sequence[Observation])
 def _contents(crew: Crew, validities: Mapping[MailboxName, UidValidity], wanted: set[Message]) -> dict[Message, bytes]:
     """Digests of whole messages; see `Fingerprint.content`."""
 
-    def contents_of(server: Server, item: tuple[MailboxName, list[Uid]]) -> dict[Message, bytes]:
+    def read_in(server: Server, item: tuple[MailboxName, list[Uid]]) -> dict[Message, bytes]:
         mailbox, uids = item
         server.expect(mailbox, validities[mailbox])
         try:
-            with closing(server.fetch(mailbox, uids)) as fetched:  # type: ignore[type-var]
-                return {(mailbox, message.uid): taken(message.body).content for message in fetched}
+            return {(mailbox, uid): content for uid, content in contents_of(server, mailbox, uids).items()}
         except MailboxError:  # then as alike as before
             return {}
 
-    read = crew.each(contents_of, _by_mailbox(sorted(wanted)).items())
+    read = crew.each(read_in, _by_mailbox(sorted(wanted)).items())
     return {message: content for found in read for message, content in found.items()}
 
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 
 from syncer.errors import MessageError
 from syncer.ports import Index, LocalStore, Server
+from syncer.ports.contents import contents_of
 from syncer.reconcile.flags import NONE
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Pair, PairState, ServerListing, ServerMessage
-from syncer.reconcile.renewal import Renewal, renew, wanted_headers
+from syncer.reconcile.renewal import Renewal, Told, renew, wanted_contents, wanted_headers
 
 UNTOLD = -1
 """The date of a message of which the server tells neither size nor date."""
@@ -41,14 +42,17 @@ def renew_mailbox(
     server.expect(name, listing.epoch.uidvalidity)
     pairs = index.pairs(name)
     dates = _dates(store, name, pairs)
-    headers: dict[Uid, bytes | None] = {}
-    while wanted := wanted_headers(pairs, dates, messages, headers):
-        told: Mapping[Uid, bytes] = server.headers(name, sorted(wanted))
-        headers.update((uid, told.get(uid)) for uid in wanted)
-    renewal = renew(pairs, dates, messages, headers)
-    if renewal.lost:
-        renewal = renew(pairs, dates, messages, headers, _sent(store, index, name, pairs))
-    if renewal.lost and any(message.internaldate == UNTOLD and not headers.get(message.uid) for message in messages):
+    sent = _sent(store, index, name, pairs)
+    told = Told()
+    while wanted := wanted_headers(pairs, dates, messages, told):
+        headers: Mapping[Uid, bytes] = server.headers(name, sorted(wanted))
+        told.headers.update((uid, headers.get(uid)) for uid in wanted)
+    while wanted := wanted_contents(pairs, dates, messages, told, sent):
+        contents = contents_of(server, name, sorted(wanted))
+        told.contents.update((uid, contents.get(uid)) for uid in wanted)
+    renewal = renew(pairs, dates, messages, told, sent)
+    untold = any(message.internaldate == UNTOLD and not told.headers.get(message.uid) for message in messages)
+    if renewal.lost and untold:
         return None  # what seems to be lost may be one of which the server tells nothing at all
     tell(renewal)
     index.renew(name, listing.epoch, renewal.uids, renewal.lost)

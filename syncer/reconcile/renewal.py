@@ -5,11 +5,12 @@ After a changed UIDVALIDITY, or on a server that was restored from a backup, a U
 has now. What is done afterwards is what any pass does; a pair whose message the server does not have any more is told
 apart as lost.
 
-Three proofs, in this order, one to one throughout: size and header block; size and INTERNALDATE, where both occur once
-among the pairs and once among the messages (of many a sixteenth is checked by header block, and one that is wrong
-makes all of them worthless); a header block that occurs once on both sides, for servers whose RFC822.SIZE is a guess.
-What is left of the messages that were uploaded may have been changed by the server, header block and all; of these the
-INTERNALDATE that was sent along is a proof, if no other message of either side has it.
+Three proofs, in this order, one to one throughout: size and header block, and the whole content where pairs that have
+both differ; size and INTERNALDATE, where both occur once among the pairs and once among the messages (of many a
+sixteenth is checked by header block, and one that is wrong makes all of them worthless); a header block that occurs
+once on both sides, with the same content, for servers whose RFC822.SIZE is a guess.
+The messages that were uploaded may have been changed by the server: of these such a header block is a proof alone, and
+where it was changed as well, the INTERNALDATE that was sent along, if no other message of either side has it.
 A header block costs ten times what a size and a date cost, so the second proof is what makes a mailbox of a hundred
 thousand messages cheap to recognise.
 """
@@ -19,12 +20,21 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
 from syncer.reconcile.identity import Uid, UniqueName
 from syncer.reconcile.observations import Pair, PairState, ServerMessage
-from syncer.values import Struct
+from syncer.values import Struct, field
 
 FEW = 64
 """Up to so many that size and INTERNALDATE tell apart are all checked by their header block."""
 CHECKED = 16
 """Of more, those whose UID is divisible by this."""
+
+
+class Told(Struct):
+    """What the server told of the messages that it was asked about; None of one that is gone or was not delivered."""
+
+    headers: dict[Uid, bytes | None] = field(default_factory=dict)
+    """Digests of header blocks."""
+    contents: dict[Uid, bytes | None] = field(default_factory=dict)
+    """Digests of whole messages."""
 
 
 class Renewal(Struct, frozen=True):
@@ -37,76 +47,119 @@ class Renewal(Struct, frozen=True):
 
 
 def wanted_headers(
-    pairs: Sequence[Pair],
-    dates: Mapping[UniqueName, int],
-    messages: Sequence[ServerMessage],
-    headers: Mapping[Uid, bytes | None],
+    pairs: Sequence[Pair], dates: Mapping[UniqueName, int], messages: Sequence[ServerMessage], told: Told
 ) -> frozenset[Uid]:
     """The messages whose header block has to be known before `renew` can say; empty when it can.
 
-    `dates` are the files' times of modification, in seconds since the epoch, for pairs that have a file; `headers` the
-    digests that were asked for already, None for a message that has gone meanwhile.
+    `dates` are the files' times of modification, in seconds since the epoch, for pairs that have a file.
     """
-    known = [pair for pair in pairs if pair.state is not PairState.LOCAL_ONLY]
+    known = _on_server(pairs)
     evident = _evident(known, dates, messages)
     sizes = {pair.fingerprint.size for pair in known}
-    sound = len(evident) > FEW and not _contradicted(evident, headers)
+    sound = len(evident) > FEW and not _contradicted(evident, told.headers)
     wanted = {
         message.uid
         for message in messages
         if message.size in sizes and not (sound and message.uid in evident and message.uid % CHECKED)
     }
-    if wanted <= headers.keys():
-        found = _recognised(known, dates, messages, headers)
+    if wanted <= told.headers.keys():
+        found = _recognised(known, dates, messages, told)
         if len(found) < len(known):
             taken = set(found.values())
             wanted |= {message.uid for message in messages if message.uid not in taken}
-    return frozenset(wanted - headers.keys())
+    return frozenset(wanted - told.headers.keys())
+
+
+def wanted_contents(
+    pairs: Sequence[Pair],
+    dates: Mapping[UniqueName, int],
+    messages: Sequence[ServerMessage],
+    told: Told,
+    sent: Collection[UniqueName] = (),
+) -> frozenset[Uid]:
+    """The same for whole contents, when no header block is wanted any more. `sent` as in `renew`."""
+    known = _on_server(pairs)
+    doubted = _doubted(known)
+    wanted = {message.uid for message in messages if (message.size, told.headers.get(message.uid)) in doubted}
+    found = _recognised(known, dates, messages, told)
+    wanted |= {uid for pair, uid in _by_header(found, known, told.headers) if pair.name not in sent}
+    return frozenset(wanted - told.contents.keys())
 
 
 def renew(
     pairs: Sequence[Pair],
     dates: Mapping[UniqueName, int],
     messages: Sequence[ServerMessage],
-    headers: Mapping[Uid, bytes | None],
+    told: Told,
     sent: Collection[UniqueName] = (),
 ) -> Renewal:
-    """Recognise the messages of `pairs` among all `messages` of the mailbox, with what `wanted_headers` asked for.
+    """Recognise the messages of `pairs` among all `messages` of the mailbox, with what was asked for.
 
     `sent` are the names of files that were uploaded.
     """
-    known = [pair for pair in pairs if pair.state is not PairState.LOCAL_ONLY]
-    uids = _recognised(known, dates, messages, headers)
+    known = _on_server(pairs)
+    uids = _recognised(known, dates, messages, told)
+    for pair, uid in _by_header(uids, known, told.headers):
+        if pair.name in sent or told.contents.get(uid) == pair.fingerprint.content:
+            uids[pair.uid] = uid
     _recognise_altered(uids, [pair for pair in known if pair.name in sent], dates, messages)
     lost = {pair.name for pair in pairs if pair.uid not in uids and pair.state is not PairState.SERVER_ONLY}
     return Renewal(uids, frozenset(lost))
 
 
+def _on_server(pairs: Iterable[Pair]) -> list[Pair]:
+    return [pair for pair in pairs if pair.state is not PairState.LOCAL_ONLY]
+
+
 def _recognised(
-    pairs: Sequence[Pair],
-    dates: Mapping[UniqueName, int],
-    messages: Sequence[ServerMessage],
-    headers: Mapping[Uid, bytes | None],
+    pairs: Sequence[Pair], dates: Mapping[UniqueName, int], messages: Sequence[ServerMessage], told: Told
 ) -> dict[Uid, Uid]:
+    """By the first proof and the second."""
     uids: dict[Uid, Uid] = {}
-    told = [(message, header) for message in messages if (header := headers.get(message.uid)) is not None]
+    doubted = _doubted(pairs)
+
+    def key(size: int, header: bytes, content: bytes | None) -> Hashable:
+        return (size, header, content) if (size, header) in doubted else (size, header)
+
+    described = [(message, header) for message in messages if (header := told.headers.get(message.uid)) is not None]
+    ours = ((pair.fingerprint, pair.uid) for pair in pairs)
     _pair_up(
         uids,
-        (((pair.fingerprint.size, pair.fingerprint.header), pair.uid) for pair in pairs),
-        (((message.size, header), message.uid) for message, header in told),
+        ((key(known.size, known.header, known.content), uid) for known, uid in ours),
+        ((key(message.size, header, told.contents.get(message.uid)), message.uid) for message, header in described),
     )
     evident = _evident(pairs, dates, messages)
-    if not _contradicted(evident, headers):
+    if not _contradicted(evident, told.headers):
         taken = set(uids.values())
         for uid, pair in evident.items():
-            if pair.uid not in uids and uid not in taken and uid not in headers:
+            if pair.uid not in uids and uid not in taken and uid not in told.headers:
                 uids[pair.uid] = uid
-    taken = set(uids.values())
-    left_pairs = [(pair.fingerprint.header, pair.uid) for pair in pairs if pair.uid not in uids]
-    left_messages = [(header, message.uid) for message, header in told if message.uid not in taken]
-    once = _once(header for header, _ in left_pairs) & _once(header for header, _ in left_messages)
-    _pair_up(uids, (item for item in left_pairs if item[0] in once), left_messages)
     return uids
+
+
+def _doubted(pairs: Iterable[Pair]) -> set[tuple[int, bytes]]:
+    """Size and header block of pairs that differ: versions of a draft, or a damaged message beside the whole one."""
+    contents: dict[tuple[int, bytes], set[bytes]] = defaultdict(set)
+    for pair in pairs:
+        contents[pair.fingerprint.size, pair.fingerprint.header].add(pair.fingerprint.content)
+    return {alike for alike, found in contents.items() if len(found) > 1}
+
+
+def _by_header(
+    uids: Mapping[Uid, Uid], pairs: Iterable[Pair], headers: Mapping[Uid, bytes | None]
+) -> list[tuple[Pair, Uid]]:
+    """What is not recognised, and may be by a header block that occurs once on both sides."""
+    taken = set(uids.values())
+    ours: dict[bytes, list[Pair]] = defaultdict(list)
+    theirs: dict[bytes, list[Uid]] = defaultdict(list)
+    for pair in pairs:
+        if pair.uid not in uids:
+            ours[pair.fingerprint.header].append(pair)
+    for uid, header in headers.items():
+        if header is not None and uid not in taken:
+            theirs[header].append(uid)
+    found = ((mine, theirs.get(header, ())) for header, mine in ours.items())
+    return [(mine[0], there[0]) for mine, there in found if len(mine) == len(there) == 1]
 
 
 def _recognise_altered(
@@ -162,7 +215,3 @@ def _contradicted(evident: Mapping[Uid, Pair], headers: Mapping[Uid, bytes | Non
     return any(
         (header := headers.get(uid)) is not None and header != pair.fingerprint.header for uid, pair in evident.items()
     )
-
-
-def _once(keys: Iterable[bytes]) -> set[bytes]:
-    return {key for key, count in Counter(keys).items() if count == 1}

@@ -1,6 +1,6 @@
 """After a mailbox got another epoch, its pairs get the UIDs that their messages have now, and nothing is mixed up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from syncer.reconcile.flags import NONE
 from syncer.reconcile.identity import Uid, UniqueName
 from syncer.reconcile.observations import Fingerprint, Pair, PairState, ServerMessage
-from syncer.reconcile.renewal import CHECKED, Renewal, renew, wanted_headers
+from syncer.reconcile.renewal import CHECKED, Renewal, Told, renew, wanted_contents, wanted_headers
 
 
 def digest(content: str) -> bytes:
     return content.encode().ljust(16, b".")
 
 
-def pair(uid: int, content: str, size: int = 0, state: PairState = PairState.BOTH) -> Pair:
-    fingerprint = Fingerprint(size or 1000 + len(content), digest(content), digest(content))
+def pair(uid: int, content: str, size: int = 0, state: PairState = PairState.BOTH, body: str = "") -> Pair:
+    fingerprint = Fingerprint(size or 1000 + len(content), digest(content), digest(body or content))
     return Pair(Uid(uid), UniqueName(f"n{uid}"), NONE, fingerprint, state=state)
 
 
@@ -29,12 +29,20 @@ def played(
     messages: Sequence[ServerMessage],
     contents: Mapping[int, str],
     dates: Mapping[UniqueName, int] | None = None,
+    bodies: Mapping[int, str] | None = None,
+    sent: Collection[str] = (),
 ) -> tuple[Renewal, set[int]]:
-    """What comes out, and the UIDs whose header block was asked for. `contents` are those of the messages."""
-    headers: dict[Uid, bytes | None] = {}
-    while wanted := wanted_headers(pairs, dates or {}, messages, headers):
-        headers.update({uid: digest(contents[uid]) if uid in contents else None for uid in wanted})
-    return renew(pairs, dates or {}, messages, headers), set(headers)
+    """What comes out, and the UIDs whose header block was asked for.
+
+    `contents` are those of the messages; `bodies`, if given, the whole content of those of which it may be asked for.
+    """
+    told, names = Told(), {UniqueName(name) for name in sent}
+    while wanted := wanted_headers(pairs, dates or {}, messages, told):
+        told.headers.update({uid: digest(contents[uid]) if uid in contents else None for uid in wanted})
+    while wanted := wanted_contents(pairs, dates or {}, messages, told, names):
+        found = contents if bodies is None else bodies
+        told.contents.update({uid: digest(found[uid]) if uid in found else None for uid in wanted})
+    return renew(pairs, dates or {}, messages, told, names), set(told.headers)
 
 
 def test_messages_with_other_uids_are_recognised_by_their_header_block() -> None:
@@ -111,6 +119,25 @@ def test_a_header_block_of_another_size_that_two_have_is_nobodys() -> None:
     pairs = [pair(1, "a"), pair(2, "a")]
     renewal, _ = played(pairs, [message(11, "", size=77)], {11: "a"})
     assert renewal == Renewal({}, frozenset({UniqueName("n1"), UniqueName("n2")}))
+
+
+def test_one_of_another_size_and_content_is_not_the_same_unless_the_server_may_have_changed_what_was_uploaded() -> None:
+    pairs, messages = [pair(1, "a", body="long")], [message(11, "", size=77)]
+    assert played(pairs, messages, {11: "a"}, bodies={11: "cut"})[0] == Renewal({}, frozenset({UniqueName("n1")}))
+    assert played(pairs, messages, {11: "a"}, bodies={11: "cut"}, sent=["n1"])[0].uids == {1: 11}
+
+
+def test_versions_of_a_draft_are_told_apart_by_their_content() -> None:
+    pairs = [pair(1, "a", body="one"), pair(2, "a", body="two"), pair(3, "a", body="six")]
+    messages = [message(uid, "a") for uid in (11, 12, 13)]
+    renewal, _ = played(pairs, messages, dict.fromkeys((11, 12, 13), "a"), bodies={11: "two", 12: "one", 13: "ten"})
+    assert renewal == Renewal({Uid(1): Uid(12), Uid(2): Uid(11)}, frozenset({UniqueName("n3")}))
+
+
+def test_a_version_that_the_server_does_not_deliver_is_nobodys() -> None:
+    pairs = [pair(1, "a", body="one"), pair(2, "a", body="two")]
+    renewal, _ = played(pairs, [message(11, "a"), message(12, "a")], {11: "a", 12: "a"}, bodies={12: "one"})
+    assert renewal == Renewal({Uid(1): Uid(12)}, frozenset({UniqueName("n2")}))
 
 
 def test_copies_that_were_kept_on_purpose_are_lost_only_where_there_is_a_file() -> None:
