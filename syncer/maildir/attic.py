@@ -1,7 +1,8 @@
 """The attic: where messages go that a sync takes out of the Maildir.
 
-`DAY/MAILBOX/FILE`, the day in UTC as YYYY-MM-DD, the mailbox as in the layout `fs` whatever the Maildir's is, the file
-name kept. Nothing there is ever written over: a second file of the same name gets a number.
+`DAY/MAILBOX/FILE`, and `DAY/~spare/MAILBOX/FILE` for files whose message stayed in the Maildir (no mailbox's directory
+begins with a tilde). The day is in UTC as YYYY-MM-DD, the mailbox as in the layout `fs` whatever the Maildir's is, the
+file name kept. Nothing there is ever written over: a second file of the same name gets a number.
 """
 
 import datetime as dt
@@ -22,6 +23,7 @@ from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.values import Struct
 
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
+_SPARE = b"~spare"
 _DAY = re.compile(rb"\d{4}-\d\d-\d\d")
 _NUMBERED = re.compile(r"~\d+\Z")
 UNMARK = FlagDelta(remove=frozenset({DELETED}))
@@ -37,6 +39,8 @@ class Kept(Struct, frozen=True):
     name: UniqueName
     """The unique name that it had there."""
     path: bytes
+    spare: bool = False
+    """The message stayed in the Maildir: this is a damaged file of it, or a second one."""
 
 
 class Attic:
@@ -45,6 +49,8 @@ class Attic:
     def __init__(self, path: bytes, clock: Callable[[], float]) -> None:
         self.path = path
         self._clock = clock
+        self._there: dict[bytes, dict[str, bytes]] = {}
+        """The unique names of a directory on another file system, and the files, when the first was brought back."""
 
     def keep(self, mailbox: MailboxName, source: bytes) -> bytes:
         """Move a file into the attic; returns the directory it went to, which is not flushed yet.
@@ -54,13 +60,19 @@ class Attic:
         """
         return self._put(mailbox, source, _moved)
 
-    def keep_as_well(self, mailbox: MailboxName, source: bytes) -> bytes:
-        """As `keep`, and the file stays where it is: the attic gets a link to it, or a copy."""
-        return self._put(mailbox, source, _linked)
+    def keep_spare(self, mailbox: MailboxName, source: bytes) -> bytes:
+        """As `keep`, of a file whose message has another one."""
+        return self._put(mailbox, source, _moved, spare=True)
 
-    def _put(self, mailbox: MailboxName, source: bytes, put: Callable[[bytes, bytes], bool]) -> bytes:
+    def keep_as_well(self, mailbox: MailboxName, source: bytes) -> bytes:
+        """As `keep_spare`, and the file stays where it is: the attic gets a link to it, or a copy."""
+        return self._put(mailbox, source, _linked, spare=True)
+
+    def _put(
+        self, mailbox: MailboxName, source: bytes, put: Callable[[bytes, bytes], bool], *, spare: bool = False
+    ) -> bytes:
         """`put` the file under a name that the attic does not have."""
-        directory = self._directory(mailbox)
+        directory = self._directory(mailbox, spare=spare)
         unique, info = split(os.path.basename(source).decode("utf-8", "surrogateescape"))
         for number in itertools.count():
             name = f"{unique}~{number}{info}" if number else unique + info
@@ -75,15 +87,16 @@ class Attic:
     def kept(self) -> Iterator[Kept]:
         """Every message, by day, mailbox and name."""
         for day in sorted(filter(_DAY.fullmatch, _listed(self.path))):
-            top = os.path.join(self.path, day)
-            for path, directories, names in os.walk(top):
-                directories.sort()
-                mailbox = from_path(os.path.relpath(path, top), "fs")
-                for name in sorted(names) if mailbox is not None else ():
-                    unique = split(name.decode("utf-8", "surrogateescape"))[0]
-                    if name[0] != DOT and mailbox is not None:
-                        kept = UniqueName(_NUMBERED.sub("", unique))
-                        yield Kept(day.decode(), mailbox, kept, os.path.join(path, name))
+            for spare in (False, True):
+                top = os.path.join(self.path, day, *([_SPARE] if spare else ()))
+                for path, directories, names in os.walk(top):
+                    directories.sort()
+                    mailbox = from_path(os.path.relpath(path, top), "fs")
+                    for name in sorted(names) if mailbox is not None else ():
+                        unique = split(name.decode("utf-8", "surrogateescape"))[0]
+                        if name[0] != DOT and mailbox is not None:
+                            kept = UniqueName(_NUMBERED.sub("", unique))
+                            yield Kept(day.decode(), mailbox, kept, os.path.join(path, name), spare)
 
     def bring_back(self, kept: Kept, directory: bytes) -> UniqueName:
         """Move a message into a directory of the Maildir, under a new unique name, which is returned. Durable.
@@ -96,13 +109,14 @@ class Attic:
         name = os.path.basename(kept.path).decode("utf-8", "surrogateescape")
         info = split(with_delta(name, UNMARK, {}))[1]
         number = 0
+        there = self._carried_to(directory, kept)
         while True:
             # New, so that nobody takes it for the message that it was.
             unique = UniqueName(f"{kept.name}.back{number or ''}")
-            target = os.path.join(directory, (unique + info).encode("utf-8", "surrogateescape"))
-            if _moved(kept.path, target):
+            target = os.path.join(directory, there.get(unique) or (unique + info).encode("utf-8", "surrogateescape"))
+            if unique not in there and _moved(kept.path, target):
                 break
-            if _was_carried(kept.path, target):
+            if os.path.lexists(target) and _was_carried(kept.path, target):
                 fsops.unlink(kept.path)
                 break
             number += 1
@@ -110,14 +124,23 @@ class Attic:
         fsops.fsync_directory(os.path.dirname(kept.path))
         return unique
 
+    def _carried_to(self, directory: bytes, kept: Kept) -> dict[str, bytes]:
+        """Where it may be already if a run was killed: with other flags, perhaps, than it has in the attic."""
+        if os.lstat(kept.path).st_dev == os.stat(directory).st_dev:
+            return {}
+        if directory not in self._there:
+            names = _listed(directory)
+            self._there[directory] = {split(name.decode("utf-8", "surrogateescape"))[0]: name for name in names}
+        return self._there[directory]
+
     def purge(self, older_than_seconds: float, now: float) -> int:
         """Remove the days that ended longer ago than this; returns how many files went."""
         days = sorted(_listed(self.path))
         return sum(_remove_tree(os.path.join(self.path, day)) for day in days if _end(day) <= now - older_than_seconds)
 
-    def _directory(self, mailbox: MailboxName) -> bytes:
+    def _directory(self, mailbox: MailboxName, *, spare: bool) -> bytes:
         day = dt.datetime.fromtimestamp(self._clock(), dt.UTC).date().isoformat().encode()
-        path = os.path.abspath(os.path.join(self.path, day, to_path(mailbox, "fs")))
+        path = os.path.abspath(os.path.join(self.path, day, *([_SPARE] if spare else ()), to_path(mailbox, "fs")))
         missing = []
         while not os.path.isdir(path):
             missing.append(path)

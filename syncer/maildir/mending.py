@@ -65,9 +65,15 @@ def _change_places(box: Box, name: UniqueName, attic: Attic, fresh: bytes) -> os
 def _take_away(box: Box, attic: Attic, kept: os.stat_result, left: bytes) -> None:
     """What had the name is in the attic, unless another program put another file there after it was looked at."""
     try:
-        if os.path.samestat(kept, os.lstat(left)):
+        if _unchanged(kept, os.lstat(left)):
             fsops.unlink(left)
         else:
             fsops.fsync_directory(attic.keep(box.name, left))
     except FileNotFoundError:  # it was replaced, and not exchanged
         return
+
+
+def _unchanged(before: os.stat_result, now: os.stat_result) -> bool:
+    """The same file, not written to since: where the attic has a copy, it has not what was written later."""
+    octets = (before.st_size, before.st_mtime_ns) == (now.st_size, now.st_mtime_ns)
+    return os.path.samestat(before, now) and octets

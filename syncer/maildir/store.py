@@ -318,7 +318,10 @@ class MaildirStore:
         Raises:
             MessageError: it is still in the attic.
         """
-        self.create(kept.mailbox)
+        try:
+            self.create(kept.mailbox)
+        except MailboxError as error:
+            raise MessageError(str(error)) from error
         with fsops.explained(f"bring a message of {kept.mailbox} back:", MessageError):
             return self._attic.bring_back(kept, os.path.join(self._places.directory(kept.mailbox), CUR))
 
@@ -357,6 +360,6 @@ class MaildirStore:
                     f"{box.name}: two different files have the unique name {fsops.printable(name)}; "
                     "the next pass makes them two messages"
                 ) from None
-            directories.append(self._attic.keep(box.name, old))
+            directories.append(self._attic.keep_spare(box.name, old))
         box.moved(name, target)
         self._unflushed.changed(box.name, *directories)

@@ -10,7 +10,7 @@ from syncer.findings import History, Restored
 from syncer.index.journal import find_pair, read_journal
 from syncer.maildir.attic import Kept
 from syncer.maildir.filename import split
-from syncer.maildir.layout import from_path
+from syncer.maildir.layout import Layout, from_path
 from syncer.reconcile.events import Told, within
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.values import Struct
@@ -27,16 +27,24 @@ def account_log(
 
 def place_of(config: Config, path: str) -> tuple[Account, MailboxName, UniqueName] | None:
     """Account, mailbox and unique name of a message's file, which need not exist; None if it can be in no Maildir."""
-    file = os.path.abspath(os.path.expanduser(path))
-    directory = os.path.dirname(os.path.dirname(file))
+    directory, file = os.path.split(os.path.abspath(os.path.expanduser(path)))
     for account in config.accounts:
-        root = os.path.abspath(account.maildir)
-        if os.path.commonpath([root, file]) == root:
-            relative = os.path.relpath(directory, root)
-            mailbox = from_path(b"" if relative == "." else os.fsencode(relative), account.layout)
-            if mailbox is not None:
-                return account, mailbox, split(os.path.basename(file))[0]
+        mailbox = _mailbox_at(os.path.dirname(directory), os.path.abspath(account.maildir), account.layout)
+        if (
+            mailbox is None
+        ):  # a shell knows where it is without symbolic links, the settings may name the Maildir by one
+            real = os.path.realpath(os.path.dirname(directory))
+            mailbox = _mailbox_at(real, os.path.realpath(account.maildir), account.layout)
+        if mailbox is not None:
+            return account, mailbox, split(file)[0]
     return None
+
+
+def _mailbox_at(directory: str, root: str, layout: Layout) -> MailboxName | None:
+    if os.path.commonpath([root, directory]) != root:
+        return None
+    relative = os.path.relpath(directory, root)
+    return from_path(b"" if relative == "." else os.fsencode(relative), layout)
 
 
 def message_history(config: Config, account: Account, mailbox: MailboxName, message: Uid | UniqueName) -> History:
@@ -54,7 +62,7 @@ def message_history(config: Config, account: Account, mailbox: MailboxName, mess
         return named or (uid is not None and place > since and within(uid, row.uids))
 
     rows = tuple(row for place, row in enumerate(told) if about(place, row))
-    return History(mailbox, uid, name, now is not None, rows)
+    return History(mailbox, uid, name, now[2] if now else None, rows)
 
 
 class Wish(Struct, frozen=True):
@@ -74,7 +82,7 @@ class Wish(Struct, frozen=True):
             (None in self.mailboxes or kept.mailbox in self.mailboxes)
             and (self.since is None or kept.day >= self.since)
             and (self.run is None or (kept.mailbox, kept.name) in removed)
-            and (self.message is None or kept.name == self.message)
+            and (not kept.spare if self.message is None else kept.name == self.message)
         )
 
 

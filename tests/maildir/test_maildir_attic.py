@@ -12,7 +12,7 @@ from stores import LISTS, NOW, ONE, WORK, interfere, no_links, tree
 from syncer.errors import MailboxError, NoSuchMailboxError, StoreError, VanishedError
 from syncer.maildir import attic, fsops
 from syncer.maildir.store import MaildirStore
-from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
 
 # The attic
 
@@ -75,6 +75,15 @@ def test_what_a_killed_run_has_copied_to_or_from_another_file_system_is_no_secon
     (kept,) = store.in_attic()
     twice(lambda: store.bring_back(kept))
     assert (list(store.in_attic()), tree(inbox)) == ([], {"1.one.back:2,S": b"octets"})
+    store.remove(INBOX, UniqueName("1.one.back"))
+    (kept,) = store.in_attic()
+    with monkeypatch.context() as patched:
+        patched.setattr(attic.fsops, "unlink", killed)
+        with pytest.raises(Killed):
+            store.bring_back(kept)
+    (inbox / "1.one.back.back:2,S").rename(inbox / "1.one.back.back:2,FS")
+    store.bring_back(kept)
+    assert (list(store.in_attic()), tree(inbox)) == ([], {"1.one.back.back:2,FS": b"octets"})
     store.close()
 
 

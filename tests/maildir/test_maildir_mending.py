@@ -17,7 +17,7 @@ WHOLE = b"Subject: one\r\n\r\nwhole\r\n"
 STORED = WHOLE.replace(b"\r\n", b"\n")
 DAMAGED = b"Subject: one\n\nwh\0le\n"
 DATE = 1_500_000_000
-ATTIC = "2023-11-14/INBOX/"
+ATTIC = "2023-11-14/~spare/INBOX/"
 
 
 @pytest.fixture
@@ -86,6 +86,16 @@ def test_a_file_that_another_program_puts_there_meanwhile_goes_to_the_attic_as_w
         (inbox / "draft").rename(damaged)
 
     interfere(monkeypatch, "exchange", 1, another)
+    assert mend(store)
+    assert tree(inbox) == {"cur/1.one:2,FSa": STORED}
+    assert sorted(tree(tmp_path / "attic").values()) == [DAMAGED, b"edited"]
+
+
+def test_what_another_program_writes_into_the_file_meanwhile_goes_to_the_attic(
+    store: MaildirStore, damaged: Path, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere(monkeypatch)
+    interfere(monkeypatch, "exchange", 1, lambda: damaged.write_bytes(b"edited"))
     assert mend(store)
     assert tree(inbox) == {"cur/1.one:2,FSa": STORED}
     assert sorted(tree(tmp_path / "attic").values()) == [DAMAGED, b"edited"]
