@@ -5,6 +5,7 @@ from typing import Literal
 from syncer.ports import KnownMailbox
 from syncer.reconcile.events import Told
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.observations import PairState
 from syncer.values import Struct
 
 
@@ -48,8 +49,8 @@ class History(Struct, frozen=True):
     mailbox: MailboxName
     uid: Uid | None
     name: UniqueName | None
-    known: bool
-    """The index knows it now, under these."""
+    state: PairState | None
+    """On which sides it is as far as the index knows; None if it does not know it now, under these."""
     told: tuple[Told, ...]
 
 

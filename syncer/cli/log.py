@@ -26,17 +26,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "targets", nargs="*", metavar="TARGET", help="ACCOUNT or ACCOUNT:MAILBOX; none means every account"
     )
     limits = parser.add_mutually_exclusive_group()
-    limits.add_argument("-n", dest="runs", type=int, metavar="N", help=f"the last N syncs that did something ({LAST})")
+    limits.add_argument(
+        "-n", dest="runs", type=number, metavar="N", help=f"the last N syncs that did something ({LAST})"
+    )
     limits.add_argument("--since", type=day, metavar="DATE", help="everything since this day, YYYY-MM-DD")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of words")
 
 
 def day(word: str) -> dt.datetime:
-    """The beginning of a day here. Raises argparse.ArgumentTypeError."""
+    """The beginning of a day here, from 1970 on. Raises argparse.ArgumentTypeError."""
     try:
-        return dt.datetime.combine(dt.date.fromisoformat(word), dt.time()).astimezone()
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a day such as 2026-11-30") from error
+        found = dt.date.fromisoformat(word)
+    except ValueError:
+        found = dt.date.min
+    if not 1970 <= found.year < dt.MAXYEAR:  # as others have no time in every zone
+        raise argparse.ArgumentTypeError(f"{word!r} is not a day such as 2026-11-30")
+    return dt.datetime.combine(found, dt.time()).astimezone()
+
+
+def number(word: str) -> int:
+    """How many syncs. Raises argparse.ArgumentTypeError."""
+    if not (word.isascii() and word.isdecimal() and 0 < int(word[:10]) < 10**9):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of syncs, 1 or more")
+    return int(word)
 
 
 def run(options: argparse.Namespace, output: Output) -> int:

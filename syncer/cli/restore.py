@@ -8,6 +8,7 @@ from syncer.cli import sync
 from syncer.cli.log import day
 from syncer.cli.output import Output
 from syncer.cli.targets import account_named, configuration, targets
+from syncer.config import Account
 from syncer.errors import AccountError
 from syncer.findings import Restored
 from syncer.reconcile.identity import MailboxName, UniqueName
@@ -62,10 +63,11 @@ def _from_attic(options: argparse.Namespace, output: Output) -> int:
         document: dict[str, Any] = {"name": name, "error": None, "restored": []}
         documents.append(document)
         try:
-            for found in restore_from_attic(config, account_named(config, name), wish, dry_run=options.dry_run):
+            account = account_named(config, name)
+            for found in restore_from_attic(config, account, wish, dry_run=options.dry_run):
                 status = max(status, OK if found.error is None else FAILED)
                 document["restored"].append(_as_json(found))
-                _say(name, found, options, output)
+                _say(account, found, options, output)
         except AccountError as error:
             document["error"] = str(error)
             status = max(status, error_status(error))
@@ -88,12 +90,14 @@ def _unique(word: str) -> UniqueName:
     return split(word.rpartition("/")[2])[0]
 
 
-def _say(account: str, found: Restored, options: argparse.Namespace, output: Output) -> None:
+def _say(account: Account, found: Restored, options: argparse.Namespace, output: Output) -> None:
+    place = f"{account.name}:{found.mailbox}"
     if found.error is not None:
-        output.error(f"{account}:{found.mailbox}: {found.error}")
+        output.error(f"{place}: {found.error}")
     elif not options.json:
-        done = "would be brought back" if options.dry_run else "brought back; the next sync uploads it"
-        output.result(f"{account}:{found.mailbox}: {found.name}, removed on {found.day}: {done}")
+        after = "it stays in the Maildir alone" if account.direction == "pull" else "the next sync uploads it"
+        done = "would be brought back" if options.dry_run else f"brought back; {after}"
+        output.result(f"{place}: {found.name}, removed on {found.day}: {done}")
 
 
 def _as_json(found: Restored) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from syncer.errors import ConfigError
 from syncer.findings import History
 from syncer.maildir.filename import split
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.observations import PairState
 from syncer.report import FAILED, JSON_VERSION, OK
 
 DESCRIPTION: Final = """\
@@ -20,6 +21,12 @@ what they are, why it is gone. Asks no server.
 The message is the path of its file, which may be gone, or ACCOUNT:MAILBOX with its
 UID or its file's name.
 """
+
+_SIDES: Final = {
+    PairState.BOTH: "on both sides",
+    PairState.SERVER_ONLY: "on the server alone",
+    PairState.LOCAL_ONLY: "in the Maildir alone",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +46,12 @@ def run(options: argparse.Namespace, output: Output) -> int:
     if options.json:
         document = {"account": account.name, "mailbox": mailbox, "uid": history.uid, "name": history.name}
         events = [as_json(row) for row in history.told]
-        output.json({"version": JSON_VERSION, **document, "synced": history.known, "events": events})
+        output.json({"version": JSON_VERSION, **document, "synced": history.state is PairState.BOTH, "events": events})
     else:
         output.result(f"{account.name}:{mailbox}: {_who(history)}")
         for row in history.told:
             output.result(f"  {moment(row.at)}  {described(row)}")
-    if history.told or history.known:
+    if history.told or history.state is not None:
         return OK
     output.error(f"no sync has told of such a message in {account.name}:{mailbox}")
     return FAILED
@@ -68,5 +75,5 @@ def _asked_for(config: Config, place: str, message: str | None) -> tuple[Account
 
 def _who(history: History) -> str:
     uid = f"UID {history.uid}" if history.uid is not None else None
-    known = "on both sides, as far as the index knows" if history.known else "not in the index now"
+    known = "not in the index now" if history.state is None else f"{_SIDES[history.state]}, as far as the index knows"
     return f"{', '.join(filter(None, [uid, history.name]))}: {known}"

@@ -17,6 +17,7 @@ from syncer.index.codec import to_bytes, to_text
 from syncer.index.revision import HEAD, connect_read_only, revision_of
 from syncer.reconcile.events import Event, Told, ranges_text
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
+from syncer.reconcile.observations import PairState
 
 KEEP = 400 * 86400
 """Seconds for which the journal is kept: a year, and a month to notice."""
@@ -30,7 +31,9 @@ _READ = """
     SELECT run, at, mailbox, verb, reason, detail, count, uids, names FROM journal WHERE {} ORDER BY id
 """
 _RUNS = "SELECT DISTINCT run FROM journal ORDER BY run DESC LIMIT ?"
-_FIND = "SELECT uid, pair.name FROM pair JOIN mailbox ON mailbox.id = mailbox_id WHERE mailbox.name = ? AND {} = ?"
+_FIND = """
+    SELECT uid, pair.name, state FROM pair JOIN mailbox ON mailbox.id = mailbox_id WHERE mailbox.name = ? AND {} = ?
+"""
 
 
 def write(connection: sqlite3.Connection, run: int | None, events: Sequence[tuple[int, Event]]) -> int:
@@ -78,8 +81,8 @@ def read_journal(
             return tuple(_told(connection.execute(_READ.format(" AND ".join(conditions)), values)))
 
 
-def find_pair(path: Path, mailbox: MailboxName, message: Uid | UniqueName) -> tuple[Uid, UniqueName] | None:
-    """UID and unique name of a message that the index knows now; None if it knows none.
+def find_pair(path: Path, mailbox: MailboxName, message: Uid | UniqueName) -> tuple[Uid, UniqueName, PairState] | None:
+    """UID, unique name and sides of a message that the index knows now; None if it knows none.
 
     Raises:
         IndexFileError: as `read_journal`.
@@ -90,7 +93,7 @@ def find_pair(path: Path, mailbox: MailboxName, message: Uid | UniqueName) -> tu
             return None
         with closing(_opened(path)) as connection:
             row = connection.execute(_FIND.format(column), (to_bytes(mailbox), value)).fetchone()
-            return None if row is None else (Uid(row[0]), UniqueName(to_text(row[1])))
+            return None if row is None else (Uid(row[0]), UniqueName(to_text(row[1])), PairState(row[2]))
 
 
 def _opened(path: Path) -> sqlite3.Connection:

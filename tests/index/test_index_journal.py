@@ -13,7 +13,7 @@ from syncer.index.store import SqliteIndex
 from syncer.reconcile.events import Event, Told
 from syncer.reconcile.flags import NONE
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Fingerprint, Pair
+from syncer.reconcile.observations import Fingerprint, Pair, PairState
 
 WORK = MailboxName("Work")
 A, B = UniqueName("1.a"), UniqueName("2.\udcff")
@@ -88,7 +88,7 @@ def test_what_is_older_than_a_year_and_a_month_is_forgotten(path: Path) -> None:
 
 def test_a_message_is_found_by_uid_and_by_name(index: SqliteIndex, path: Path) -> None:
     index.record(INBOX, [Pair(Uid(5), B, NONE, Fingerprint(1, bytes(16), bytes(16)))])
-    assert find_pair(path, INBOX, Uid(5)) == find_pair(path, INBOX, B) == (5, B)
+    assert find_pair(path, INBOX, Uid(5)) == find_pair(path, INBOX, B) == (5, B, PairState.BOTH)
     assert (find_pair(path, INBOX, Uid(6)), find_pair(path, WORK, B), find_pair(path, INBOX, A)) == (None, None, None)
 
 
