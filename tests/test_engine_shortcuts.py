@@ -1,7 +1,7 @@
 """What a pass still finds that looks only at what changed."""
 
 from copy import deepcopy
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from fake_server import FakeServer
@@ -10,7 +10,9 @@ from worlds import World, octets
 
 from syncer.reconcile.flags import SEEN
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
+from syncer.reconcile.observations import ServerDelta
 from syncer.reconcile.policy import Limits, Policy
+from syncer.values import replace
 
 WORK = MailboxName("Work")
 FREE = Limits(max_delete=1.0)
@@ -205,3 +207,39 @@ def test_under_other_settings_everything_is_compared_once(settings: str) -> None
     lie(world)
     assert world.sync(settings=settings).mailbox(INBOX).flags_local == (settings == "other")
     assert world.sync(settings=settings).mailbox(INBOX).flags_local == 0
+
+
+def test_a_new_message_that_is_left_out_of_the_changes_is_found_among_what_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = settled(rung="condstore")
+    del world.server.mailboxes[INBOX].messages[Uid(1)]
+    new = world.server.deliver(INBOX, octets("d"))
+    changes = FakeServer.changes
+
+    def leaving_out(*asked: Any) -> ServerDelta | None:
+        told = changes(*asked)
+        assert told is not None
+        return replace(told, flags={uid: flags for uid, flags in told.flags.items() if uid != new})
+
+    monkeypatch.setattr(FakeServer, "changes", leaving_out)
+    report = world.sync()
+    assert (report.mailbox(INBOX).downloaded, report.mailbox(INBOX).deleted_local) == (1, 1)
+    assert world.in_maildir() == "Work/a: Work/b: Work/c: b: c: d:"
+
+
+def test_a_message_that_was_said_to_have_vanished_comes_back_when_anything_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = settled(rung="condstore")
+    present = FakeServer.present
+    monkeypatch.setattr(FakeServer, "present", lambda server, name: ((Uid(2), Uid(3)),))
+    del world.server.mailboxes[INBOX].messages[Uid(3)]
+    world.server.mailboxes[INBOX].settle()
+    world.sync()
+    monkeypatch.setattr(FakeServer, "present", present)
+    assert world.in_maildir() == "Work/a: Work/b: Work/c: b: c:"
+    del world.server.mailboxes[INBOX].messages[Uid(2)]
+    world.server.mailboxes[INBOX].settle()
+    world.sync()
+    assert world.in_maildir() == "Work/a: Work/b: Work/c: a:"

@@ -14,6 +14,8 @@ from syncer.reconcile.identity import MailboxName, Uid, UidValidity
 from syncer.reconcile.observations import Pair, PairState, ServerChanges, ServerDelta, ServerListing, ServerMessage
 from syncer.values import Struct, replace
 
+Ranges = tuple[tuple[Uid, Uid], ...]
+"""Of UIDs: the first and the last of each."""
 NOWHERE = Epoch(UidValidity(0))
 
 
@@ -78,6 +80,8 @@ def _from_delta(
         if present is None:
             return None
         known = index.base(mailbox).keys()
+        if not _accounted_for(present, known | delta.flags.keys(), delta.cursor.epoch.uidnext or 0):
+            return None
         absent = known - covered(known, present)
     pairs = index.pairs_among(mailbox, uids={*delta.flags, *absent}, ranges=delta.vanished or ())
     absent |= covered((pair.uid for pair in pairs), delta.vanished or ())
@@ -86,6 +90,12 @@ def _from_delta(
     new = _described(server, mailbox, unknown, spelling)
     changes = told_changes(delta, gone, pairs, new)
     return There(changes, pairs, delta.cursor.messages, len(unknown) - len(new))
+
+
+def _accounted_for(present: Ranges, known: Collection[Uid], uidnext: int) -> bool:
+    """Whether nothing is there that neither the index knows nor the server has told of, but for what came since."""
+    there = sum(min(high, uidnext - 1) - low + 1 for low, high in present if low < uidnext)
+    return there == len(covered((uid for uid in known if uid < uidnext), present))
 
 
 def _from_listing(server: Server, index: Index, mailbox: MailboxName, spelling: Spelling) -> There:
