@@ -35,6 +35,7 @@ class Result:
 
     trial: str
     commit: str
+    """What was tried; several, with commas, if it was played in portions."""
     date: str
     """In UTC, ISO 8601."""
     cases: int = 0
@@ -52,6 +53,14 @@ class Result:
         self.failures += other.failures
         for name, count in other.counted.items():
             self.count(name, count)
+
+    def go_on(self, later: "Result") -> None:
+        """Add a later portion of the same trial."""
+        seconds = self.seconds + later.seconds
+        self.merge(later)
+        self.seconds = seconds
+        self.date = later.date
+        self.commit = ", ".join(dict.fromkeys([*self.commit.split(", "), later.commit]))
 
     def count(self, name: str, count: int) -> None:
         """Add to a counter; a name that begins with `max ` keeps the highest instead."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from torture import TOP, report, results, runner, trials
+from torture import __main__ as torture_main
 from torture.bugs import Bug
 from torture.results import Catch, Failure, Result
 from torture.trials import Trial, chosen
@@ -91,3 +92,38 @@ def test_what_became_of_every_bug_is_in_the_report(tmp_path: Path) -> None:
         "| free | It is free. | **nothing** |",
         "| new | It is new. | not run |",
     ]
+
+
+@pytest.mark.parametrize("size", [[], ["--count", "7"]])
+def test_a_trial_that_was_interrupted_goes_on_after_the_last_case_that_was_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: list[str]
+) -> None:
+    portions: list[int] = []
+
+    def run(trial: Trial, blank: Result, count: int | None, *_: object) -> Result:
+        if len(portions) == 3:
+            raise KeyboardInterrupt
+        found = runner.play(trial, blank, count, lambda numbers: numbers)
+        portions.append(found.cases)
+        return found
+
+    monkeypatch.setattr(torture_main, "TRIALS", (TRIAL,))
+    monkeypatch.setattr(torture_main.runner, "run", run)
+    arguments = ["--more", "--out", str(tmp_path), *size]
+    with pytest.raises(KeyboardInterrupt):
+        torture_main.main(arguments)
+    assert (results.load(tmp_path)["T0"].cases, portions) == (3, [1, 1, 1])
+    portions.clear()
+    monkeypatch.setattr(torture_main.runner, "run", lambda *asked: runner.play(*asked[:3], lambda numbers: numbers))
+    torture_main.main(arguments)
+    found = results.load(tmp_path)["T0"]
+    aim = int(size[1]) if size else 10
+    assert found.cases == aim
+    assert {failure.number for failure in found.failures} == {1, 3, 4, 5, 7, 9} & set(chosen(10, aim))
+
+
+def test_portions_that_were_played_at_several_commits_name_them_all() -> None:
+    one = Result("T0", "abc", "2026-01-02", 2, 9, 0, 3.0, {"a": 1})
+    for commit in ("abc", "def"):
+        one.go_on(Result("T0", commit, "2026-01-03", 1, 9, 2, 1.5, {"a": 1}))
+    assert one == Result("T0", "abc, def", "2026-01-03", 4, 9, 0, 6.0, {"a": 3})
