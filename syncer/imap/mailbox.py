@@ -29,6 +29,7 @@ from syncer.reconcile.identity import MailboxName, Uid, UidValidity
 
 if TYPE_CHECKING:
     from syncer.imap import asking
+    from syncer.ports.push import Push
     from syncer.reconcile import observations
     from syncer.reconcile.observations import ServerDelta, ServerListing, ServerMessage
 else:
@@ -235,6 +236,18 @@ class ImapServer:
                 self.expunge(mailbox, named.keys() or _within(uid_set, uids))
         # Without either nothing was expunged: the old copies are left as after any deletion, and are not forgotten.
         return moved if self.capabilities & {"MOVE", "UIDPLUS"} else {}
+
+    def listen(self, mailbox: MailboxName) -> Push | None:
+        """Hear of changes on this connection from now on, and do nothing else with it; None if the server cannot tell.
+
+        Where it can tell of one mailbox only, it is this one.
+
+        Raises:
+            MailboxError: the mailbox cannot be selected.
+        """
+        from syncer.imap.push import listen  # noqa: PLC0415 - see above
+
+        return listen(self._session, mailbox, self.close)
 
     def close(self) -> None:
         """See `Server`."""

@@ -140,6 +140,34 @@ class Transport(io.RawIOBase):
         finally:
             self._timeout = timeout
 
+    def said(self, seconds: float, wake: int) -> bool:
+        """Whether there is something to read, the end of the stream included, within `seconds`.
+
+        False as soon as the descriptor `wake` can be read, unless there is.
+        """
+        self.deadline = None
+        end = self._clock() + seconds
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        while not self._has_octets():
+            # What TLS received may have been for TLS alone.
+            ready = dict(poll.poll(max(0.0, end - self._clock()) * 1000))
+            if not ready or (wake in ready and self.socket.fileno() not in ready):
+                return self._has_octets()
+        return True
+
+    def _has_octets(self) -> bool:
+        """Or has ended, which reading it will show."""
+        timeout, self._timeout = self._timeout, 0
+        try:
+            self.reader.peek(1)
+        except TimeoutError:
+            return False
+        finally:
+            self._timeout = timeout
+        return True
+
     def _take_aside(self, buffer: memoryview) -> int:
         piece = self._aside.popleft()
         count = min(len(piece), len(buffer))

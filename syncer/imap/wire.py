@@ -177,6 +177,16 @@ class Wire:
         """The command made progress: its time begins again."""
         self.transport.allow(self._seconds)
 
+    def ready(self, seconds: float, wake: int) -> bool:
+        """Whether something can be read within `seconds`, without a command; False when `wake` can be read first."""
+        self.flush()
+        try:
+            ready = self.transport.said(seconds, wake)
+        except (OSError, ValueError) as error:
+            self._broken(error)
+        self.renew()
+        return ready
+
     def read(self) -> Response:
         """The next response; a tagged one is also kept for `reply`."""
         return self.rest(self.line())

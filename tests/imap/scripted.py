@@ -57,6 +57,7 @@ class Scripted:
             "SELECT": SELECT,
             "LOGOUT": None,
             "STARTTLS": b"<tag> OK begin\r\n",
+            "DONE": b"<tag> OK done\r\n",
             "": b"<tag> OK done\r\n",
         }
         self.replies.update(replies or {})
@@ -95,6 +96,10 @@ class Scripted:
         bare = [line.partition(b" ")[2] for line in self.lines]
         return [line for line in bare if line.upper().startswith(word.encode())]
 
+    def say(self, octets: bytes) -> None:
+        """Something that nobody has asked for, on the last connection."""
+        self._open[-1].sendall(octets)
+
     def _begin(self, target: Callable[..., None], *arguments: object) -> None:
         self._threads.append(threading.Thread(target=target, args=arguments, daemon=True))
         self._threads[-1].start()
@@ -123,6 +128,7 @@ class Scripted:
     def _converse(self, sock: socket.socket) -> None:
         reader = sock.makefile("rb")
         self._say(sock, self.greeting)
+        idle = b""
         while line := reader.readline():
             command = line
             refused = False
@@ -144,10 +150,12 @@ class Scripted:
             self.lines.append(command.rstrip(b"\r\n"))
             if refused:
                 continue
-            answer = self._answer(command)
+            if command.upper().split()[1:] == [b"IDLE"]:
+                idle = line.split()[0]
+            answer = self._answer(b"x DONE" if command == b"DONE\r\n" else command)
             if answer is None:
                 return
-            self._say(sock, answer.replace(b"<tag>", line.split()[0]))
+            self._say(sock, answer.replace(b"<tag>", idle if command == b"DONE\r\n" else line.split()[0]))
             if command.upper().split()[1:] == [b"STARTTLS"] and self.context:
                 sock = self.context.wrap_socket(sock, server_side=True)
                 self._open.append(sock)
