@@ -148,8 +148,11 @@ def beside(world: Metered) -> None:
 
 
 def bodies(cost: Cost) -> list[str]:
-    """Commands that ask for whole messages, or bring some."""
-    return [line for line in cost.lines if "BODY.PEEK[]" in line]
+    """Commands that ask for whole messages, or bring some.
+
+    Not those that ask for a header block that no empty line ends, which is all of its message.
+    """
+    return [line for line in cost.lines if "BODY.PEEK[]" in line and "(UID BODY.PEEK[])" not in line]
 
 
 def up(world: Metered, messages: dict[str, Message]) -> dict[str, str]:
