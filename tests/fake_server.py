@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from mortality import Mortality
 
 from syncer.errors import MailboxError, NoSuchMailboxError, ServerRefusedError, VanishedError
-from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox
+from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox, Standing
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import DELETED, SYSTEM, FlagDelta, Flags, apply
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity
@@ -137,6 +137,7 @@ class FakeServer:
     def __init__(self, account: FakeAccount) -> None:
         self.account = account
         self.expected: dict[MailboxName, UidValidity] = {}
+        self.selected: MailboxName | None = None
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -177,6 +178,7 @@ class FakeServer:
     def listing(self, mailbox: MailboxName, *, describe: bool = False) -> ServerListing:
         self.account.hears(f"SELECT {mailbox}")
         box = self._any(mailbox)
+        self.selected = mailbox
         self.expected[mailbox] = box.uidvalidity
         flags = {uid: message.flags for uid, message in box.messages.items()}
         now = self._cursor(mailbox)
@@ -188,6 +190,7 @@ class FakeServer:
         if self.account.rung == "plain" or since.epoch.highestmodseq is None:
             return None
         self.account.hears(f"CHANGES {mailbox}")
+        self.selected = mailbox
         box, now = self._any(mailbox), self._cursor(mailbox)
         self.expected[mailbox] = since.epoch.uidvalidity
         if since.epoch.uidvalidity != box.uidvalidity or since.epoch.mailbox_id not in (None, box.mailbox_id):
@@ -204,6 +207,12 @@ class FakeServer:
             box.storable,
             box.any_keyword,
         )
+
+    def standing(self, mailbox: MailboxName) -> Standing | None:
+        box = self.account.mailboxes.get(mailbox)
+        if box is None or self.selected != mailbox:
+            return None
+        return Standing(box.writable, box.storable, box.any_keyword)
 
     def present(self, mailbox: MailboxName) -> tuple[tuple[Uid, Uid], ...] | None:
         self.account.hears(f"SEARCH {mailbox}")

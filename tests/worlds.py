@@ -9,6 +9,7 @@ kept.
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,6 +128,7 @@ class World:
         stop: threading.Event | None = None,
         progress: Progress | None = None,
         connections: int = 1,
+        crew: Crew | None = None,
         **order: Any,
     ) -> AccountReport:
         """One pass; the plans of its rounds are in `plans`, and `report` stands even if it raises."""
@@ -135,7 +137,7 @@ class World:
         self.plans = []
         stop = stop or threading.Event()
         wanted = Order("test", policy or self.policy, wants, **order)
-        with Crew(lambda: FakeServer(self.server), connections, stop) as crew:
+        with nullcontext(crew) if crew else Crew(lambda: FakeServer(self.server), connections, stop) as crew:
             _Recorded(
                 wanted,
                 crew,

@@ -4,6 +4,6 @@
 follow, and how far each mailbox came is recorded (`recording`).
 """
 
-from syncer.engine.passing import Order, Pass
+from syncer.engine.passing import Hints, Order, Pass
 
-__all__ = ["Order", "Pass"]
+__all__ = ["Hints", "Order", "Pass"]

@@ -80,7 +80,7 @@ class Applying:
 
     def arrange(self, places: Places) -> Places:
         """Create and rename mailboxes, so that messages have both places to be in."""
-        actions = [a for a in arrange(places, self._policy) if self._order.mailbox in {None, a.mailbox}]
+        actions = [a for a in arrange(places, self._policy) if self._order.is_about(a.mailbox)]
         self._note_plan(actions)
         if self._order.dry_run:
             return places
@@ -113,13 +113,16 @@ class Applying:
             elsewhere, complete = names_elsewhere(store, others)
         found = evidence(self._pass.crew, store, accepted)
         self._explain(unread(accepted, found))
+        policy = self._policy
+        if self._order.hints is not None:
+            policy = replace(policy, limits=replace(policy.limits, others=look.others))
         decision = plan(
             accepted,
             found,
-            self._policy,
+            policy,
             elsewhere,
             everything_seen=complete and look.everything_seen,
-            whole=self._order.mailbox is None,
+            whole=self._order.whole,
         )
         self._note_plan(decision.actions)
         self._look, self._accepted = look, accepted

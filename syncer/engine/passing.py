@@ -15,7 +15,7 @@ from syncer.errors import AccountError
 from syncer.observer.ahead import Ahead
 from syncer.observer.glance import Glance, Shortcuts
 from syncer.ports import Finished
-from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.identity import MailboxName, Side
 from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Policy
 from syncer.values import Struct, field
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 DAY = 24 * 60 * 60
 
 
+class Hints(Struct, frozen=True):
+    """Where something may have happened since the last pass, for one that need not look anywhere else."""
+
+    mailboxes: Mapping[MailboxName, frozenset[Side]]
+    """Each with the sides on which it may have."""
+    trash: MailboxName | None = None
+    r"""The mailbox with the `\Trash` attribute, as an earlier pass found it."""
+
+
 class Order(Struct, frozen=True):
     """What one pass is to do."""
 
@@ -36,6 +45,8 @@ class Order(Struct, frozen=True):
     """Whether the settings include a mailbox."""
     mailbox: MailboxName | None = None
     """Only this one."""
+    hints: Hints | None = None
+    """Only these."""
     dry_run: bool = False
     every_action: bool = False
     """The report is to name every action that was carried out."""
@@ -45,6 +56,16 @@ class Order(Struct, frozen=True):
     """Seconds after which this is done anyway."""
     settings: str = ""
     """Those that decide what is done, in ASCII."""
+
+    @property
+    def whole(self) -> bool:
+        """The pass is about the whole account."""
+        return self.mailbox is None and self.hints is None
+
+    def is_about(self, mailbox: str) -> bool:
+        """Whether the pass is about a mailbox, as far as its name tells."""
+        hinted = self.hints is None or mailbox in self.hints.mailboxes
+        return hinted and self.mailbox in {None, mailbox} and self.wants(mailbox)
 
 
 class Pass(Struct):
@@ -69,10 +90,11 @@ class Pass(Struct):
         """
         order = self.order
         shortcuts = Shortcuts(order.settings, self.now(), order.full_interval, never=order.full)
-        ahead = Ahead(self.store, self.index, shortcuts, self._matters, _load)
+        ahead = Ahead(self.store, self.index, shortcuts, order.is_about, _load)
         try:
             glance = Glance(order.account, self.crew, self.store, self.index, order.wants, shortcuts, ahead)
-            places = glance.places()
+            glance.trash = order.hints.trash if order.hints is not None else None
+            places = glance.places() if order.hints is None else glance.remembered(order.hints.mailboxes)
             names = self.chosen(places)
             unchanged = glance.unchanged(places, names, ahead.state) if places.settled else {}
             if places.settled and unchanged.keys() == names:
@@ -99,10 +121,6 @@ class Pass(Struct):
             some = ", ".join(sorted(every)[:20]) or "none"
             raise AccountError(f"there is no mailbox {self.order.mailbox} on either side; there are: {some}")
         return {self.order.mailbox} & every - self.failed
-
-    def _matters(self, mailbox: str) -> bool:
-        """Whether this pass is about the mailbox."""
-        return self.order.wants(mailbox) and self.order.mailbox in {None, mailbox}
 
     def _finish(self, unchanged: Mapping[MailboxName, KnownMailbox]) -> None:
         """Record that nothing had to be done."""

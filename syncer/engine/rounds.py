@@ -10,6 +10,7 @@ from syncer.engine.passing import DAY
 from syncer.engine.recording import finished
 from syncer.observer.glance import Glance
 from syncer.observer.look import Look, Observer
+from syncer.reconcile.identity import Side
 from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Policy
 from syncer.values import replace
@@ -17,6 +18,7 @@ from syncer.values import replace
 if TYPE_CHECKING:
     from syncer.engine.passing import Pass
 
+BOTH_SIDES: frozenset[Side] = frozenset({"server", "local"})
 ROUNDS = 3
 """How often one pass looks at the account: once, again for what could not be recorded at first, and once to spare."""
 
@@ -36,7 +38,7 @@ class Rounds:
         """See `Pass.run`; `places` are those of the glance."""
         one, applying = self._pass, self.applying
         for number in range(ROUNDS):
-            places = applying.arrange(self._for_renames(self._glance.places() if number else places))
+            places = applying.arrange(self._for_renames(self._again() if number else places))
             look = self._observer.look(places, one.chosen(places), one.index.deleted_since(one.now() - DAY))
             applying.decide(look)
             if one.order.dry_run:
@@ -56,6 +58,13 @@ class Rounds:
         policy = replace(policy, limits=limits)
         return replace(policy, trash=self._glance.trash) if policy.on_local_delete == "trash" else policy
 
+    def _again(self) -> Places:
+        """Where the mailboxes are in a further round."""
+        hints = self._pass.order.hints
+        if hints is None:
+            return self._glance.places()
+        return self._glance.remembered(dict.fromkeys(hints.mailboxes, BOTH_SIDES))
+
     def _for_renames(self, places: Places) -> Places:
         wanted = self._pass.order.policy.mailbox_changes == "all" and not places.settled
         return self._observer.for_renames(places) if wanted else places
@@ -64,7 +73,7 @@ class Rounds:
         """Record how far each mailbox came, for the next pass and for `status`."""
         one, applying = self._pass, self.applying
         applying.note_holds()
-        if one.order.mailbox is None and look.everything_seen and not (look.errors or one.failed):
+        if one.order.whole and look.everything_seen and not (look.errors or one.failed):
             if self._generations.older_copy:
                 self._hold_left_out(look)
             self._generations.trust()

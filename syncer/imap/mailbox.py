@@ -22,7 +22,7 @@ from syncer.imap.session import Session
 from syncer.imap.sets import MAX_UID, paired, parse_set, uid_sets
 from syncer.imap.wire import Reply
 from syncer.later import Later
-from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox
+from syncer.ports import Appended, Fetched, Outgoing, ServerMailbox, Standing
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import DELETED, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity
@@ -122,6 +122,13 @@ class ImapServer:
         newer = self._descriptions((b"%d:*" % uidnext,), range(uidnext, MAX_UID + 1))
         headers = asking.Headers(self._wire, likely, self._line) if likely else None
         return changes(self._session, self._flag_sets, mailbox, since, asking.Likely(newer, headers))
+
+    def standing(self, mailbox: MailboxName) -> Standing | None:
+        """See `Server`."""
+        selected = self._session.standing(mailbox)
+        if selected is None or selected.stale or self._wire.closed:
+            return None
+        return Standing(selected.writable, selected.storable, selected.any_keyword)
 
     def present(self, mailbox: MailboxName) -> tuple[tuple[Uid, Uid], ...] | None:
         """See `Server`."""

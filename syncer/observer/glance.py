@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from syncer.crew import Crew
 from syncer.errors import MailboxError
-from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.identity import MailboxName, Side
 from syncer.reconcile.places import Places
 from syncer.values import Struct, field
 
@@ -76,6 +76,16 @@ class Glance(Struct):
             frozenset(local - unknown.keys()),
             unknown,
         )
+
+    def remembered(self, hints: Mapping[MailboxName, frozenset[Side]]) -> Places:
+        """Mailboxes that are taken to be where the last pass left them, without a question to anybody.
+
+        On a side without a hint nothing has happened since.
+        """
+        known = {mailbox.name: mailbox for mailbox in self.index.mailboxes() if mailbox.name in hints}
+        self.told = {name: None if "server" in hints[name] else mailbox.cursor for name, mailbox in known.items()}
+        names = frozenset(known)
+        return Places({name: mailbox.epoch for name, mailbox in known.items()}, names, names)
 
     def unchanged(
         self, places: Places, names: Iterable[MailboxName], state: Callable[[MailboxName], str | None] | None = None

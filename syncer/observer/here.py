@@ -32,6 +32,11 @@ class Here(Struct, frozen=True):
         """Nothing differs here."""
         return not self.changes.missing and idle(self.changes)
 
+    @property
+    def flags_alone(self) -> bool:
+        """Nothing but flags differs here."""
+        return bool(self.changes.flags) and not (self.changes.missing or self.changes.new or self.changes.gone)
+
 
 def idle(changes: LocalChanges) -> bool:
     """Whether no message differs."""

@@ -9,13 +9,13 @@ from syncer.observer.here import Here, idle, look_here
 from syncer.observer.impostors import HIGHEST, SAMPLE, Impostors
 from syncer.observer.renewal import renew_mailbox
 from syncer.observer.there import MISSING, There, look_there
-from syncer.ports import Index, KnownMailbox, LocalStore, Progress, Server
+from syncer.ports import Index, KnownMailbox, LocalStore, Progress, Server, Standing
 from syncer.reconcile.comparing import observe
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.events import Event
 from syncer.reconcile.flags import Spelling
 from syncer.reconcile.guards import epoch_regression, not_the_same
-from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
+from syncer.reconcile.identity import INBOX, MailboxName, Side, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import LocalChanges, Observation, Pair, ServerChanges
 from syncer.reconcile.parking import Parked
 from syncer.reconcile.places import Places, same_mailbox
@@ -53,6 +53,8 @@ class Look(Struct):
     sights: dict[MailboxName, Sight] = field(default_factory=dict)
     errors: dict[MailboxName, str] = field(default_factory=dict)
     """Mailboxes that could not be looked at, and why."""
+    others: Mapping[Side, tuple[int, int]] = field(default_factory=dict)
+    """Of the other mailboxes, see `Limits.others`; where anything is gone."""
 
     @property
     def observations(self) -> list[Observation]:
@@ -162,6 +164,12 @@ class Observer(Struct):
         totals = self.index.totals() if gone else {}
         for name, seen in look.sights.items() if gone else ():
             look.sights[name] = replace(seen, observation=replace(seen.observation, total=totals.get(name, 0)))
+        if gone:
+            left = sum(total for name, total in totals.items() if name not in look.sights)
+            sides: tuple[Side, Side] = ("server", "local")
+            for side in sides:
+                lately = (n for (name, at), n in look.lately.items() if at == side and name not in look.sights)
+                look.others = {**look.others, side: (left, sum(lately))}
 
     def _look_at(self, server: Server, name: MailboxName, look: Look) -> Sight:
         known, told = look.known.get(name), self.glance.told.get(name)
@@ -206,7 +214,9 @@ class Observer(Struct):
         since = known.cursor if known is not None and shortcut else None
         ahead = self.glance.ahead if shortcut else None
         # Where something was changed here, SELECT will be wanted whatever the counters say.
-        now = None if ahead is not None and ahead.has_changed(name) else self.glance.now(name, known)
+        standing = server.standing(name)
+        changed = standing is None and ahead is not None and ahead.has_changed(name)
+        now = None if changed else self.glance.now(name, known)
         there = MISSING
         if name in look.places.server:
             impostors, likely = Impostors(self.store, self.index), set[Uid]()
@@ -219,20 +229,27 @@ class Observer(Struct):
             state = known.local_state if known is not None and shortcut else None
             read = ahead.take(name) if ahead is not None else None
             here = look_here(self.store, self.index, name, self.spelling, mapping=mapping, state=state, read=read)
-        if there.presumed and not here.idle:
+        if there.presumed and standing is not None and here.flags_alone:
+            there = replace(there, changes=self._selected(there.changes, standing))
+        elif there.presumed and not here.idle:
             # What is to be done there depends on what SELECT tells (is it read-only, which flags can it store), and on
             # whether a message of ours has arrived whose APPEND was not answered: STATUS may be a moment old.
             there = look_there(server, self.index, name, self.spelling, since=since, now=None)
         observation = self._observation(look, name, there, here)
         # Whatever the server names has changed somehow, even if its flags are what they were.
         doubtful = not shortcut or there.pairs or not _idle(observation)
-        if not there.changes.missing and doubtful:
+        if not there.changes.missing and doubtful and not there.presumed:
             observation = replace(observation, impostor=Impostors(self.store, self.index).find(server, observation))
         notes = here.notes
         if there.untold:
             untold = "new messages not downloaded: the server lists them but does not tell their size"
             notes += (f"{there.untold} {untold}",)
         return Sight(observation, there, here, shortcut, denied=self._denied(known, there), notes=notes)
+
+    def _selected(self, changes: ServerChanges, standing: Standing) -> ServerChanges:
+        """What a selection has told, of a mailbox in which nothing has happened since."""
+        storable = self.spelling.normal(standing.storable)
+        return replace(changes, writable=standing.writable, storable=storable, any_keyword=standing.any_keyword)
 
     def _denied(self, known: KnownMailbox | None, there: There) -> bool:
         """Whether the counters say that nothing can have changed, and everything was compared all the same."""

@@ -8,7 +8,7 @@ by sequence number or path.
 from syncer.ports.index import Finished, Index, KnownMailbox
 from syncer.ports.maildir import Delivery, Examined, Expectation, LocalStore
 from syncer.ports.progress import Progress
-from syncer.ports.server import Appended, Fetched, Outgoing, Server, ServerMailbox
+from syncer.ports.server import Appended, Fetched, Outgoing, Server, ServerMailbox, Standing
 
 __all__ = [
     "Appended",
@@ -24,4 +24,5 @@ __all__ = [
     "Progress",
     "Server",
     "ServerMailbox",
+    "Standing",
 ]

@@ -24,6 +24,14 @@ class ServerMailbox(Struct, frozen=True):
     """The counters of STATUS, where `Server.mailboxes` was asked for them and the server told."""
 
 
+class Standing(Struct, frozen=True):
+    """What a selection that stands has told of its mailbox; see `ServerListing`."""
+
+    writable: bool
+    storable: Flags
+    any_keyword: bool
+
+
 class Fetched(Struct, frozen=True):
     """One message of a FETCH.
 
@@ -130,6 +138,12 @@ class Server(Protocol):
 
         None where that cannot be asked or trusted: no CONDSTORE, no modseqs in this mailbox (NOMODSEQ), another
         UIDVALIDITY, counters that went back, or a server that is known to lie. The caller then makes a `listing`.
+        """
+
+    def standing(self, mailbox: MailboxName) -> Standing | None:
+        """The selection, if it is of this mailbox and still good: a command about it then costs one round trip.
+
+        As long as it stands the mailbox is the one that was looked at, in this session.
         """
 
     def present(self, mailbox: MailboxName) -> tuple[tuple[Uid, Uid], ...] | None:

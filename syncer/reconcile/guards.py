@@ -68,7 +68,9 @@ def hold_deletions(
         present = sum(total for total, _ in totals.values())
         lately = sum(before for _, before in totals.values())
         everywhere = None
-        if len(observations) > 1:
+        if side in limits.others:
+            present, lately = present + limits.others[side][0], lately + limits.others[side][1]
+        if len(observations) > 1 or side in limits.others:
             everywhere = _excessive((planned, present, lately), side, "account", limits.max_delete)
         for mailbox, found in deletions.items():
             older = limits.older_copy and side == "server" and limits.max_delete < 1

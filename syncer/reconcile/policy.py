@@ -1,8 +1,9 @@
 """What an account's settings allow, as one value for the pure rooms."""
 
+from collections.abc import Mapping
 from typing import Literal
 
-from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.identity import MailboxName, Side
 from syncer.values import Struct, field
 
 LARGE = 20
@@ -18,6 +19,9 @@ class Limits(Struct, frozen=True):
     """`--allow-delete` was given for these mailboxes."""
     older_copy: bool = False
     """The Maildir was put back from an older copy: what is missing there was not deleted by anybody."""
+    others: Mapping[Side, tuple[int, int]] = field(default_factory=dict)
+    """For a pass over some mailboxes that no person has named: by side, how many messages the others have, and how many
+    were deleted in them in the last day."""
 
 
 class Policy(Struct, frozen=True):

@@ -57,11 +57,11 @@ class _Run(Struct, frozen=True):
                     _policy(account, options),
                     account.wants,
                     mailbox,
-                    options.dry_run,
-                    options.every_action,
-                    options.full,
-                    account.full_interval,
-                    _decisive(account),
+                    dry_run=options.dry_run,
+                    every_action=options.every_action,
+                    full=options.full,
+                    full_interval=account.full_interval,
+                    settings=_decisive(account),
                 )
                 self._pass(order, account, workshop, report)
             if not options.dry_run:

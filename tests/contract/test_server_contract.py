@@ -20,7 +20,7 @@ from servers.dovecot import Dovecot
 from syncer.errors import MailboxError, NoSuchMailboxError, ServerRefusedError
 from syncer.imap.auth import Password
 from syncer.imap.connection import ServerSettings, connect
-from syncer.ports import Appended, Server, ServerMailbox
+from syncer.ports import Appended, Server, ServerMailbox, Standing
 from syncer.reconcile.epoch import Cursor
 from syncer.reconcile.flags import DELETED, FLAGGED, NONE, SEEN, FlagDelta, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
@@ -111,6 +111,16 @@ class ServerContract:
         assert listing.messages == len(listing.flags)
         assert listing.any_keyword
         assert SEEN in listing.storable
+
+    def test_a_selection_stands_until_another_mailbox_is_selected(self, server_env: ServerEnv, server: Server) -> None:
+        server_env.deliver(INBOX, PLAIN)
+        server.create(WORK)
+        assert server.standing(INBOX) is None
+        seen = server.listing(INBOX)
+        assert server.standing(INBOX) == Standing(seen.writable, seen.storable, seen.any_keyword)
+        assert server.standing(WORK) is None
+        server.listing(WORK)
+        assert server.standing(INBOX) is None
 
     def test_a_change_by_another_session_is_in_the_next_listing(self, server_env: ServerEnv, server: Server) -> None:
         server_env.deliver(INBOX, PLAIN)

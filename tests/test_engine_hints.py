@@ -1,0 +1,188 @@
+"""A pass that is told where something may have happened looks nowhere else, and is no less careful there."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from fake_server import FakeServer
+from worlds import World, octets
+
+from syncer.crew import Crew
+from syncer.engine import Hints
+from syncer.reconcile.flags import FLAGGED, SEEN
+from syncer.reconcile.identity import INBOX, MailboxName, Side, Uid, UniqueName
+from syncer.reconcile.policy import Policy
+from syncer.report import HeldDeletions
+
+WORK = MailboxName("Work")
+BOTH: tuple[Side, Side] = ("server", "local")
+
+
+def hints(*mailboxes: MailboxName, sides: tuple[Side, ...] = BOTH, trash: MailboxName | None = None) -> Hints:
+    return Hints(dict.fromkeys(mailboxes, frozenset(sides)), trash)
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(policy=Policy())
+    for mailbox in (INBOX, WORK):
+        for name in "abcdefgh":
+            world.server.deliver(mailbox, octets(f"{mailbox}{name}"))
+    for _ in range(3):
+        world.sync()
+    return world
+
+
+@pytest.fixture
+def crew(world: World) -> Iterator[Crew]:
+    """Connections that stay."""
+    with Crew(lambda: FakeServer(world.server), 1, threading.Event()) as crew:
+        yield crew
+
+
+@pytest.fixture
+def asked(world: World) -> list[str]:
+    """Every command that the server is sent."""
+    commands: list[str] = []
+    world.server.hears = commands.append
+    return commands
+
+
+def equal(world: World) -> None:
+    """Both sides are, and a pass over everything has nothing to do."""
+    assert world.on_server() == world.in_maildir()
+    report = world.sync(full=True)
+    assert (report.ok, [mailbox for mailbox in report.mailboxes.values() if mailbox.changed]) == (True, [])
+
+
+def a_file(world: World, mailbox: MailboxName = INBOX) -> UniqueName:
+    return min(world.store.directories[mailbox].files)
+
+
+def flag(world: World, name: UniqueName, flags: frozenset[str], mailbox: MailboxName = INBOX) -> None:
+    world.store.directories[mailbox].files[name].flags = flags
+
+
+def test_where_nothing_happened_nothing_is_asked(world: World, asked: list[str]) -> None:
+    assert world.sync(hints=hints(INBOX, sides=("local",))).ok
+    assert asked == []
+
+
+def test_a_message_that_came_is_fetched_without_a_listing_of_mailboxes(world: World, asked: list[str]) -> None:
+    uid = world.server.deliver(INBOX, octets("new"))
+    world.server.deliver(WORK, octets("later"))
+    assert world.sync(hints=hints(INBOX, sides=("server",))).mailbox(INBOX).downloaded == 1
+    # The headers of known messages are asked for in the flight of the first.
+    assert asked == ["CHANGES INBOX", "HEADERS INBOX 6,7,8", f"FETCH INBOX {uid}"]
+    assert world.sync().mailbox(WORK).downloaded == 1
+    equal(world)
+
+
+def test_a_flag_goes_in_one_round_trip_where_the_selection_stands(world: World, crew: Crew, asked: list[str]) -> None:
+    name = a_file(world)
+    flag(world, name, frozenset({SEEN}))
+    assert world.sync(crew=crew, hints=hints(INBOX, sides=("local",))).mailbox(INBOX).flags_remote == 1
+    assert asked[0] == "CHANGES INBOX"
+    asked.clear()
+    flag(world, name, frozenset({SEEN, FLAGGED}))
+    assert world.sync(crew=crew, hints=hints(INBOX, sides=("local",))).mailbox(INBOX).flags_remote == 1
+    assert [command.split()[0] for command in asked if not command.startswith("done")] == ["STORE"]
+    assert world.sync().ok
+    equal(world)
+
+
+def test_what_happened_on_the_server_meanwhile_is_not_lost_by_it(world: World, crew: Crew) -> None:
+    world.sync(crew=crew, hints=hints(INBOX))
+    name = a_file(world)
+    flag(world, name, frozenset({SEEN}))
+    uid = next(pair.uid for pair in world.index.pairs(INBOX) if pair.name == name)
+    box = world.server.mailboxes[INBOX]
+    box.messages[uid].flags = frozenset({FLAGGED})
+    box.settle()
+    world.server.deliver(INBOX, octets("new"))
+    world.sync(crew=crew, hints=hints(INBOX, sides=("local",)))
+    assert box.messages[uid].flags == {FLAGGED, SEEN}
+    report = world.sync(crew=crew, hints=hints(INBOX, sides=("server",)))
+    assert (report.mailbox(INBOX).downloaded, report.mailbox(INBOX).flags_local) == (1, 1)
+    equal(world)
+
+
+@pytest.mark.parametrize("kind", ["new", "gone"])
+def test_what_is_more_than_flags_is_done_after_a_look_at_the_server(
+    world: World, crew: Crew, asked: list[str], kind: str
+) -> None:
+    world.sync(crew=crew, hints=hints(INBOX))
+    asked.clear()
+    if kind == "new":
+        world.store.put(INBOX, UniqueName("local"), octets("local"))
+    else:
+        del world.store.directories[INBOX].files[a_file(world)]
+    world.sync(crew=crew, hints=hints(INBOX, sides=("local",)))
+    assert asked[0] == "CHANGES INBOX"
+    equal(world)
+
+
+def test_a_move_between_mailboxes_is_one(world: World) -> None:
+    name = a_file(world)
+    directories = world.store.directories
+    directories[WORK].files[name] = directories[INBOX].files.pop(name)
+    report = world.sync(hints=hints(INBOX, WORK, sides=("local",)))
+    assert (report.mailbox(WORK).uploaded, sum(m.moved_remote for m in report.mailboxes.values())) == (0, 1)
+    equal(world)
+
+
+def test_half_of_a_move_deletes_nothing(world: World) -> None:
+    name = a_file(world)
+    directories = world.store.directories
+    directories[WORK].files[name] = directories[INBOX].files.pop(name)
+    world.sync(hints=hints(INBOX, sides=("local",)))
+    assert len(world.server.mailboxes[INBOX].messages) == 8
+    world.sync()
+    equal(world)
+    assert len(world.server.mailboxes[WORK].messages) == 9
+
+
+def test_small_mailboxes_that_are_emptied_one_after_the_other_are_no_less_an_accident() -> None:
+    world = World(policy=Policy())
+    names = [MailboxName(f"Box{number}") for number in range(10)]
+    for mailbox in names:
+        for name in "abc":
+            world.server.deliver(mailbox, octets(f"{mailbox}{name}"))
+    for _ in range(3):
+        world.sync()
+    deleted = 0
+    held: list[HeldDeletions] = []
+    for mailbox in names:
+        world.store.directories[mailbox].files.clear()
+        report = world.sync(hints=hints(mailbox, sides=("local",)))
+        deleted += report.mailbox(mailbox).deleted_remote
+        held += report.mailbox(mailbox).held
+    assert deleted == 15
+    assert [(one.side, one.count) for one in held] == [("server", 3)] * 5
+    assert "of 30 messages of the account are gone from the Maildir within a day" in held[0].reason
+
+
+def test_a_mailbox_that_is_not_known_is_left_to_a_whole_pass(world: World, asked: list[str]) -> None:
+    world.server.deliver(MailboxName("New"), octets("new"))
+    assert world.sync(hints=hints(MailboxName("New"))).ok
+    assert asked == []
+    assert world.sync().mailbox(MailboxName("New")).downloaded == 1
+
+
+def test_a_mailbox_that_is_gone_is_said_and_stops_no_other(world: World) -> None:
+    del world.server.mailboxes[WORK]
+    world.server.deliver(INBOX, octets("new"))
+    report = world.sync(hints=hints(INBOX, WORK))
+    assert (report.mailbox(INBOX).downloaded, report.mailbox(WORK).error is None) == (1, False)
+    assert len(world.store.directories[WORK].files) == 8
+
+
+def test_the_trash_is_the_one_that_an_earlier_pass_has_found(world: World) -> None:
+    trash = MailboxName("Trash")
+    world.server.create(trash)
+    world.sync()
+    world.policy = Policy(on_local_delete="trash")
+    del world.store.directories[INBOX].files[a_file(world)]
+    world.sync(hints=hints(INBOX, trash=trash))
+    assert len(world.server.mailboxes[trash].messages) == 1
+    assert Uid(1) in world.server.mailboxes[trash].messages
