@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 from syncer.daemon.texts import shown
@@ -124,14 +124,13 @@ def run(
         env=dict(environment),
         start_new_session=True,
     )
-    talk = _Talk(process, document, Lines(bounds.octets, say))
     how: End = "stopped"  # should anything be raised below
     try:
-        how = _until_ended(process, talk, bounds, stopped)
+        with closing(_Talk(process, document, Lines(bounds.octets, say))) as talk:
+            how = _until_ended(process, talk, bounds, stopped)
     finally:
         if how != "itself":
             _signal(process, signal.SIGKILL)  # whoever of the group has outlived its leader
-        talk.close()
         status = _reaped(process, bounds.grace)
     return Ended(how, status)
 

@@ -201,9 +201,16 @@ def test_one_that_fails_to_be_listened_to_does_not_stay() -> None:
     eventually(lambda: not runs(pids[0]))
 
 
-def test_it_is_waited_for_also_where_the_kernel_reaps() -> None:
+@pytest.mark.parametrize(
+    "condition",
+    [
+        pytest.param("signal.signal(signal.SIGCHLD, signal.SIG_IGN)", id="the kernel reaps"),
+        pytest.param("del os.waitid", id="Python cannot ask without reaping"),
+    ],
+)
+def test_that_it_has_exited_is_noticed_also_where(condition: str) -> None:
     script = (
-        "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        f"import os, signal; {condition}\n"
         "from syncer.daemon.children import Bounds, run\n"
         "ended = run(['true'], b'', environment={}, directory='/', bounds=Bounds(), stopped=lambda: False, say=print)\n"
         "print(ended.how)"

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the IMAP servers and the mail indexer that the tests use, and what torture/ traces system calls with: Debian
-# 12, as root. May be run again at any time; it is done in a moment where everything is there. Nothing is started.
+# Installs the IMAP servers and the mail indexer that the tests use, what torture/ traces system calls with, and what
+# checks the unit and the recipes in contrib/: Debian 12, as root. May be run again at any time; it is done in a moment
+# where everything is there. Nothing is started.
 #
 # Most are ordinary packages. The packages of Cyrus and Courier conflict with Dovecot's, so these two are unpacked below
 # $SYNCER_TEST_SERVERS instead of being installed.
@@ -9,7 +10,7 @@ set -eu
 top=${SYNCER_TEST_SERVERS:-/opt/imap-servers}
 cyrus="cyrus-imapd cyrus-common cyrus-clients"
 courier="courier-imap courier-base courier-authdaemon courier-authlib courier-authlib-userdb"
-packages="dovecot-imapd sasl2-bin notmuch strace libseccomp2 openssl util-linux e2fsprogs db-util libsasl2-modules
+packages="dovecot-imapd sasl2-bin notmuch jq systemd strace libseccomp2 openssl util-linux e2fsprogs db-util libsasl2-modules
   libclamav12 libical3 libpq5 libxapian30 libzephyr4 libwrap0 libjansson4 libpcre3
   libcourier-unicode4 libidn12 libgdbm6 libgamin0 gamin libltdl7"
 
