@@ -38,6 +38,7 @@ DROPPED: Final = "dropped"
 """The one event that the journal does not have."""
 
 _BUFFER: Final = 4 * 1024 * 1024
+_GRACE: Final = 1.0
 _TICK_MS: Final = 100
 """After so long it is noticed that the stream is to end although nobody reads. Only while there is something to."""
 
@@ -143,7 +144,7 @@ class Stream:
         with self._ready:
             self._until = time.monotonic() + patience
             self._ready.notify()
-        self._thread.join()
+        self._thread.join(patience + _GRACE)  # a file system may hang, and with it whoever writes
 
     def _serve(self) -> None:
         try:
