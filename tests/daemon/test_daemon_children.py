@@ -168,6 +168,11 @@ def test_it_has_not_ended_when_it_has_only_closed_its_output() -> None:
     assert sh("exec >/dev/null 2>&1 </dev/null; sleep 0.3; exit 4", document=b"x") == Ended("itself", 4)
 
 
+def test_one_that_has_closed_its_output_is_ended_as_well() -> None:
+    script = "exec >/dev/null 2>&1 </dev/null; exec sleep 600"
+    assert sh(script, bounds=Bounds(seconds=0.5, grace=60)) == Ended("time-out", -signal.SIGTERM)
+
+
 def test_what_it_leaves_behind_on_purpose_goes_on(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     assert sh('sleep 600 >/dev/null 2>&1 & echo $! > "$1"', str(note)) == Ended("itself", 0)
