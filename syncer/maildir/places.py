@@ -15,9 +15,20 @@ from syncer.maildir.layout import Layout, from_path, to_path
 from syncer.maildir.state import CUR, NEW, TMP
 from syncer.maildir.temporary import OURS
 from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.values import Struct
 
 _SUBDIRECTORIES = (NEW, CUR, TMP)
 _CONTROL = later(rb"dovecot[.-].*|\.syncer.*|maildirfolder")
+
+
+class Directory(Struct, frozen=True):
+    """A directory in which it can be seen that something changed."""
+
+    path: bytes
+    mailbox: MailboxName | None
+    """The mailbox that it belongs to; None for one that only leads to others."""
+    holds_messages: bool
+    """It is the `new` or `cur` of the mailbox; any other holds such directories, or may come to."""
 
 
 class Places:
@@ -54,14 +65,26 @@ class Places:
         """Every directory with a `cur` or `new` in it, ordered by name with INBOX first."""
         problems: list[str] = []
         found: set[MailboxName] = set()
-        for path in self._walk(b"", problems):
+        for path, subdirectories in self._walk(b"", problems):
             name = from_path(path, self._layout)
+            if not subdirectories:
+                continue
             if name is None:
                 problems.append(f"{fsops.printable(path)} is not a name that a mailbox's directory has; passed over")
             else:
                 found.add(name)
         self.problems = tuple(problems)
         return tuple(sorted(found, key=lambda name: (name != INBOX, name)))
+
+    def directories(self) -> Iterator[Directory]:
+        """The root, every directory that leads to mailboxes or may, and the `new` and `cur` of each; parents first."""
+        for path, subdirectories in self._walk(b"", []):
+            name = from_path(path, self._layout) if subdirectories else None
+            whole = os.path.join(self._root, path) if path else self._root
+            yield Directory(whole, name, holds_messages=False)
+            if name is not None:
+                for sub in subdirectories:
+                    yield Directory(os.path.join(whole, sub), name, holds_messages=True)
 
     def create(self, mailbox: MailboxName) -> None:
         """Make the mailbox's directories, `cur` last; those that exist are left as they are."""
@@ -136,16 +159,17 @@ class Places:
             fsops.remove_directory(path)
             fsops.fsync_directory(os.path.dirname(path))
 
-    def _walk(self, path: bytes, problems: list[str]) -> Iterator[bytes]:
+    def _walk(self, path: bytes, problems: list[str]) -> Iterator[tuple[bytes, list[bytes]]]:
+        """Every directory (relative to the root) in which mailboxes are looked for, and what makes it one itself."""
         try:
             with os.scandir(os.path.join(self._root, path)) as entries:
                 listed = sorted((entry.name, entry.is_symlink()) for entry in entries if _may_hold_mail(entry))
         except OSError as error:
             problems.append(f"cannot list {fsops.printable(path) or 'the root'}: {error.strerror}")
+            yield path, []
             return
-        directories = [name for name, is_link in listed if not is_link]
-        if {CUR, NEW} & set(directories) and (path or self._layout == "maildir++"):
-            yield path
+        may_be_one = path or self._layout == "maildir++"
+        yield path, [name for name, is_link in listed if not is_link and name in {CUR, NEW} and may_be_one]
         for name, is_link in listed:
             below = os.path.join(path, name)
             if name in _SUBDIRECTORIES or name.startswith(b".") != (self._layout == "maildir++"):

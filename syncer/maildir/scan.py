@@ -133,14 +133,15 @@ def read(
 def _settle(directory: bytes, before: Stamps, sleep: Callable[[float], None]) -> bool:
     """Wait until no further change could hide in the tick of the last one; False if there was one meanwhile."""
     now = time.time_ns()
-    wait = max((_unsettled(stamp, now) for stamp in before if stamp is not None), default=0)
+    wait = max((unsettled(stamp, now) for stamp in before if stamp is not None), default=0)
     if wait <= 0:
         return True
     sleep(wait / _SECOND_NS)
     return stamps(directory) == before
 
 
-def _unsettled(stamp: tuple[int, int, int, int], now: int) -> int:
+def unsettled(stamp: tuple[int, int, int, int], now: int) -> int:
+    """For how many ns a further change could still hide in the tick of the last one; none left if not positive."""
     mtime, ctime = stamp[2:]
     tick = TICK_NS if mtime % _SECOND_NS else COARSE_TICK_NS
     age = now - max(mtime, ctime)

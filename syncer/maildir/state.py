@@ -24,7 +24,7 @@ def stamps(directory: bytes) -> Stamps:
     Raises:
         MailboxError: one of them cannot be looked at.
     """
-    return _stamp(os.path.join(directory, NEW)), _stamp(os.path.join(directory, CUR))
+    return stamp(os.path.join(directory, NEW)), stamp(os.path.join(directory, CUR))
 
 
 def keywords_state(directory: bytes) -> KeywordsState:
@@ -48,7 +48,12 @@ def state(directory: bytes) -> str | None:
     return " ".join(map(str, (*new, *cur, *(keywords_state(directory) or ()))))
 
 
-def _stamp(path: bytes) -> Stamp:
+def stamp(path: bytes) -> Stamp:
+    """By what a change of one directory can be seen.
+
+    Raises:
+        MailboxError: it cannot be looked at.
+    """
     try:
         found = os.lstat(path)
     except FileNotFoundError:
