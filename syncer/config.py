@@ -83,6 +83,12 @@ class Account(Struct, frozen=True, kw_only=True):
     mailbox_changes: MailboxChanges
     full_interval: int
     """Seconds."""
+    idle: tuple[str, ...]
+    """The mailboxes of which `watch` is told by IDLE, where the server has no NOTIFY."""
+    poll_interval: int
+    """Seconds between looks of `watch` at mailboxes of which it is not told."""
+    keepalive: int
+    """Seconds after which `watch` uses a connection on which nothing happens."""
     timeout: int
     """Seconds."""
     compress: bool

@@ -147,6 +147,14 @@ class Crew:
             server = self.lanes[lane].server = self._connect()
         return server
 
+    def dismiss(self) -> None:
+        """Close every connection but the first: there is nothing to do for them."""
+        for lane in self.lanes[1:]:
+            with lane:
+                server, lane.server = lane.server, None
+                if server is not None:
+                    server.close()
+
     def close_lane(self, lane: int) -> None:
         """The server does not want this connection: do with fewer, for as long as the crew lasts."""
         self.admitted = min(self.admitted, lane)

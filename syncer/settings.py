@@ -186,6 +186,14 @@ def _patterns(*, may_be_empty: bool) -> Parser:
     return parse
 
 
+def _names(value: object, base: Path) -> tuple[str, ...]:
+    """Mailboxes, of which each costs a connection: patterns would match who knows how many."""
+    names: tuple[str, ...] = _patterns(may_be_empty=True)(value, base)
+    if any("*" in name or "%" in name for name in names):
+        raise UnfitError('a list of names of mailboxes, such as ["INBOX", "Work"], without * and %')
+    return names
+
+
 ACCOUNT_SETTINGS: Final[Mapping[str, Setting]] = {
     "host": Setting(_host, REQUIRED),
     "port": Setting(_integer(1, 65_535)),
@@ -208,6 +216,9 @@ ACCOUNT_SETTINGS: Final[Mapping[str, Setting]] = {
     "on_local_delete": Setting(_choice("expunge", "trash", "keep"), "expunge"),
     "mailbox_changes": Setting(_choice("create", "all"), "create"),
     "full_interval": Setting(_duration(), 7 * 86_400),
+    "idle": Setting(_names, ("INBOX",)),
+    "poll_interval": Setting(_duration(10), 120),
+    "keepalive": Setting(_duration(10, 1_740), 540),
     "timeout": Setting(_duration(1, 3600), 60),
     "compress": Setting(_boolean, default=False),
     "durability": Setting(_choice("batch", "file"), "batch"),

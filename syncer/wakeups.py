@@ -47,10 +47,13 @@ class Wakeups:
         """Until when."""
 
     def hint(self, now: float, side: Side, mailboxes: Collection[MailboxName] | None) -> None:
-        """Something may have happened on a side, in these mailboxes; None: anywhere."""
+        """Something may have happened on a side, in these mailboxes; None: anywhere.
+
+        A moment that is yet to come is one at which to look in any case.
+        """
         for name in (None,) if mailboxes is None else mailboxes:
             waiting = self._waiting.setdefault(name, _Waiting(now, now, frozenset()))
-            waiting.last = now
+            waiting.first, waiting.last = min(waiting.first, now), now
             waiting.sides |= {side}
 
     def wait(self, now: float) -> float | None:

@@ -303,6 +303,9 @@ class FakeServer:
             self.expunge(mailbox, known)
         return landed if self.account.tells_uids and self.account.uidplus else {}
 
+    def noop(self) -> None:
+        self.account.hears("NOOP")
+
     def close(self) -> None:
         """There is nothing to close."""
 

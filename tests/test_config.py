@@ -78,6 +78,9 @@ def test_the_shortest_file_gives_every_default_of_the_contract(conf: Path) -> No
                 on_local_delete="expunge",
                 mailbox_changes="create",
                 full_interval=7 * 86_400,
+                idle=("INBOX",),
+                poll_interval=120,
+                keepalive=540,
                 timeout=60,
                 compress=False,
                 durability="batch",
@@ -102,6 +105,9 @@ def test_the_settings_are_the_fields_of_an_account() -> None:
         ('keep_deleted = "2w"', {"keep_deleted": 1_209_600}),
         ("keep_deleted = 0", {"keep_deleted": 0}),
         ('full_interval = "12h"', {"full_interval": 43_200}),
+        ('idle = ["INBOX", "Work"]', {"idle": ("INBOX", "Work")}),
+        ('poll_interval = "10m"', {"poll_interval": 600}),
+        ('keepalive = "29m"', {"keepalive": 1740}),
         ("timeout = 90", {"timeout": 90}),
         ("compress = true", {"compress": True}),
         ('durability = "file"', {"durability": "file"}),
@@ -115,6 +121,11 @@ def test_the_settings_are_the_fields_of_an_account() -> None:
 def test_a_key_is_read_as_it_is_meant(conf: Path, line: str, expected: dict[str, object]) -> None:
     account = load(conf, with_key(line)).accounts[0]
     assert {key: getattr(account, key) for key in expected} == expected
+
+
+def test_idle_takes_names_and_no_patterns(conf: Path) -> None:
+    with pytest.raises(ConfigError, match=r"a list of names of mailboxes, .*, without \* and %"):
+        load(conf, with_key('idle = ["Lists/*"]'))
 
 
 def test_a_fingerprint_is_kept_without_colons_in_lower_case(conf: Path) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "sync": "make the Maildir and the server equal, once, and exit",
+    "watch": "keep the Maildir and the server equal by itself, until it is ended",
     "restore": "bring back what is missing on one side from the other, or what a sync removed",
     "verify": "read every message on both sides, compare, and with --repair mend what is damaged",
     "log": "tell what syncs did to which messages, when and why (no network)",

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -45,8 +45,12 @@ def leave_on_signals() -> None:
 
 
 @contextmanager
-def stop_on_signals(notify: Callable[[], None]) -> Iterator[Stop]:
+def stop_on_signals(
+    notify: Callable[[], None], others: Mapping[signal.Signals, Callable[[], None]] | None = None
+) -> Iterator[Stop]:
     """Turn the first signal into `Stop.event` and call `notify`; the second signal leaves at once.
+
+    The signals in `others` call something instead, however often they come.
 
     A handler runs between any two instructions of the main thread, perhaps inside the event's own lock, so it must
     not set the event; and it does not run while the main thread has just begun to wait. So it does nothing: Python
@@ -59,8 +63,13 @@ def stop_on_signals(notify: Callable[[], None]) -> Iterator[Stop]:
     def note(_number: int, _frame: FrameType | None) -> None:
         """Only for a signal with a handler does Python write to the pipe."""
 
+    heeded = {int(number): act for number, act in (others or {}).items()}
+
     def wait() -> None:
         while number := os.read(reader, 1)[0]:
+            if number in heeded:
+                heeded[number]()
+                continue
             if stop.status is not None:
                 _leave(128 + number)
             stop.status = 128 + number
@@ -69,7 +78,9 @@ def stop_on_signals(notify: Callable[[], None]) -> Iterator[Stop]:
 
     thread = threading.Thread(target=wait, name="signals", daemon=True)
     thread.start()
-    before = [(number, signal.getsignal(number)) for number in _heeded(signal.SIGINT, *_TERMINATING)]
+    before = [
+        (number, signal.getsignal(number)) for number in {*_heeded(signal.SIGINT, *_TERMINATING), *(others or {})}
+    ]
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number, _ in before:
         signal.signal(number, note)

@@ -81,6 +81,8 @@ class Pass(Struct):
     """Seconds since the epoch."""
     stop: threading.Event
     failed: set[MailboxName] = field(default_factory=set)
+    trash: MailboxName | None = None
+    """See `Hints.trash`; known when the pass is over."""
 
     def run(self) -> None:
         """Make both sides equal.
@@ -95,6 +97,7 @@ class Pass(Struct):
             glance = Glance(order.account, self.crew, self.store, self.index, order.wants, shortcuts, ahead)
             glance.trash = order.hints.trash if order.hints is not None else None
             places = glance.places() if order.hints is None else glance.remembered(order.hints.mailboxes)
+            self.trash = glance.trash
             names = self.chosen(places)
             unchanged = glance.unchanged(places, names, ahead.state) if places.settled else {}
             if places.settled and unchanged.keys() == names:

@@ -244,6 +244,10 @@ class ImapServer:
         # Without either nothing was expunged: the old copies are left as after any deletion, and are not forgotten.
         return moved if self.capabilities & {"MOVE", "UIDPLUS"} else {}
 
+    def noop(self) -> None:
+        """See `Server`."""
+        self._wire.run(b"NOOP")
+
     def listen(self, mailbox: MailboxName) -> Push | None:
         """Hear of changes on this connection from now on, and do nothing else with it; None if the server cannot tell.
 

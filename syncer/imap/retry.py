@@ -8,13 +8,27 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from syncer.errors import ConnectError, ConnectionLostError, ProtocolError
+from syncer.errors import AccountError, ConnectError, ConnectionLostError, LoginError, ProtocolError, TlsError
 
 if TYPE_CHECKING:
     import tenacity
 
+OUTAGES = (ConnectError, ConnectionLostError, ProtocolError, TlsError)
+"""What is over when the network or the server is well again."""
 CONNECT_ATTEMPTS = 3
 SESSION_ATTEMPTS = 3
+
+LOGINS = (30.0, 300.0)
+"""Seconds after the first refusals of a log-in, which may be over soon. Then it is parked."""
+PARKED = (3_600.0, 86_400.0)
+"""Seconds between log-ins that are parked: at first, doubled each time, and at most. A loop would lock the account."""
+TROUBLE = (60.0, 3_600.0)
+"""The same after anything else that somebody will have to mend, such as a Maildir that is not mounted."""
+SOON = 8.0
+"""Seconds that an outage of a few minutes may cost after its end."""
+PART = 8
+"""Of a longer one the pause is so small a part of the time that it has taken already."""
+LONGEST = 300.0
 
 T = TypeVar("T")
 
@@ -51,6 +65,56 @@ def session(work: Callable[[], T], stop: threading.Event) -> T:
         )
 
     return _tried(work, (ConnectionLostError, ProtocolError), policy)
+
+
+def persistently(
+    work: Callable[[], T],
+    sleep: Callable[[float], None],
+    stop: threading.Event,
+    tell: Callable[[AccountError, float], None],
+    kinds: tuple[type[AccountError], ...] = (AccountError,),
+) -> T:
+    """Do the work of a program that stays: again and again after errors of these kinds, until it is done.
+
+    `sleep` may end early, where there is hope. `tell` is told of each failure and of the pause after it, in seconds.
+
+    Raises:
+        AccountError: `stop` was set meanwhile, or it is of another kind.
+    """
+
+    def policy() -> "tenacity.Retrying":
+        import tenacity  # noqa: PLC0415 - only who fails pays for it
+
+        def wait(state: "tenacity.RetryCallState") -> float:
+            error = state.outcome.exception() if state.outcome is not None else None
+            if isinstance(error, LoginError):
+                past = state.attempt_number - 1 - len(LOGINS)
+                return LOGINS[past] if past < 0 else _doubled(PARKED, past)
+            if not isinstance(error, OUTAGES):
+                return _doubled(TROUBLE, state.attempt_number - 1)
+            most = min(LONGEST, max(SOON, (state.seconds_since_start or 0.0) / PART))
+            return tenacity.wait_random_exponential(multiplier=1, max=most)(state)
+
+        def told(state: "tenacity.RetryCallState") -> None:
+            error = state.outcome.exception() if state.outcome is not None else None
+            if isinstance(error, AccountError):
+                tell(error, state.upcoming_sleep)
+
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(kinds),
+            stop=tenacity.stop_when_event_set(stop),
+            wait=wait,
+            sleep=sleep,
+            before_sleep=told,
+            reraise=True,
+        )
+
+    return _tried(work, kinds, policy)
+
+
+def _doubled(bounds: tuple[float, float], times: int) -> float:
+    first, most = bounds
+    return min(most, first * 2.0 ** min(times, 32))
 
 
 def _tried(

@@ -203,5 +203,8 @@ class Server(Protocol):
             ServerRefusedError: NO or BAD; nothing was moved.
         """
 
+    def noop(self) -> None:
+        """See that the connection stands, and that nobody takes it for dead."""
+
     def close(self) -> None:
         """LOGOUT if the connection still stands, then close it. Never raises."""

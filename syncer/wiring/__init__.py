@@ -1,9 +1,9 @@
 """Puts the parts together: the only room that knows which server, Maildir and index an account has.
 
 `parts` opens them, `calls` begins to connect, `edge` works on accounts side by side, `passes` makes a pass, `verifying`
-reads and compares everything, `chores` checks accounts and handles mailboxes, `history` tells what was done and brings
-back what was removed, and `status` reads what an index says. Each is loaded when one of its functions is first asked
-for, so that `status` loads nothing that talks to a server.
+reads and compares everything, `watching` stays and keeps accounts equal, `chores` checks accounts and handles
+mailboxes, `history` tells what was done and brings back what was removed, and `status` reads what an index says. Each
+is loaded when one of its functions is first asked for, so that `status` loads nothing that talks to a server.
 """
 
 from importlib import import_module
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from syncer.wiring.history import Wish, account_log, message_history, place_of, restore_from_attic
     from syncer.wiring.status import account_status
     from syncer.wiring.verifying import verify_accounts
+    from syncer.wiring.watching import Audience, Watch
 
 __all__ = [
+    "Audience",
+    "Watch",
     "Wish",
     "account_log",
     "account_status",
@@ -41,6 +44,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Audience": "watching",
+    "Watch": "watching",
     "Wish": "history",
     "account_log": "history",
     "account_status": "status",

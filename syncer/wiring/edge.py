@@ -32,17 +32,20 @@ def each_account(
     outcome: Callable[[str], Outcome],
     work: Callable[[Account, Sequence[Target], Outcome], None],
     stop: threading.Event,
+    *,
+    most: int = MOST,
 ) -> list[Outcome]:
     """Work on the accounts that `targets` name, or on all; returns what came of each, in the order of the settings.
 
-    `work` fills what `outcome` makes for an account of this name. `stop` is set if the whole is broken off.
+    `work` fills what `outcome` makes for an account of this name, for `most` of them at a time. `stop` is set if the
+    whole is broken off.
     """
     chosen: dict[str, list[Target]] = {}
     for target in targets or [Target(account.name) for account in config.accounts]:
         chosen.setdefault(target.account, []).append(target)
-    with Workers(MOST, "account") as workers:
+    with Workers(most, "account") as workers:
         tasks = [
-            workers.submit(partial(_contained, account.name, outcome(account.name), partial(work, account, wanted)))
+            workers.submit(partial(contained, account.name, outcome(account.name), partial(work, account, wanted)))
             for account in config.accounts
             if (wanted := chosen.get(account.name))
         ]
@@ -53,7 +56,8 @@ def each_account(
             raise
 
 
-def _contained(name: str, outcome: Outcome, work: Callable[[Outcome], None]) -> Outcome:
+def contained(name: str, outcome: Outcome, work: Callable[[Outcome], None]) -> Outcome:
+    """Do one piece of work on an account; returns `outcome`, in which whatever goes wrong is said."""
     began = time.monotonic()
     try:
         work(outcome)

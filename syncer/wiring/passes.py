@@ -54,14 +54,14 @@ class _Run(Struct, frozen=True):
             for mailbox in [None] if None in mailboxes else sorted(mailboxes, key=str):
                 order = Order(
                     account.name,
-                    _policy(account, options),
+                    policy_of(account, options),
                     account.wants,
                     mailbox,
                     dry_run=options.dry_run,
                     every_action=options.every_action,
                     full=options.full,
                     full_interval=account.full_interval,
-                    settings=_decisive(account),
+                    settings=decisive(account),
                 )
                 self._pass(order, account, workshop, report)
             if not options.dry_run:
@@ -73,17 +73,19 @@ class _Run(Struct, frozen=True):
 
         def one_session() -> None:
             with Crew(connect, account.connections, self.stop) as crew:
-                one = Pass(order, crew, workshop.store, workshop.index, report, self.progress, _now, self.stop)
+                one = Pass(order, crew, workshop.store, workshop.index, report, self.progress, now, self.stop)
                 one.run()
 
         session(one_session, self.stop)
 
 
-def _now() -> int:
+def now() -> int:
+    """Seconds since the epoch."""
     return int(time.time())
 
 
-def _policy(account: Account, options: SyncOptions) -> Policy:
+def policy_of(account: Account, options: SyncOptions) -> Policy:
+    """What the settings and the options of a run allow."""
     return Policy(
         direction=account.direction,
         on_local_delete=account.on_local_delete,
@@ -93,7 +95,7 @@ def _policy(account: Account, options: SyncOptions) -> Policy:
     )
 
 
-def _decisive(account: Account) -> str:
+def decisive(account: Account) -> str:
     """The settings under which something may have been left alone that others would have done."""
     decisive = (account.host, account.port, account.user, account.direction, account.on_local_delete)
     return ascii((RULES, *decisive))

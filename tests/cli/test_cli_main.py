@@ -103,11 +103,11 @@ def test_help_names_every_command() -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], "no command; there are sync, restore, verify, log, why, status, check, mailbox (syncer --help says more)"),
+        ([], "no command; there are sync, watch, restore, verify, log, why, status, check, mailbox (syncer --help says more)"),
         (["snyc"], "unknown command 'snyc'; did you mean 'sync'?"),
         (
             ["frobnicate"],
-            "unknown command 'frobnicate'; there are sync, restore, verify, log, why, status, check, mailbox",
+            "unknown command 'frobnicate'; there are sync, watch, restore, verify, log, why, status, check, mailbox",
         ),
     ],
 )

@@ -102,6 +102,14 @@ class CountingProxy:
         self._cut[to_server] = octets
         self._how, self._refuse_afterwards = how, for_good
 
+    def sever(self) -> None:
+        """End every connection now, and close every further one at once, until `mend`."""
+        with self._lock:
+            self._refusing = True
+            for connection in self._sockets:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
     def mend(self) -> None:
         """Let connections through again, whether the cut came or not."""
         with self._lock:
@@ -130,9 +138,9 @@ class CountingProxy:
                 continue
             try:
                 server = socket.create_connection(self._target)
-            except OSError:
+            except OSError:  # it does not run at the moment
                 client.close()
-                return
+                continue
             with self._lock:
                 self._sockets += [client, server]
             for source, target in ((client, server), (server, client)):

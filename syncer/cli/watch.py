@@ -1,0 +1,160 @@
+"""`syncer watch`: stay in the foreground and keep both sides equal."""
+
+import argparse
+import signal
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from syncer.cli.output import Output
+from syncer.cli.progress import progress
+from syncer.cli.signals import Stop, stop_on_signals
+from syncer.cli.summary import Line, summary
+from syncer.cli.targets import configuration, targets
+from syncer.config import Config
+from syncer.errors import AccountError, ConfigError
+from syncer.report import AccountReport, Report, Target, exit_status
+
+if TYPE_CHECKING:
+    from syncer.wiring import Watch
+
+DESCRIPTION: Final = """\
+Keep the Maildir and the server equal by itself, until it is ended.
+
+New mail comes in as soon as the server tells of it (NOTIFY, else IDLE in the
+mailboxes of `idle`, else by looking every `poll_interval`); what is changed in the
+Maildir goes out at once. Without a network it waits, and goes on by itself.
+
+SIGINT and SIGTERM end it, SIGUSR1 looks at everything now and tries again what is
+waited for, SIGHUP reads the configuration again.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "targets", nargs="*", metavar="TARGET", help="ACCOUNT or ACCOUNT:MAILBOX; none means everything"
+    )
+
+
+def run(options: argparse.Namespace, output: Output) -> int:
+    """Watch until a signal ends it; return the exit status."""
+    config = configuration(options.config)
+    watching = _Watching(options, output, config, targets(config, options.targets))
+    others = {signal.SIGUSR1: watching.hurry, signal.SIGHUP: watching.reload}
+    with stop_on_signals(watching.end, others) as stop:
+        report = watching.run(stop)
+    return exit_status(report) if stop.status is None else stop.status
+
+
+class _Watching:
+    """One run, in which the configuration may be read several times. Signals call `hurry`, `reload` and `end`."""
+
+    def __init__(self, options: argparse.Namespace, output: Output, config: Config, chosen: Sequence[Target]) -> None:
+        self._options = options
+        self._output = output
+        self._config, self._chosen = config, chosen
+        self._told = _Told(output, ["syncer", *(["-c", options.config] if options.config else []), "sync"])
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._watch: Watch | None = None
+        self._again = False
+
+    def run(self, stop: Stop) -> Report:
+        """Until the end."""
+        from syncer.wiring import Audience, Watch  # noqa: PLC0415 - loads what talks to servers
+
+        with progress(wanted=False) as heard:
+            while True:
+                with self._lock:
+                    self._again, self._over = False, threading.Event()
+                    audience = Audience(self._told.passed, self._told.failed, heard)
+                    watch = self._watch = Watch(self._config, self._chosen, audience, self._over)
+                    if stop.event.is_set():
+                        self._over.set()
+                names = [account.name for account in self._config.accounts]
+                self._output.say(f"watching {', '.join(str(target) for target in self._chosen) or ', '.join(names)}")
+                report = watch.run()
+                if not self._again or stop.event.is_set():
+                    return report
+
+    def hurry(self) -> None:
+        """Look at everything now."""
+        if self._watch is not None:
+            self._watch.hurry()
+
+    def reload(self) -> None:
+        """Read the configuration again; one that is wrong changes nothing."""
+        try:
+            config = configuration(self._options.config)
+            chosen = targets(config, self._options.targets)
+        except (ConfigError, AccountError) as error:
+            for problem in error.problems if isinstance(error, ConfigError) else [str(error)]:
+                self._output.error(problem)
+            self._output.say("the configuration stays as it was", "warning", least=-1)
+            return
+        self._output.say("reading the configuration again")
+        with self._lock:
+            self._config, self._chosen, self._again = config, chosen, True
+        self._finish()
+
+    def end(self) -> None:
+        """End as soon as what is under way allows."""
+        self._output.say("stopping after what is under way; once more to leave at once", "warning", least=-1)
+        self._finish()
+
+    def _finish(self) -> None:
+        with self._lock:
+            self._over.set()
+            watch = self._watch
+        if watch is not None:
+            watch.end()
+
+
+class _Told:
+    """Prints what happens: what was done each time, and what is wrong when it begins and when it is over."""
+
+    def __init__(self, output: Output, command: Sequence[str]) -> None:
+        self._output = output
+        self._command = command
+        self._lock = threading.Lock()
+        self._wrong: dict[str, tuple[Line, ...]] = {}
+        """What was said to be wrong, by mailbox."""
+        self._failing: dict[str, str] = {}
+        """Why an account cannot be worked on."""
+
+    def passed(self, report: AccountReport) -> None:
+        """A pass is over."""
+        with self._lock:
+            if self._failing.pop(report.name, None) is not None:
+                self._output.say(f"{report.name}: all is well again", least=-1)
+            for name, mailbox in report.mailboxes.items():
+                alone = AccountReport(report.name, mailboxes={name: mailbox})
+                lines = tuple(summary(Report([alone]), self._command))[:-1]
+                self._print(f"{report.name}:{name}", lines)
+            if report.error is not None:
+                self._print(report.name, (Line(f"syncer: {report.name}: {report.error}", "error", -1),))
+            else:
+                self._wrong.pop(report.name, None)
+
+    def failed(self, account: str, error: AccountError, seconds: float) -> None:
+        """It is tried again; said once, and again where something else is wrong."""
+        with self._lock:
+            if self._failing.get(account) != str(error):
+                self._failing[account] = str(error)
+                self._output.say(f"syncer: {error}", "warning", least=-1)
+                self._output.say(f"{account}: tried again in {_duration(seconds)}, and then until it works")
+
+    def _print(self, place: str, lines: Sequence[Line]) -> None:
+        wrong = tuple(line for line in lines if line.least < 0)
+        same = self._wrong.get(place) == wrong
+        self._wrong[place] = wrong
+        for line in lines:
+            if line.least >= 0 or not same:
+                self._output.say(line.text, line.style, least=line.least)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3_600:.0f} h"

@@ -1,0 +1,100 @@
+"""Hears of changes on the server and passes them on as hints, on a connection of its own, for as long as it takes.
+
+What happened before it began to listen it cannot know, so each time it begins everything is looked at. A server that
+tells nothing by itself is left to the loop, which looks at everything from time to time.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from syncer.errors import AccountError
+from syncer.ports.push import Heard, Push
+from syncer.watching.loop import Loop, Persistently
+
+
+class Listening:
+    """One connection that listens, and its thread."""
+
+    def __init__(
+        self,
+        begin: Callable[[], Push | None],
+        loop: Loop,
+        persistently: Persistently,
+        *,
+        keepalive: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`begin` connects; None where the server cannot tell. Every `keepalive` seconds the connection is checked."""
+        self._begin = begin
+        self._loop = loop
+        self._persistently = persistently
+        self._over = threading.Event()
+        self._keepalive = keepalive
+        self._clock = clock
+        self._wake_reader, self._wake_writer = os.pipe()
+        self._check_now = threading.Event()
+        self._hope = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="listening", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def hurry(self) -> None:
+        """See whether the connection still stands, or try to make one: something has changed."""
+        self._check_now.set()
+        self._hope.set()
+        os.write(self._wake_writer, b".")
+
+    def end(self) -> None:
+        """Close the connection and wait for the thread, which ends at once."""
+        self._over.set()
+        self.hurry()
+        if self._thread.ident is not None:
+            self._thread.join()
+        os.close(self._wake_reader)
+        os.close(self._wake_writer)
+
+    def _run(self) -> None:
+        try:
+            self._persistently(self._listen, self._rest, self._over)
+        except AccountError:  # only at the end is it given up
+            return
+
+    def _listen(self) -> None:
+        """Returns at the end, or where there is nothing to listen to."""
+        if self._over.is_set():
+            return
+        push = self._begin()
+        if push is None:
+            return
+        try:
+            self._loop.hint("server", None)
+            checked = self._clock()
+            while not self._over.is_set():
+                heard = push.hear(max(0.0, checked + self._keepalive - self._clock()), self._wake_reader)
+                if heard.nothing and self._is_time(checked):
+                    heard = push.check()
+                    checked = self._clock()
+                self._pass_on(heard)
+        finally:
+            push.close()
+
+    def _is_time(self, checked: float) -> bool:
+        """Whether the connection is to be checked now."""
+        if not self._check_now.is_set():
+            return self._clock() >= checked + self._keepalive
+        os.read(self._wake_reader, 4096)
+        self._check_now.clear()
+        return not self._over.is_set()
+
+    def _pass_on(self, heard: Heard) -> None:
+        if not heard.nothing:
+            self._loop.hint("server", None if heard.everywhere else heard.mailboxes)
+
+    def _rest(self, seconds: float) -> None:
+        self._hope.clear()
+        if not self._over.is_set():
+            self._hope.wait(seconds)

@@ -1,0 +1,232 @@
+"""Both sides stay equal by themselves: whatever happens on either, and whatever happens in between."""
+
+import signal
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from e2e.watching import Watched
+from e2e.world import World
+from servers.base import Server
+from servers.dovecot import Dovecot
+from servers.mail import note
+from servers.proxy import CountingProxy
+
+SERVERS = [
+    pytest.param("dovecot", marks=pytest.mark.dovecot),
+    pytest.param("dovecot-hides-NOTIFY", marks=pytest.mark.dovecot),
+    pytest.param("dovecot-hides-NOTIFY,IDLE", marks=pytest.mark.dovecot),
+    pytest.param("cyrus", marks=pytest.mark.cyrus),
+    pytest.param("courier", marks=pytest.mark.courier),
+]
+QUICK = {"poll_interval": "10s"}
+Named = Callable[[str], Server]
+Make = Callable[..., World]
+
+
+def filled(world: World) -> World:
+    """Two mailboxes on both sides."""
+    world.client.create("Work")
+    for number in range(6):
+        world.client.append("INBOX", note(f"i{number}"), ())
+        world.client.append("Work", note(f"w{number}"), ())
+    return world
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_whatever_happens_on_either_side_happens_on_the_other(server_named: Named, world_on: Make, name: str) -> None:
+    world = filled(world_on(server_named(name), **QUICK))
+    local, client = world.local, world.client
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        client.append("INBOX", note("new there"), ())
+        watched.until_equal(13)
+        client.append("Work", note("new in another"), ("\\Flagged",))
+        watched.until_equal(14)
+        client.store("INBOX", [1], "+FLAGS", ["\\Seen"])
+        client.expunge("Work", [1])
+        watched.until_equal(13)
+        local.deliver("Work", note("new here"), ("\\Seen",))
+        watched.until_equal(14)
+        first, second, third, *_ = local.files("INBOX")
+        local.change_flags("INBOX", first, add=["\\Flagged"])
+        local.delete(second)
+        local.move("INBOX", third, "Work", keep_name=True)
+        watched.until_equal(13)
+        local.create("Made here")
+        client.create("Made there")
+        client.append("Made there", note("in a new mailbox"), ())
+        watched.until(lambda: client.mailboxes() == local.mailboxes(), "the same mailboxes")
+        watched.until_equal(14)
+    world.converged()
+
+
+@pytest.mark.dovecot
+def test_many_edits_go_out_in_a_few_commands(dovecot: Dovecot, world_on: Make) -> None:
+    with CountingProxy(dovecot.port) as proxy:
+        world = world_on(dovecot, port=proxy.port)
+        for number in range(300):
+            world.client.append("INBOX", note(f"i{number}"), ())
+        with Watched(world) as watched:
+            watched.until_equal(300)
+            before = len(proxy.count.lines)
+            for file in world.local.files("INBOX"):
+                world.local.change_flags("INBOX", file, add=["\\Seen"])
+            watched.until_equal(300)
+            assert len(proxy.count.lines) - before < 100, proxy.count.lines[before:]
+        world.converged()
+
+
+@pytest.mark.dovecot
+def test_what_happened_while_it_did_not_run_is_found(dovecot: Dovecot, world_on: Make) -> None:
+    world = filled(world_on(dovecot))
+    with Watched(world) as watched:
+        watched.until_equal(12)
+    world.client.append("INBOX", note("meanwhile there"), ())
+    world.local.deliver("INBOX", note("meanwhile here"), ())
+    world.local.change_flags("INBOX", world.local.files("INBOX")[0], add=["\\Flagged"])
+    with Watched(world) as watched:
+        watched.until_equal(14)
+    world.converged()
+
+
+@pytest.mark.dovecot
+def test_a_connection_that_is_cut_is_made_again_and_nothing_is_missed(dovecot: Dovecot, world_on: Make) -> None:
+    with CountingProxy(dovecot.port) as proxy:
+        world = filled(world_on(dovecot, port=proxy.port))
+        with Watched(world) as watched:
+            watched.until_equal(12)
+            for number in range(3):
+                proxy.sever()
+                world.client.append("INBOX", note(f"cut {number} there"), ())
+                world.local.deliver("INBOX", note(f"cut {number} here"), ())
+                watched.until(lambda: "tried again in" in watched.said, "said to be offline")
+                proxy.mend()
+                watched.until_equal(14 + 2 * number)
+            assert "all is well again" in watched.said
+        world.converged()
+
+
+@pytest.mark.dovecot
+def test_a_process_that_was_stopped_and_goes_on_misses_nothing(dovecot: Dovecot, world_on: Make) -> None:
+    world = filled(world_on(dovecot))
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        watched.signal(signal.SIGSTOP)
+        world.client.append("INBOX", note("while it slept there"), ())
+        world.local.deliver("Work", note("while it slept here"), ())
+        watched.signal(signal.SIGCONT)
+        watched.until_equal(14)
+    world.converged()
+
+
+@pytest.mark.dovecot
+def test_a_signal_makes_it_look_at_everything_now(world_on: Make, dovecot_with: Callable[..., Dovecot]) -> None:
+    world = filled(world_on(dovecot_with(hide=("NOTIFY", "IDLE")), poll_interval="1d"))
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        world.client.append("Work", note("nobody tells of it"), ())
+        watched.signal(signal.SIGUSR1)
+        watched.until_equal(13)
+    world.converged()
+
+
+@pytest.mark.dovecot
+def test_a_signal_makes_it_read_the_configuration_again(dovecot: Dovecot, world_on: Make) -> None:
+    world = filled(world_on(dovecot, exclude=["Work"]))
+    with Watched(world) as watched:
+        watched.until(lambda: len(world.local.files("INBOX")) == 6, "INBOX")
+        text = world.configuration.read_text()
+        world.configuration.write_text(text + "nonsense\n")
+        watched.signal(signal.SIGHUP)
+        watched.until(lambda: "the configuration stays as it was" in watched.said, "said to be wrong")
+        world.configure(exclude=[])
+        watched.signal(signal.SIGHUP)
+        watched.until_equal(12)
+        world.client.append("Work", note("new there"), ())
+        watched.until_equal(13)
+    world.converged()
+
+
+@pytest.mark.dovecot
+def test_a_password_that_stops_working_is_parked_and_tried_again_on_a_signal(dovecot: Dovecot, world_on: Make) -> None:
+    with CountingProxy(dovecot.port) as proxy:
+        world = filled(world_on(dovecot, port=proxy.port))
+        right = world.settings["password"]
+        world.configure(password="wrong")
+        with Watched(world) as watched:
+            watched.until(lambda: "tried again in 30 s" in watched.said, "said to be refused")
+            assert 1 <= proxy.count.commands["LOGIN"] + proxy.count.commands["AUTHENTICATE"] <= 2
+            world.configure(password=right)
+            watched.signal(signal.SIGHUP)
+            watched.until_equal(12)
+        world.converged()
+
+
+@pytest.mark.dovecot
+def test_a_maildir_that_goes_away_and_comes_back_loses_nothing(dovecot: Dovecot, world_on: Make) -> None:
+    world = filled(world_on(dovecot))
+    root = world.local.root
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        away = root.with_name("away")
+        root.rename(away)
+        watched.until(lambda: "tried again in" in watched.said, "said to be gone")
+        assert len(world.client.uids("INBOX")) == 6
+        away.rename(root)
+        world.client.append("INBOX", note("meanwhile"), ())
+        watched.signal(signal.SIGUSR1)
+        watched.until_equal(13)
+    world.converged()
+
+
+@pytest.mark.dovecot
+def test_one_mailbox_can_be_watched_alone(dovecot: Dovecot, world_on: Make) -> None:
+    world = filled(world_on(dovecot))
+    with Watched(world, "test:Work") as watched:
+        watched.until(lambda: len(world.local.files("Work")) == 6, "Work")
+        world.client.append("INBOX", note("not wanted"), ())
+        world.client.append("Work", note("wanted"), ())
+        watched.until(lambda: len(world.local.files("Work")) == 7, "the new one")
+        assert "INBOX" not in world.local.mailboxes() or not world.local.files("INBOX")
+
+
+@pytest.mark.dovecot
+def test_connections_and_descriptors_do_not_grow(dovecot: Dovecot, world_on: Make) -> None:
+    with CountingProxy(dovecot.port) as proxy:
+        world = filled(world_on(dovecot, port=proxy.port))
+        with Watched(world) as watched:
+            watched.until_equal(12)
+            descriptors = watched.descriptors()
+            for number in range(5):
+                world.client.append("INBOX", note(f"one of many {number}"), ())
+                proxy.sever()
+                proxy.mend()
+                watched.until_equal(13 + number)
+            watched.until(lambda: watched.descriptors() <= descriptors + 2, "descriptors closed")
+        world.converged()
+
+
+@pytest.mark.dovecot
+def test_a_server_that_is_started_again_is_found_again(world_on: Make) -> None:
+    # A short path: servers keep sockets below it.
+    with (
+        tempfile.TemporaryDirectory(prefix="watch-", ignore_cleanup_errors=True) as directory,
+        Dovecot(Path(directory) / "dovecot") as server,
+        CountingProxy(server.port) as proxy,
+    ):
+        Path(directory).chmod(0o755)
+        world = filled(world_on(server, port=proxy.port))
+        with Watched(world) as watched:
+            watched.until_equal(12)
+            world.close()
+            del world.client
+            proxy.sever()
+            server.stop()
+            world.local.deliver("INBOX", note("meanwhile"), ())
+            watched.until(lambda: "tried again in" in watched.said, "said to be offline")
+            server.start()
+            proxy.mend()
+            watched.until_equal(13)
+        world.converged()

@@ -1,0 +1,84 @@
+"""How long a program that stays waits after a failure."""
+
+import threading
+
+import pytest
+
+from syncer.errors import AccountError, ConnectError, LoginError, StoreError, TlsError
+from syncer.imap.retry import LOGINS, LONGEST, OUTAGES, PARKED, SOON, TROUBLE, persistently
+
+
+class Failing:
+    """Fails so many times with an error, and then is done."""
+
+    def __init__(self, error: AccountError, times: int) -> None:
+        self.error, self.left = error, times
+        self.pauses: list[float] = []
+        self.told: list[tuple[str, float]] = []
+
+    def work(self) -> str:
+        if not self.left:
+            return "done"
+        self.left -= 1
+        raise self.error
+
+    def tell(self, error: AccountError, seconds: float) -> None:
+        self.told.append((str(error), seconds))
+
+    def tried(self, **more: object) -> str:
+        return persistently(self.work, self.pauses.append, threading.Event(), self.tell, **more)  # type: ignore[arg-type]
+
+
+def test_what_goes_well_is_done_once() -> None:
+    failing = Failing(ConnectError("no"), 0)
+    assert (failing.tried(), failing.pauses) == ("done", [])
+
+
+@pytest.mark.parametrize("error", [ConnectError("no network"), TlsError("a captive portal")])
+def test_an_outage_is_waited_for_with_short_pauses_of_chance(error: AccountError) -> None:
+    failing = Failing(error, 30)
+    assert failing.tried() == "done"
+    assert len(failing.pauses) == 30
+    assert all(0 <= pause <= SOON for pause in failing.pauses)
+    assert len(set(failing.pauses[5:])) > 10
+    assert failing.told == [(str(error), pause) for pause in failing.pauses]
+
+
+def test_a_long_one_with_longer_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = Failing(ConnectError("no network"), 60)
+    clock = iter(range(0, 10_000_000, 1800))
+    monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))
+    assert failing.tried() == "done"
+    assert SOON < max(failing.pauses) <= LONGEST
+
+
+def test_a_password_that_does_not_work_is_parked() -> None:
+    failing = Failing(LoginError("wrong password"), 9)
+    assert failing.tried() == "done"
+    hour, day = PARKED
+    assert failing.pauses == [*LOGINS, hour, 2 * hour, 4 * hour, 8 * hour, 16 * hour, day, day]
+
+
+def test_what_somebody_has_to_mend_is_tried_less_and_less_often() -> None:
+    failing = Failing(StoreError("not mounted"), 9)
+    assert failing.tried() == "done"
+    first, most = TROUBLE
+    assert failing.pauses == [first, 2 * first, 4 * first, 8 * first, 16 * first, 32 * first, most, most, most]
+
+
+def test_what_is_of_another_kind_is_raised_at_once() -> None:
+    failing = Failing(StoreError("not mounted"), 9)
+    with pytest.raises(StoreError, match="not mounted"):
+        failing.tried(kinds=OUTAGES)
+    assert failing.pauses == []
+
+
+def test_at_the_end_nothing_is_tried_again() -> None:
+    failing, stop = Failing(ConnectError("no"), 9), threading.Event()
+
+    def pause(_seconds: float) -> None:
+        stop.set()
+
+    with pytest.raises(ConnectError, match="no"):
+        persistently(failing.work, pause, stop, failing.tell)
+    assert failing.left == 7
