@@ -27,7 +27,7 @@ _EXPUNGE = re.compile(rb"\* \d+ EXPUNGE", re.IGNORECASE)
 _VANISHED = re.compile(rb"\* VANISHED (\(EARLIER\) )?([\d:,]+)", re.IGNORECASE)
 _FLAG = re.compile(r'\\?[^\x00-\x20(){%*"\\\]\x7f]+', re.ASCII)
 _LITERAL = re.compile(rb"\{(\d{1,20})\+?\}\r?\n")
-_QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_QUOTED = re.compile(rb'"((?:[^"\\\r\n]|\\[^\r\n])*)"')
 
 
 class _Named(Protocol):
@@ -190,7 +190,9 @@ class Witness:
         """Commands, with the reply where there is one."""
         if self.peer is None:
             return
-        replies = {each.partition(b" ")[0]: each for each in responses(bytes(self.peer.said))}
+        replies: dict[bytes, bytes] = {}
+        for each in responses(bytes(self.peer.said)):
+            replies.setdefault(each.partition(b" ")[0], each)  # a second reply to a command is none
         for command in self.peer.commands:
             if command.word == word:
                 yield command, replies.get(command.tag, b"").upper()
