@@ -1,6 +1,7 @@
 """`syncer watch`: stay in the foreground and keep both sides equal."""
 
 import argparse
+import os
 import signal
 import threading
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from syncer.cli.signals import Stop, stop_on_signals
 from syncer.cli.summary import Line, summary
 from syncer.cli.targets import configuration, targets
 from syncer.config import Config
+from syncer.daemon.keeper import Keeper
+from syncer.daemon.notify import Supervisor
 from syncer.errors import AccountError, ConfigError
 from syncer.report import AccountReport, Report, Target, exit_status
 
@@ -40,21 +43,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, output: Output) -> int:
     """Watch until a signal ends it; return the exit status."""
     config = configuration(options.config)
-    watching = _Watching(options, output, config, targets(config, options.targets))
-    others = {signal.SIGUSR1: watching.hurry, signal.SIGHUP: watching.reload}
-    with stop_on_signals(watching.end, others) as stop:
-        report = watching.run(stop)
+    chosen = targets(config, options.targets)
+    with Keeper(Supervisor.take(os.environ, os.getpid())) as keeper:
+        watching = _Watching(options, output, config, chosen, keeper)
+        others = {signal.SIGUSR1: watching.hurry, signal.SIGHUP: watching.reload}
+        with stop_on_signals(watching.end, others) as stop:
+            report = watching.run(stop)
     return exit_status(report) if stop.status is None else stop.status
 
 
 class _Watching:
     """One run, in which the configuration may be read several times. Signals call `hurry`, `reload` and `end`."""
 
-    def __init__(self, options: argparse.Namespace, output: Output, config: Config, chosen: Sequence[Target]) -> None:
+    def __init__(
+        self, options: argparse.Namespace, output: Output, config: Config, chosen: Sequence[Target], keeper: Keeper
+    ) -> None:
         self._options = options
+        self._keeper = keeper
         self._output = output
         self._config, self._chosen = config, chosen
-        self._told = _Told(output, ["syncer", *(["-c", options.config] if options.config else []), "sync"])
+        self._told = _Told(output, keeper, ["syncer", *(["-c", options.config] if options.config else []), "sync"])
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._watch: Watch | None = None
@@ -73,6 +81,7 @@ class _Watching:
                     if stop.event.is_set():
                         self._over.set()
                 names = [account.name for account in self._config.accounts]
+                self._keeper.ready()
                 self._output.say(f"watching {', '.join(str(target) for target in self._chosen) or ', '.join(names)}")
                 report = watch.run()
                 if not self._again or stop.event.is_set():
@@ -93,6 +102,7 @@ class _Watching:
                 self._output.error(problem)
             self._output.say("the configuration stays as it was", "warning", least=-1)
             return
+        self._keeper.reloading()
         self._output.say("reading the configuration again")
         with self._lock:
             self._config, self._chosen, self._again = config, chosen, True
@@ -100,6 +110,7 @@ class _Watching:
 
     def end(self) -> None:
         """End as soon as what is under way allows."""
+        self._keeper.stopping()
         self._output.say("stopping after what is under way; once more to leave at once", "warning", least=-1)
         self._finish()
 
@@ -114,8 +125,9 @@ class _Watching:
 class _Told:
     """Prints what happens: what was done each time, and what is wrong when it begins and when it is over."""
 
-    def __init__(self, output: Output, command: Sequence[str]) -> None:
+    def __init__(self, output: Output, keeper: Keeper, command: Sequence[str]) -> None:
         self._output = output
+        self._keeper = keeper
         self._command = command
         self._lock = threading.Lock()
         self._wrong: dict[str, tuple[Line, ...]] = {}
@@ -136,10 +148,12 @@ class _Told:
                 self._print(report.name, (Line(f"syncer: {report.name}: {report.error}", "error", -1),))
             else:
                 self._wrong.pop(report.name, None)
+            self._keeper.tell(report.name, "both sides are equal" if report.ok else "not all is in order")
 
     def failed(self, account: str, error: AccountError, seconds: float) -> None:
         """It is tried again; said once, and again where something else is wrong."""
         with self._lock:
+            self._keeper.tell(account, f"tried again in {_duration(seconds)}: {error}")
             if self._failing.get(account) != str(error):
                 self._failing[account] = str(error)
                 self._output.say(f"syncer: {error}", "warning", least=-1)

@@ -1,6 +1,7 @@
 """What a process that stays needs towards the world outside: its supervisor, hooks, followers and monitoring.
 
-- `notify` tells the service manager that it is ready, alive, or about to end (sd_notify);
+- `notify` tells the service manager that it is ready, alive, or about to end (sd_notify), and `keeper` does so for as
+  long as it runs;
 - `hooks` runs the person's `on_change` command, with what has changed on its standard input: `pending` (pure) says when
   and with what, `children` runs one process and sees to it that it ends;
 - `events` writes one line of JSON for each thing that was done, for programs that follow;

@@ -103,7 +103,7 @@ def test_help_names_every_command() -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], "no command; there are sync, watch, restore, verify, log, why, status, check, mailbox (syncer --help says more)"),
+        ([], f"no command; there are {', '.join(COMMANDS)} (syncer --help says more)"),
         (["snyc"], "unknown command 'snyc'; did you mean 'sync'?"),
         (
             ["frobnicate"],

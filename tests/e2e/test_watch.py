@@ -1,6 +1,8 @@
 """Both sides stay equal by themselves: whatever happens on either, and whatever happens in between."""
 
+import os
 import signal
+import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -230,3 +232,19 @@ def test_a_server_that_is_started_again_is_found_again(world_on: Make) -> None:
             proxy.mend()
             watched.until_equal(13)
         world.converged()
+
+
+@pytest.mark.dovecot
+def test_a_service_manager_is_told(dovecot: Dovecot, world_on: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = filled(world_on(dovecot))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(30)
+        manager.bind(f"\0watch-{world.user}-{os.getpid()}")
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@watch-{world.user}-{os.getpid()}")
+        monkeypatch.setenv("WATCHDOG_USEC", "200000")
+        with Watched(world) as watched:
+            watched.until_equal(12)
+            heard = {manager.recv(4096) for _ in range(10)}
+        while b"STOPPING=1" not in heard:
+            heard.add(manager.recv(4096))
+    assert heard == {b"READY=1", b"WATCHDOG=1", b"STATUS=test: both sides are equal", b"STOPPING=1"}
