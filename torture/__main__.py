@@ -78,12 +78,14 @@ def _portion(trial: Trial, options: argparse.Namespace, first: int, count: int |
 
 
 def _commit() -> str:
-    """What is tried: the commit, with `+` where files differ from it."""
-    described = subprocess.run(
-        ["git", "-C", str(TOP), "describe", "--always", "--dirty=+", "--exclude=*"],
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    return described.stdout.strip() or "unknown"
+    """What is tried: the commit, with `+` where files differ from it, other than those that trials write."""
+
+    def git(*words: str) -> str:
+        ran = subprocess.run(["git", "-C", str(TOP), *words], check=False, capture_output=True, text=True)
+        return ran.stdout.strip()
+
+    differ = git("diff", "--name-only", "HEAD", "--", ".", ":(exclude)RELIABILITY.md", ":(exclude)torture/results")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if differ else "")
 
 
 if __name__ == "__main__":
