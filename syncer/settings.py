@@ -95,7 +95,8 @@ def parse_path(value: object, base: Path) -> Path:
     return Path(os.path.abspath(base / expanded))
 
 
-def _command(value: object, _base: Path) -> tuple[str, ...]:
+def parse_command(value: object, _base: Path) -> tuple[str, ...]:
+    """A command as a list of words, or as a string in which spaces and quotes make words of it. Raises UnfitError."""
     if isinstance(value, str):
         try:
             words = shlex.split(text(value, _base)) if value else []
@@ -199,7 +200,7 @@ ACCOUNT_SETTINGS: Final[Mapping[str, Setting]] = {
     "port": Setting(_integer(1, 65_535)),
     "tls": Setting(_choice("implicit", "starttls", "off"), "implicit"),
     "user": Setting(text, REQUIRED),
-    "password_command": Setting(_command),
+    "password_command": Setting(parse_command),
     "password_file": Setting(parse_path),
     "password": Setting(_secret),
     "maildir": Setting(parse_path, REQUIRED),

@@ -255,7 +255,7 @@ def test_every_problem_of_a_file_is_reported_at_once(conf: Path) -> None:
     assert problems(conf, text, 0o640) == [
         'acounts: unknown key; did you mean "accounts"?',
         "host: unknown key here; it belongs below a line such as [accounts.work]",
-        "colour: unknown key, allowed: accounts, state_dir",
+        "colour: unknown key, allowed: accounts, state_dir, on_change",
         "state_dir: found 3, allowed: a path",
         'accounts.work.hots: unknown key; did you mean "host"?',
         "accounts.work.host: missing, and there is no default",
@@ -503,11 +503,18 @@ def test_the_sample_shows_the_defaults(conf: Path) -> None:
         key: getattr(plain.accounts[0], key) for key in keys
     }
     assert str(full.state_dir).endswith("/.local/state/syncer")
+    assert (plain.on_change, full.on_change) == (None, ("notmuch", "new"))
+
+
+def test_a_command_for_changes_is_words(conf: Path) -> None:
+    assert load(conf, 'on_change = "notmuch new"\n' + MINIMAL).on_change == ("notmuch", "new")
+    with pytest.raises(ConfigError, match=r"on_change: found 3, allowed: a command such as"):
+        load(conf, "on_change = 3\n" + MINIMAL)
 
 
 def test_the_sample_has_every_key_and_no_other() -> None:
     document = tomllib.loads(uncommented(SAMPLE.read_text()))
-    assert set(document) == {"state_dir", "accounts"}
+    assert set(document) == {"state_dir", "on_change", "accounts"}
     assert {key for account in document["accounts"].values() for key in account} == set(ACCOUNT_SETTINGS)
     assert set(document["accounts"]["work"]) == set(ACCOUNT_SETTINGS) - set(CREDENTIALS[1:])
 

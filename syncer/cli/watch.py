@@ -1,10 +1,12 @@
 """`syncer watch`: stay in the foreground and keep both sides equal."""
 
 import argparse
+import logging
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from syncer.cli.output import Output
@@ -13,6 +15,7 @@ from syncer.cli.signals import Stop, stop_on_signals
 from syncer.cli.summary import Line, summary
 from syncer.cli.targets import configuration, targets
 from syncer.config import Config
+from syncer.daemon.hooks import Hook
 from syncer.daemon.keeper import Keeper
 from syncer.daemon.notify import Supervisor
 from syncer.errors import AccountError, ConfigError
@@ -20,6 +23,9 @@ from syncer.report import AccountReport, Report, Target, exit_status
 
 if TYPE_CHECKING:
     from syncer.wiring import Watch
+
+PATIENCE: Final = 1.5
+"""Seconds that the person's command has for what has changed last, when the program ends."""
 
 DESCRIPTION: Final = """\
 Keep the Maildir and the server equal by itself, until it is ended.
@@ -44,6 +50,9 @@ def run(options: argparse.Namespace, output: Output) -> int:
     """Watch until a signal ends it; return the exit status."""
     config = configuration(options.config)
     chosen = targets(config, options.targets)
+    log = logging.getLogger("syncer")
+    log.addHandler(_Log(output))
+    log.setLevel(logging.INFO)
     with Keeper(Supervisor.take(os.environ, os.getpid())) as keeper:
         watching = _Watching(options, output, config, chosen, keeper)
         others = {signal.SIGUSR1: watching.hurry, signal.SIGHUP: watching.reload}
@@ -76,14 +85,16 @@ class _Watching:
             while True:
                 with self._lock:
                     self._again, self._over = False, threading.Event()
-                    audience = Audience(self._told.passed, self._told.failed, heard)
-                    watch = self._watch = Watch(self._config, self._chosen, audience, self._over)
+                    config, over = self._config, self._over
                     if stop.event.is_set():
-                        self._over.set()
-                names = [account.name for account in self._config.accounts]
-                self._keeper.ready()
-                self._output.say(f"watching {', '.join(str(target) for target in self._chosen) or ', '.join(names)}")
-                report = watch.run()
+                        over.set()
+                with _hook(config) as hook:
+                    audience = Audience(self._told.passed, self._told.failed, heard, hook.note if hook else None)
+                    watch = self._watch = Watch(config, self._chosen, audience, over)
+                    self._keeper.ready()
+                    names = [str(target) for target in self._chosen] or [account.name for account in config.accounts]
+                    self._output.say(f"watching {', '.join(names)}")
+                    report = watch.run()
                 if not self._again or stop.event.is_set():
                     return report
 
@@ -120,6 +131,32 @@ class _Watching:
             watch = self._watch
         if watch is not None:
             watch.end()
+
+
+@contextmanager
+def _hook(config: Config) -> Iterator[Hook | None]:
+    """What runs the person's command, if there is one; what has changed before the end it is still told."""
+    if config.on_change is None:
+        yield None
+        return
+    hook = Hook(config.on_change, os.environ)
+    try:
+        yield hook
+    finally:
+        hook.close(patience=PATIENCE)
+
+
+class _Log(logging.Handler):
+    """What is logged, printed: what went wrong always, the rest as `syncer watch` prints what it does."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(logging.INFO)
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one."""
+        worse = record.levelno >= logging.WARNING
+        self._output.say(record.getMessage(), "warning" if worse else "plain", least=-1 if worse else 0)
 
 
 class _Told:

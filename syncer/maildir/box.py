@@ -6,7 +6,7 @@ looks, and reads the directories again if the file is not there.
 
 import os
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from syncer.errors import VanishedError
 from syncer.maildir import fsops, keywords, scan
@@ -17,6 +17,9 @@ from syncer.maildir.state import CUR, NEW, Stamps, keywords_state, stamps
 from syncer.reconcile.flags import NONE, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, UniqueName
 
+Tell = Callable[[bytes | None, bytes | None], None]
+"""Is told where a file was and where it is, when we have changed that; None: nowhere in the mailbox."""
+
 FEW = 8
 """Nobody asks so soon for more of the files that were just added, and a first pull adds very many."""
 
@@ -24,8 +27,9 @@ FEW = 8
 class Box:
     """A mailbox's directory. Threads that deliver to it or change flags in it take turns with `turn`."""
 
-    def __init__(self, name: MailboxName, path: bytes) -> None:
+    def __init__(self, name: MailboxName, path: bytes, tell: Tell | None = None) -> None:
         self.name = name
+        self._tell = tell
         self.path = path
         self.turn = threading.RLock()
         self.remembered: Mapping[str, str] = {}
@@ -114,8 +118,10 @@ class Box:
         """Whether nothing changed since the last complete reading, and what is remembered is all there is."""
         return self._proof is not None and self._proof == stamps(self.path)
 
-    def moved(self, name: UniqueName, where: Where | None) -> None:
+    def moved(self, name: UniqueName, was: Where, where: Where | None) -> None:
         """We gave a file another place, or (None) took it away. A new reading is due before anything is proved."""
+        if self._tell is not None:
+            self._tell(self.path_of(was), None if where is None else self.path_of(where))
         self._proof = None
         if where is None:
             self._files.pop(name, None)
@@ -130,6 +136,9 @@ class Box:
 
     def delivered(self, places: Mapping[UniqueName, Where]) -> None:
         """We added files, just after `present` looked for their names; where they are is remembered of a few."""
+        if self._tell is not None:
+            for where in places.values():
+                self._tell(None, self.path_of(where))
         if len(places) <= FEW:
             self._files.update(places)
         self._proof = None

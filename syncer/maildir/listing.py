@@ -126,7 +126,7 @@ def separate(box: Box, reading: Reading, *, read_only: bool) -> Iterator[bytes]:
                 reading.notes.append(f"two different files have the unique name {shown}")
             else:
                 fsops.rename_new(box.path_of(double), box.path_of(renamed))
-                box.moved(fresh, renamed)
+                box.moved(fresh, double, renamed)
                 reading.files[fresh] = renamed
                 reading.notes.append(f"two different files had the unique name {shown}; one is now {fresh}")
                 yield os.path.join(box.path, double[0])

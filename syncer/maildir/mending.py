@@ -56,7 +56,7 @@ def _change_places(box: Box, name: UniqueName, attic: Attic, fresh: bytes) -> os
         except FileNotFoundError:
             box.lost(name)
             continue
-        box.moved(name, where)
+        box.moved(name, where, where)
         fsops.fsync_directory(os.path.dirname(old))
         return kept
     raise VanishedError(f"{box.name}: {fsops.printable(name)} is renamed too often to be mended; verify again")

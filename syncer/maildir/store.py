@@ -17,6 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from syncer.errors import MailboxError, MessageError, NoSuchMailboxError, RefusedError, VanishedError
@@ -80,6 +81,9 @@ class MaildirStore:
         self._boxes: OrderedDict[MailboxName, Box] = OrderedDict()
         self._unflushed = Unflushed()
         self._swept: set[MailboxName] = set()
+        self.follower: Callable[[MailboxName, bytes | None, bytes | None], None] | None = None
+        """Is told of each message file that is changed here: its mailbox, where it was, and where it is. May be set
+        before anything is done; mailboxes that are renamed as a whole are not told of."""
 
     @classmethod
     def open(
@@ -261,7 +265,7 @@ class MaildirStore:
                     kept = self._attic.keep(mailbox, box.path_of(where))
                 except FileNotFoundError:
                     continue
-                box.moved(name, None)
+                box.moved(name, where, None)
                 self._unflushed.changed(mailbox, kept, os.path.join(box.path, where[0]))
                 return
         raise VanishedError(f"{mailbox}: {fsops.printable(name)} is renamed too often; the next pass looks again")
@@ -302,6 +306,8 @@ class MaildirStore:
             for sub in (NEW, CUR):
                 for path in places.messages(os.path.join(box.path, sub)):
                     self._unflushed.changed(mailbox, self._attic.keep(mailbox, path), os.path.join(box.path, sub))
+                    if self.follower is not None:
+                        self.follower(mailbox, path, None)
             self.flush(mailbox)
             self._places.remove(mailbox)
         with self._lock:
@@ -341,7 +347,8 @@ class MaildirStore:
         with self._lock:
             box = self._boxes.get(mailbox)
             if box is None:
-                box = self._boxes[mailbox] = boxes.Box(mailbox, path)
+                tell = partial(self.follower, mailbox) if self.follower is not None else None
+                box = self._boxes[mailbox] = boxes.Box(mailbox, path, tell)
             self._boxes.move_to_end(mailbox)
             while len(self._boxes) > BOXES:
                 self._boxes.popitem(last=False)
@@ -361,5 +368,5 @@ class MaildirStore:
                     "the next pass makes them two messages"
                 ) from None
             directories.append(self._attic.keep_spare(box.name, old))
-        box.moved(name, target)
+        box.moved(name, where, target)
         self._unflushed.changed(box.name, *directories)

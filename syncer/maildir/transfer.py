@@ -71,7 +71,7 @@ def take_away(source: Box, name: UniqueName, where: Where, landed: bytes) -> Fla
                 return FlagDelta()
             where = current
             continue
-        source.moved(name, None)
+        source.moved(name, where, None)
         fsops.fsync_directory(os.path.join(source.path, where[0]))
         return delta(before, flags_of(where[1], mapping))
     raise VanishedError(f"{source.name}: {fsops.printable(name)} is renamed too often; the next pass looks again")

@@ -1,5 +1,6 @@
 """Accounts that are kept equal by themselves, until somebody ends it."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -8,6 +9,7 @@ from functools import partial
 
 from syncer.config import Account, Config
 from syncer.crew import Crew
+from syncer.daemon.pending import Change
 from syncer.engine import Hints, Order, Pass
 from syncer.errors import AccountError, LoginError
 from syncer.imap.mailbox import ImapServer
@@ -37,6 +39,33 @@ class Audience(Struct, frozen=True):
     failed: Callable[[str, AccountError, float], None]
     """An account cannot be worked on, and is tried again after so many seconds."""
     progress: Progress
+    changed: Callable[[str, Sequence[Change]], None] | None = None
+    """These files of an account's Maildir were just changed; None: nobody wants to know."""
+
+
+class _Followed:
+    """Collects what is done to message files."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changes: dict[MailboxName, tuple[list[str], list[str], list[tuple[str, str]]]] = {}
+
+    def __call__(self, mailbox: MailboxName, was: bytes | None, now: bytes | None) -> None:
+        """Take one."""
+        with self._lock:
+            added, removed, changed = self._changes.setdefault(mailbox, ([], [], []))
+            if was is not None and now is not None:
+                changed.append((os.fsdecode(was), os.fsdecode(now)))
+            elif now is not None:
+                added.append(os.fsdecode(now))
+            elif was is not None:
+                removed.append(os.fsdecode(was))
+
+    def take(self) -> list[Change]:
+        """What there was since the last time."""
+        with self._lock:
+            changes, self._changes = self._changes, {}
+        return [Change(mailbox, *lists) for mailbox, lists in changes.items()]
 
 
 class Watch:
@@ -99,6 +128,7 @@ class _Watched:
         self._trash: MailboxName | None = None
         self._connect: Callable[[], ImapServer] | None = None
         self._listening: list[Listening] = []
+        self._followed = _Followed()
         tell = partial(audience.failed, account.name)
         self._outages = partial(persistently, tell=tell, kinds=(*OUTAGES, LoginError))
         self._anything = partial(persistently, tell=tell)
@@ -127,6 +157,9 @@ class _Watched:
                 raise
 
         contained(self._account.name, report, work)
+        changes = self._followed.take()
+        if changes and self._audience.changed is not None:
+            self._audience.changed(self._account.name, changes)
         if broken:
             self._hang_up(forget=isinstance(broken[0], LoginError))
             raise broken[0]
@@ -145,6 +178,8 @@ class _Watched:
         account = self._account
         with ExitStack() as stack:
             self._workshop = stack.enter_context(opened(self._config, account, stop=self._stop, wait=True))
+            if self._audience.changed is not None:
+                self._workshop.store.follower = self._followed
             stack.callback(self._hang_up)
             watcher = Watcher(str(account.maildir), account.layout, partial(self.loop.hint, "local"))
             stack.enter_context(watcher)

@@ -1,5 +1,6 @@
 """Both sides stay equal by themselves: whatever happens on either, and whatever happens in between."""
 
+import json
 import os
 import signal
 import socket
@@ -248,3 +249,40 @@ def test_a_service_manager_is_told(dovecot: Dovecot, world_on: Make, monkeypatch
         while b"STOPPING=1" not in heard:
             heard.add(manager.recv(4096))
     assert heard == {b"READY=1", b"WATCHDOG=1", b"STATUS=test: both sides are equal", b"STOPPING=1"}
+
+
+@pytest.mark.dovecot
+def test_a_command_is_told_which_files_have_changed(dovecot: Dovecot, world_on: Make, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    world = filled(world_on(dovecot))
+    world.configuration.write_text(
+        f'on_change = ["sh", "-c", "cat >> {told}; echo heard"]\n' + world.configuration.read_text()
+    )
+
+    def changes() -> list[tuple[str, list[str], list[str], list[list[str]]]]:
+        lines = told.read_text().splitlines() if told.exists() else []
+        each = [change for line in lines for change in json.loads(line)["changes"]]
+        return [(change["mailbox"], change["added"], change["removed"], change["changed"]) for change in each]
+
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        watched.until(lambda: sum(len(added) for _, added, _, _ in changes()) == 12, "all told of")
+        assert {path for _, added, _, _ in changes() for path in added} == {
+            str(file.path) for mailbox in ("INBOX", "Work") for file in world.local.files(mailbox)
+        }
+        before = {file.octets: str(file.path) for file in world.local.files("INBOX")}
+        first, second = world.client.messages("INBOX")[:2]
+        world.client.store("INBOX", [first.uid], "+FLAGS", ["\\Flagged"])
+        world.client.expunge("INBOX", [second.uid])
+        watched.until_equal(11)
+        watched.until(lambda: any(removed for _, _, removed, _ in changes()), "told of what was removed")
+        watched.until(lambda: any(changed for _, _, _, changed in changes()), "told of what was changed")
+        (removed,) = (path for _, _, removed, _ in changes() for path in removed)
+        ((old, new),) = (pair for _, _, _, changed in changes() for pair in changed)
+        after = {file.octets: str(file.path) for file in world.local.files("INBOX")}
+        assert removed == next(path for octets, path in before.items() if octets not in after)
+        assert (old, new) == next(
+            (before[octets], after[octets]) for octets in after if before[octets] != after[octets]
+        )
+        assert "heard" in watched.said
+    world.converged()
