@@ -105,6 +105,16 @@ class _Reader(InotifyFD):
                 os.close(instance)
             raise
         os.set_inheritable(self._inotify_fd, False)  # noqa: FBT003 - as it is called
+        self.name = "syncer-inotify"
+
+    def start(self) -> None:
+        """Start the thread; where there cannot be one, nothing is left open."""
+        try:
+            super().start()
+        except RuntimeError:
+            self._is_reading = False  # watchdog sets it beforehand, and then leaves the closing to the thread
+            self.close()
+            raise
 
     def run(self) -> None:
         """Read events and call the callbacks until stopped."""

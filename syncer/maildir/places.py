@@ -76,15 +76,22 @@ class Places:
         self.problems = tuple(problems)
         return tuple(sorted(found, key=lambda name: (name != INBOX, name)))
 
-    def directories(self) -> Iterator[Directory]:
-        """The root, every directory that leads to mailboxes or may, and the `new` and `cur` of each; parents first."""
-        for path, subdirectories in self._walk(b"", []):
-            name = from_path(path, self._layout) if subdirectories else None
-            whole = os.path.join(self._root, path) if path else self._root
-            yield Directory(whole, name, holds_messages=False)
-            if name is not None:
-                for sub in subdirectories:
-                    yield Directory(os.path.join(whole, sub), name, holds_messages=True)
+    def directories(self, path: bytes = b"") -> Iterator[Directory]:
+        """Every directory that leads to mailboxes, or may, and the `new` and `cur` of each mailbox; parents first.
+
+        `path` (relative to the root) is where to begin. Nothing if no mailbox can be there.
+        """
+        if path and (from_path(path, self._layout) is None or not _is_directory(os.path.join(self._root, path))):
+            return
+        for where, subdirectories in self._walk(path, []):
+            name = from_path(where, self._layout)
+            if where and name is None:
+                continue
+            whole = os.path.join(self._root, where) if where else self._root
+            mailbox = name if subdirectories else None
+            yield Directory(whole, mailbox, holds_messages=False)
+            for sub in subdirectories:
+                yield Directory(os.path.join(whole, sub), mailbox, holds_messages=True)
 
     def create(self, mailbox: MailboxName) -> None:
         """Make the mailbox's directories, `cur` last; those that exist are left as they are."""
@@ -228,6 +235,13 @@ def _is_ours(directory: bytes, name: bytes, sub: bytes) -> bool:
     if sub == TMP:
         return OURS.fullmatch(name) is not None
     return not name.startswith(b".") and stat.S_ISREG(os.lstat(os.path.join(directory, name)).st_mode)
+
+
+def _is_directory(path: bytes) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _may_hold_mail(entry: "os.DirEntry[bytes]") -> bool:

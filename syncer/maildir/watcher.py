@@ -25,10 +25,6 @@ Hint = Callable[[frozenset[MailboxName] | None], None]
 
 POLL_SECONDS = 30.0
 
-_REST = 4
-"""After the directories were listed: so many times as long as that took nothing is done, in which more may happen. Who
-makes a thousand mailboxes does not have the whole Maildir listed a thousand times."""
-
 
 class Watcher:
     """Watches one Maildir from `start` to `close`, or as a context manager. It is started once.
@@ -93,9 +89,8 @@ class Watcher:
         try:
             while (batch := self._news.take(self._next_poll - time.monotonic())) is not None:
                 mailboxes: frozenset[MailboxName] = frozenset()
-                pause = 0.0
                 try:
-                    mailboxes, pause = self._notice(batch)
+                    mailboxes = self._notice(batch)
                 except Exception as error:  # noqa: BLE001 - whatever it is, changes must still be noticed
                     self._give_up(error)
                 self._degraded = self._watches.degraded(self._poll_seconds)
@@ -103,28 +98,25 @@ class Watcher:
                     self._tell(mailboxes)
                 except Exception as error:  # noqa: BLE001 - as above
                     self._give_up(error)
-                self._news.rest(pause)
         finally:
             self._watches.close()
 
-    def _notice(self, batch: Batch) -> tuple[frozenset[MailboxName], float]:
-        """Keep the directories watched; returns where something happened, and for how long to rest afterwards."""
+    def _notice(self, batch: Batch) -> frozenset[MailboxName]:
+        """Keep the directories watched; returns where something happened."""
         mailboxes = batch.mailboxes
-        others = bool(batch.directories)
         if batch.death is not None:
             self._everything = True
             self._watches.give_up(batch.death)
-        began = time.monotonic()
-        if began >= self._next_poll:
-            self._next_poll = began + self._poll_seconds
-            changed, more = self._watches.poll()
+        if batch.directories:
+            self._everything |= self._watches.arrange(batch.directories)
+        now = time.monotonic()
+        if now >= self._next_poll:
+            self._next_poll = now + self._poll_seconds
+            changed, others = self._watches.poll()
             mailboxes |= changed
-            others |= more
-        if not others:
-            return mailboxes, 0.0
-        began = time.monotonic()
-        self._everything |= self._watches.arrange(batch.directories)
-        return mailboxes, _REST * (time.monotonic() - began)
+            if others:
+                self._everything |= self._watches.arrange(())
+        return mailboxes
 
     def _tell(self, mailboxes: frozenset[MailboxName]) -> None:
         if self._everything:

@@ -18,7 +18,7 @@ from syncer.maildir.layout import Layout
 from syncer.maildir.news import News
 from syncer.maildir.places import Directory, Places
 from syncer.maildir.scan import unsettled
-from syncer.maildir.state import Stamp, stamp
+from syncer.maildir.state import CUR, NEW, Stamp, stamp
 from syncer.reconcile.identity import INBOX, MailboxName
 
 _UNKNOWN: Stamp = (-1, 0, 0, 0)
@@ -71,15 +71,24 @@ class Watches:
         self._given_up: str | None = None
 
     def arrange(self, disturbed: Collection[bytes]) -> bool:
-        """List the directories, and watch or poll what is new; what is disturbed, and what lies in it, anew.
+        """Forget what is disturbed and all that lies in it, list it again, and watch or poll what is new.
 
-        Returns whether anything was: then it is not certain what happened.
+        With nothing disturbed all directories are listed. Returns whether anything was forgotten or is new: then it is
+        not certain what happened.
         """
-        another_root = self._root in disturbed or self._identity != _identity(self._root)
-        changed = self._forget_all() if another_root else self._forget_below(disturbed)
+        if self._root in disturbed or self._identity != _identity(self._root):
+            changed = self._forget_all()
+            tops = {self._root}
+        else:
+            changed = self._forget_below(disturbed)
+            tops = self._tops(disturbed)
         while not self._news.closed:
-            there = {directory.path: directory for directory in self._places.directories()}
-            gone = self._known.keys() - there.keys()
+            there = {
+                directory.path: directory
+                for top in tops
+                for directory in self._places.directories(top[len(self._root) + 1 :])
+            }
+            gone = [path for path in self._known if path not in there and self._lies_in(path, tops)]
             fresh = [directory for path, directory in there.items() if self._known.get(path) != directory]
             for path in gone:
                 self._forget(path)
@@ -145,6 +154,13 @@ class Watches:
             return f"{maildir}: events may be lost on this system, or with this watchdog; {which} are {how} as well"
         why = _LIMITS.get(self._obstacle.errno or 0) or self._obstacle.strerror or str(self._obstacle)
         return f"{maildir}: {which} cannot be watched: {why}; they are {how} instead"
+
+    def _tops(self, disturbed: Collection[bytes]) -> set[bytes]:
+        """Where to begin to list: as low as possible, for every directory is listed there that lies below."""
+        tops = {os.path.dirname(path) if os.path.basename(path) in {NEW, CUR} else path for path in disturbed}
+        if self._root in tops:
+            return {self._root}
+        return {top for top in tops if os.path.dirname(top) in self._known} or {self._root}
 
     def _forget_all(self) -> bool:
         """Begin anew, with another queue: ending the watches one by one would fill the one that there is."""

@@ -77,6 +77,21 @@ def test_if_it_fails_to_start_everything_is_polled(root: Path, hints: Hints, mon
         wait_until_watched(root / "Work/cur", hints, "Work")
 
 
+def test_without_a_thread_for_the_reader_everything_is_polled(
+    root: Path, hints: Hints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    before = threads_and_descriptors()
+    monkeypatch.setattr(inotify_c.InotifyFD, "start", no_thread)
+    with Watcher(str(root), "fs", hints, poll_seconds=OFTEN) as watcher:
+        assert threads_and_descriptors()[1] == before[1]
+        assert watcher.degraded is not None
+        assert "watching ended unexpectedly (RuntimeError: can't start new thread)" in watcher.degraded
+        wait_until_watched(root / "Work/cur", hints, "Work")
+
+
 def test_a_hint_that_raises_is_given_again_as_everything(root: Path) -> None:
     given: list[object] = []
     taken = threading.Event()

@@ -125,13 +125,15 @@ def test_watchdog_is_loaded_by_the_start_only(root: Path) -> None:
     assert (done.stdout, done.stderr) == (b"False\nTrue\n", b"")
 
 
-def test_no_directory_of_messages_is_ever_listed(
+def test_neither_directories_of_messages_nor_what_is_hidden_are_ever_listed(
     root: Path, hints: Hints, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     listed: list[str] = []
     scandir = os.scandir
     monkeypatch.setattr(places.os, "scandir", lambda path: listed.append(os.fsdecode(path)) or scandir(path))
     with Watcher(str(root), "fs", hints, poll_seconds=3600):
+        (root / ".cache/deep").mkdir(parents=True)
         make_mailbox(root / "New")
         hints.until(lambda seen: None in seen)
+        wait_until_watched(root / "New/cur", hints, "New")
     assert {os.path.relpath(path, root) for path in listed} == {".", "INBOX", "Work", "Work/Lists", "New"}

@@ -15,6 +15,7 @@ from watchdog.observers import inotify_c
 from watching import OFTEN, Hints, hint_of, make_mailbox, wait_for, wait_until_watched
 
 from syncer.maildir import inotify, watches
+from syncer.maildir.news import Batch
 from syncer.maildir.watcher import Watcher
 from syncer.reconcile.identity import INBOX
 
@@ -104,6 +105,21 @@ def test_without_watches_for_all_the_rest_is_polled_until_there_are_enough(
         wait_until_watched(root / "Work/Lists/cur", hints, "Work/Lists")
 
 
+def test_what_is_polled_and_what_is_watched_may_change_at_the_same_time(
+    root: Path, hints: Hints, full: Callable[..., None]
+) -> None:
+    full(5)
+    watcher = Watcher(str(root), "fs", hints)
+    watcher._watches.arrange({os.fsencode(root)})
+    full(0)
+    make_mailbox(root / "Work/Lists/Deep")
+    happened = Batch(directories=frozenset({os.fsencode(root / "INBOX/nothing")}))
+    watcher._notice(happened)  # a watcher that was never started has long since had to poll
+    watcher._tell(frozenset())
+    watcher._watches.close()
+    assert hints.all == [None]
+
+
 def test_a_directory_that_may_not_be_read_is_polled(root: Path, hints: Hints, full: Callable[..., None]) -> None:
     full(0, errno.EACCES)
     with Watcher(str(root), "fs", hints, poll_seconds=OFTEN) as watcher:
@@ -130,6 +146,7 @@ def test_with_too_many_open_files_it_polls_until_there_are_fewer(root: Path) -> 
     script = """
 import os, resource, sys, threading
 from syncer.maildir import inotify
+from syncer.maildir.news import Batch
 from syncer.maildir.watcher import Watcher
 told = threading.Event()
 watcher = Watcher(sys.argv[1], "fs", lambda hint: told.set(), poll_seconds=0.02)
@@ -183,6 +200,7 @@ def test_polling_sees_everything_and_hints_at_nothing_else(root: Path, hints: Hi
 
 PROBE = """
 import sys, threading
+from syncer.maildir.news import Batch
 from syncer.maildir.watcher import Watcher
 told = threading.Event()
 def hint(mailboxes):
