@@ -15,7 +15,7 @@ from watchdog.observers import inotify_c
 from watching import OFTEN, Hints, hint_of, make_mailbox, wait_for, wait_until_watched
 
 from syncer.maildir import inotify, watches
-from syncer.maildir.news import Batch
+from syncer.maildir.news import Batch, News
 from syncer.maildir.watcher import Watcher
 from syncer.reconcile.identity import INBOX
 
@@ -146,7 +146,7 @@ def test_with_too_many_open_files_it_polls_until_there_are_fewer(root: Path) -> 
     script = """
 import os, resource, sys, threading
 from syncer.maildir import inotify
-from syncer.maildir.news import Batch
+from syncer.maildir.news import Batch, News
 from syncer.maildir.watcher import Watcher
 told = threading.Event()
 watcher = Watcher(sys.argv[1], "fs", lambda hint: told.set(), poll_seconds=0.02)
@@ -198,9 +198,26 @@ def test_polling_sees_everything_and_hints_at_nothing_else(root: Path, hints: Hi
         assert settled(watcher, hints) == []
 
 
+def test_a_time_that_may_hide_a_further_change_is_not_relied_on(
+    root: Path, full: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full(0)
+    now = 1_700_000_000_123_000_000
+    monkeypatch.setattr(watches, "stamp", lambda _: (1, 2, now, now))
+    found = watches.Watches(os.fsencode(root), "fs", News())
+    polls = []
+    for elapsed in (0, 1_000_000, 1_000_000_000, 2_000_000_000):
+        monkeypatch.setattr(watches.time, "time_ns", lambda elapsed=elapsed: now + elapsed)
+        if not elapsed:
+            found.arrange({os.fsencode(root)})
+        polls.append(found.poll())
+    found.close()
+    assert polls == [({INBOX, "Work", "Work/Lists"}, True)] * 3 + [(set(), False)]
+
+
 PROBE = """
 import sys, threading
-from syncer.maildir.news import Batch
+from syncer.maildir.news import Batch, News
 from syncer.maildir.watcher import Watcher
 told = threading.Event()
 def hint(mailboxes):
