@@ -41,8 +41,12 @@ class Task(Generic[Result]):
 
     def drop(self) -> None:
         """It will never be done."""
+        self.fail(RuntimeError("the work was not begun"))
+
+    def fail(self, error: BaseException) -> None:
+        """It will never be done, because of `error`."""
         self._work = None
-        self._error = RuntimeError("the work was not begun")
+        self._error = error
         self._done.set()
 
 

@@ -6,12 +6,14 @@ that has changed, the end. One thread makes the passes; any other may call `hint
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import Protocol
 
-from syncer.errors import AccountError
+from syncer.errors import AccountError, StoppedError
 from syncer.reconcile.identity import MailboxName, Side
 from syncer.wakeups import Due, Wakeups
+from syncer.workers import Task
 
 EVERYTHING = Due({}, everything=True)
 AGAIN = (60.0, 3_600.0)
@@ -64,6 +66,7 @@ class Loop:
         self._bell = threading.Condition()
         self._wakeups = Wakeups()
         self._hurried = False
+        self._requests: deque[Task[object]] = deque()
         self._troubles = 0
 
     def hint(self, side: Side, mailboxes: Collection[MailboxName] | None) -> None:
@@ -79,6 +82,20 @@ class Loop:
             self._wakeups.hint(self._clock(), "server", None)
             self._bell.notify_all()
 
+    def request(self, work: Callable[[], object]) -> None:
+        """Do a piece of work between two passes, or while one is waited for, and wait until it is done.
+
+        Raises:
+            StoppedError: the end came first.
+        """
+        task = Task(work)
+        with self._bell:
+            if self._stop.is_set():
+                raise StoppedError("it is about to end; try again")
+            self._requests.append(task)
+            self._bell.notify_all()
+        task.result()
+
     def end(self) -> None:
         """`stop` was set: whoever waits here waits no longer."""
         with self._bell:
@@ -87,13 +104,17 @@ class Loop:
     def run(self) -> None:
         """Make passes until `stop` is set; the first looks at everything."""
         due: Due | None = EVERYTHING
-        while due is not None:
-            try:
-                self._persistently(self._attempts(due), self.rest, self._stop)
-            except AccountError:
-                if not self._stop.is_set():
-                    raise
-            due = self._next()
+        try:
+            while due is not None:
+                try:
+                    self._persistently(self._attempts(due), self.rest, self._stop)
+                except AccountError:
+                    if not self._stop.is_set():
+                        raise
+                due = self._next()
+        finally:
+            while self._requests:
+                self._requests.popleft().fail(StoppedError("it ended before that was done; try again"))
 
     def _attempts(self, due: Due) -> Callable[[], object]:
         """The pass, for several attempts: after a failure nobody knows what was missed meanwhile."""
@@ -123,7 +144,10 @@ class Loop:
     def _next(self) -> Due | None:
         """Wait until something is due; None at the end."""
         while not self._stop.is_set():
+            self._serve()
             with self._bell:
+                if self._requests:
+                    continue
                 now = self._clock()
                 due = self._wakeups.take(now)
                 if due is not None:
@@ -140,6 +164,16 @@ class Loop:
 
     def rest(self, seconds: float) -> None:
         """Pause after a failure."""
-        with self._bell:
-            self._bell.wait_for(lambda: self._hurried or self._stop.is_set(), seconds)
-            self._hurried = False
+        end = self._clock() + seconds
+        while not self._stop.is_set() and (left := end - self._clock()) > 0:
+            self._serve()
+            with self._bell:
+                self._bell.wait_for(lambda: self._hurried or self._stop.is_set() or self._requests, left)
+                if self._hurried:
+                    self._hurried = False
+                    return
+
+    def _serve(self) -> None:
+        """Do what was requested."""
+        while self._requests:
+            self._requests.popleft().run()

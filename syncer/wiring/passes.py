@@ -10,11 +10,13 @@ from syncer.engine import Order, Pass
 from syncer.imap.dial import Call
 from syncer.imap.retry import session
 from syncer.ports import Progress
+from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.policy import Limits, Policy
 from syncer.report import AccountReport, Report, SyncOptions, Target
 from syncer.values import Struct
 from syncer.wiring.edge import each_account
 from syncer.wiring.parts import Workshop, connector_for, opened
+from syncer.wiring.status import Files
 
 RULES = 1
 """Raise it when the same settings lead to other decisions than before: everything is then compared once."""
@@ -49,23 +51,25 @@ class _Run(Struct, frozen=True):
     def sync(self, account: Account, targets: Sequence[Target], report: AccountReport) -> None:
         """A pass over one account."""
         options = self.options
-        mailboxes = {target.mailbox for target in targets}
+        mailboxes = chosen(targets)
+        if (answered := self._by_a_watch(account, mailboxes)) is not None:
+            for name in answered.__struct_fields__:
+                setattr(report, name, getattr(answered, name))
+            return
         with opened(self.config, account, stop=self.stop, wait=options.wait, read_only=options.dry_run) as workshop:
-            for mailbox in [None] if None in mailboxes else sorted(mailboxes, key=str):
-                order = Order(
-                    account.name,
-                    policy_of(account, options),
-                    account.wants,
-                    mailbox,
-                    dry_run=options.dry_run,
-                    every_action=options.every_action,
-                    full=options.full,
-                    full_interval=account.full_interval,
-                    settings=decisive(account),
-                )
-                self._pass(order, account, workshop, report)
+            for mailbox in mailboxes:
+                self._pass(order_of(account, options, mailbox), account, workshop, report)
             if not options.dry_run:
                 workshop.store.purge_attic(account.keep_deleted, time.time())
+
+    def _by_a_watch(self, account: Account, mailboxes: Sequence[MailboxName | None]) -> AccountReport | None:
+        """What came of it, where a `watch` keeps the account equal; None where there is none."""
+        path = Files.of(self.config, account).control
+        if not path.exists():
+            return None
+        from syncer.wiring.asking import asked_to_sync  # noqa: PLC0415 - only who asks pays for it
+
+        return asked_to_sync(path, mailboxes, self.options, self.stop)
 
     def _pass(self, order: Order, account: Account, workshop: Workshop, report: AccountReport) -> None:
         index = None if order.dry_run else workshop.index
@@ -77,6 +81,27 @@ class _Run(Struct, frozen=True):
                 one.run()
 
         session(one_session, self.stop)
+
+
+def chosen(targets: Sequence[Target]) -> list[MailboxName | None]:
+    """The mailboxes that the targets name; None is all of them."""
+    mailboxes = {target.mailbox for target in targets}
+    return [None] if None in mailboxes else sorted(mailboxes, key=str)
+
+
+def order_of(account: Account, options: SyncOptions, mailbox: MailboxName | None) -> Order:
+    """What one pass is to do."""
+    return Order(
+        account.name,
+        policy_of(account, options),
+        account.wants,
+        mailbox,
+        dry_run=options.dry_run,
+        every_action=options.every_action,
+        full=options.full,
+        full_interval=account.full_interval,
+        settings=decisive(account),
+    )
 
 
 def now() -> int:

@@ -14,11 +14,14 @@ class Files(Struct, frozen=True):
 
     index: Path
     attic: Path
+    control: Path
+    """The socket at which a `watch` answers."""
 
     @classmethod
     def of(cls, config: Config, account: Account) -> "Files":
         """Below the state directory, by the account's name."""
-        return cls(config.state_dir / f"{account.name}.db", config.state_dir / "attic" / account.name)
+        state = config.state_dir
+        return cls(state / f"{account.name}.db", state / "attic" / account.name, state / f"{account.name}.sock")
 
 
 def account_status(config: Config, account: Account) -> AccountStatus:

@@ -9,9 +9,10 @@ from functools import partial
 
 from syncer.config import Account, Config
 from syncer.crew import Crew
+from syncer.daemon.control import Control
 from syncer.daemon.pending import Change
 from syncer.engine import Hints, Order, Pass
-from syncer.errors import AccountError, LoginError
+from syncer.errors import AccountError, ConnectionLostError, LoginError, StoppedError
 from syncer.imap.mailbox import ImapServer
 from syncer.imap.retry import OUTAGES, persistently
 from syncer.maildir.watcher import Watcher
@@ -19,13 +20,15 @@ from syncer.ports import Progress
 from syncer.ports.push import Push
 from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.report import AccountReport, Report, SyncOptions, Target
-from syncer.values import Struct
+from syncer.values import Struct, replace
 from syncer.wakeups import Due
 from syncer.watching.listening import Listening
 from syncer.watching.loop import Loop
+from syncer.wiring.asking import answer_of, question_of
 from syncer.wiring.edge import contained, each_account
 from syncer.wiring.parts import Workshop, connector_for, opened
-from syncer.wiring.passes import decisive, now, policy_of
+from syncer.wiring.passes import now, order_of
+from syncer.wiring.status import Files
 
 WHOLE = 3_600.0
 """Seconds after which everything is looked at where the server tells of every mailbox by itself."""
@@ -181,6 +184,7 @@ class _Watched:
             if self._audience.changed is not None:
                 self._workshop.store.follower = self._followed
             stack.callback(self._hang_up)
+            self._open_control(stack)
             watcher = Watcher(str(account.maildir), account.layout, partial(self.loop.hint, "local"))
             stack.enter_context(watcher)
             for mailbox in self._heard_of():
@@ -191,6 +195,39 @@ class _Watched:
                 stack.callback(self._leave, listening)
                 listening.start()
             self.loop.run()
+
+    def _open_control(self, stack: ExitStack) -> None:
+        """Answer those who want a pass; without it they are told that the account is locked."""
+        path = Files.of(self._config, self._account).control
+        try:
+            stack.enter_context(Control(path, self._answer))
+        except OSError as error:
+            import logging  # noqa: PLC0415 - seldom needed
+
+            words = "account %s: no socket at %s, so `syncer sync` cannot ask this watch: %s"
+            logging.getLogger(__name__).warning(words, self._account.name, path, error.strerror)
+
+    def _answer(self, line: bytes) -> bytes:
+        """What came of a pass that somebody asks for; nothing for a question that is not understood."""
+        question, report = question_of(line), AccountReport(self._account.name)
+        if question is None:
+            return b""
+
+        def work(report: AccountReport) -> None:
+            for mailbox in question.mailboxes:
+                order = order_of(self._account, question.options, mailbox)
+                try:
+                    self._make(order, report)
+                except ConnectionLostError:  # it was idle for long, perhaps
+                    self._hang_up()
+                    self._make(order, report)
+
+        try:
+            self.loop.request(partial(contained, self._account.name, report, work))
+        except StoppedError as error:
+            report.fail(error)
+        self._audience.passed(report)
+        return answer_of(report)
 
     def _heard_of(self) -> list[MailboxName]:
         """The mailboxes to idle in; the first connection is the one for NOTIFY, if the server has it."""
@@ -212,24 +249,22 @@ class _Watched:
         return push
 
     def _pass(self, due: Due, report: AccountReport) -> None:
+        order = replace(order_of(self._account, SyncOptions(), None), wants=self._wants, hints=self._hints(due))
+        one = self._make(order, report)
+        if order.hints is None and self._workshop is not None:
+            self._trash = one.trash
+            self._workshop.store.purge_attic(self._account.keep_deleted, time.time())
+
+    def _make(self, order: Order, report: AccountReport) -> Pass:
+        """Make one pass, on the connections that stay."""
         assert self._workshop is not None
-        account, workshop = self._account, self._workshop
         if self._crew is None:
-            self._crew = Crew(self._connector(), account.connections, self._stop)
-        order = Order(
-            account.name,
-            policy_of(account, SyncOptions()),
-            self._wants,
-            hints=self._hints(due),
-            full_interval=account.full_interval,
-            settings=decisive(account),
-        )
-        one = Pass(order, self._crew, workshop.store, workshop.index, report, self._audience.progress, now, self._stop)
+            self._crew = Crew(self._connector(), self._account.connections, self._stop)
+        store, index = self._workshop.store, self._workshop.index
+        one = Pass(order, self._crew, store, index, report, self._audience.progress, now, self._stop)
         one.run()
         self._crew.dismiss()
-        if order.hints is None:
-            self._trash = one.trash
-            workshop.store.purge_attic(account.keep_deleted, time.time())
+        return one
 
     def _hints(self, due: Due) -> Hints | None:
         """Where to look; None for everywhere, which is where a mailbox is that the index does not know."""

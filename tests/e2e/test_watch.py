@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from e2e.watching import Watched
-from e2e.world import World
+from e2e.world import World, run
 from servers.base import Server
 from servers.dovecot import Dovecot
 from servers.mail import note
@@ -286,3 +286,40 @@ def test_a_command_is_told_which_files_have_changed(dovecot: Dovecot, world_on: 
         )
         assert "heard" in watched.said
     world.converged()
+
+
+@pytest.mark.dovecot
+def test_a_sync_asks_the_watch_and_prints_what_it_would_print_alone(dovecot: Dovecot, world_on: Make) -> None:
+    world = filled(world_on(dovecot, poll_interval="1d", max_delete=0.5))
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        world.sync().quiet()
+        world.sync("--full").quiet()
+        for file in world.local.files("Work"):
+            world.local.delete(file)
+        held = world.sync()
+        assert (held.status, "6 messages not deleted on the server" in held.err) == (4, True)
+        assert len(world.client.uids("Work")) == 6
+        plan = world.sync("--dry-run", "--allow-delete", "test:Work")
+        assert plan.status == 0
+        assert len(world.client.uids("Work")) == 6
+        allowed = world.sync("--allow-delete", "test:Work").done()
+        assert allowed.totals == {"deleted_remote": 6}
+        world.sync("test:INBOX").quiet()
+        unknown = run("-c", str(world.configuration), "sync", "test:Nowhere")
+        assert unknown.status != 0
+        assert "Traceback" not in unknown.err
+    world.converged()
+
+
+@pytest.mark.dovecot
+def test_a_sync_that_asks_is_told_that_there_is_no_connection(dovecot: Dovecot, world_on: Make) -> None:
+    with CountingProxy(dovecot.port) as proxy:
+        world = filled(world_on(dovecot, port=proxy.port))
+        with Watched(world) as watched:
+            watched.until_equal(12)
+            proxy.sever()
+            world.sync().failed(3, "test")
+            proxy.mend()
+            watched.until(lambda: world.sync().status == 0, "back")
+        world.converged()

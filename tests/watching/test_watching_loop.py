@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from syncer.errors import AccountError, ConnectionLostError, StoreError
+from syncer.errors import AccountError, ConnectionLostError, StoppedError, StoreError
 from syncer.reconcile.identity import INBOX, MailboxName, Side
 from syncer.wakeups import Due
 from syncer.watching.loop import EVERYTHING, Loop
@@ -161,3 +161,42 @@ def test_what_no_connection_can_mend_is_raised(work: Work, pauses: Pauses) -> No
     loop = Loop(work, pauses, threading.Event(), interval=3600.0, keepalive=3600.0)
     with pytest.raises(StoreError, match="not mounted"):
         loop.run()
+
+
+def test_what_is_requested_is_done_between_passes(work: Work, pauses: Pauses) -> None:
+    with running(work, pauses) as loop:
+        work.until(EVERYTHING)
+        done: list[int] = []
+        loop.request(lambda: done.append(threading.get_ident()))
+        assert done != [threading.get_ident()]
+        assert len(done) == 1
+        assert work.asked == [EVERYTHING]
+
+
+def test_what_is_requested_is_done_while_an_outage_lasts(work: Work, pauses: Pauses) -> None:
+    pauses.seconds = 3600.0
+    work.answers = [ConnectionLostError("gone")]
+    with running(work, pauses) as loop:
+        assert pauses.resting.wait(LONG)
+        for expected in ([1], [1, 2]):
+            done: list[int] = [*range(1, len(expected))]
+            loop.request(lambda done=done: done.append(len(done) + 1))  # type: ignore[misc]
+            assert done == expected
+        assert work.asked == [EVERYTHING]
+
+
+def test_what_is_requested_too_late_is_refused(work: Work, pauses: Pauses) -> None:
+    with running(work, pauses) as loop:
+        work.until(EVERYTHING)
+    with pytest.raises(StoppedError):
+        loop.request(lambda: None)
+
+
+def test_what_goes_wrong_in_a_request_is_told_to_whoever_made_it(work: Work, pauses: Pauses) -> None:
+    def fails() -> None:
+        raise StoreError("no")
+
+    with running(work, pauses) as loop:
+        with pytest.raises(StoreError, match="no"):
+            loop.request(fails)
+        loop.request(lambda: None)

@@ -1,0 +1,131 @@
+"""A socket at which one program of a person asks another: one question, one answer, each a line of JSON.
+
+Only the same user can connect: the socket has the mode 0600, and who is at the other end is asked of the kernel.
+"""
+
+import contextlib
+import os
+import socket
+import stat
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+LONGEST = 1024 * 1024
+"""Octets of a question."""
+PATIENCE = 10.0
+"""Seconds in which a question has to be put."""
+MOMENT = 0.2
+"""Seconds between two looks whether somebody who waits for an answer still wants it."""
+_PATH_LIMIT = 100
+"""A socket's path has 108 octets on Linux, and 104 elsewhere (unix(7))."""
+_CREDENTIALS = struct.Struct("3i")
+
+
+class Control:
+    """Answers at a path, for as long as the context lasts. Whoever makes one holds the lock that goes with the path."""
+
+    def __init__(self, path: Path, answer: Callable[[bytes], bytes]) -> None:
+        """`answer` is called in a thread of its own for each question, and may take its time."""
+        self._path = path
+        self._answer = answer
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Raises OSError: there can be no socket."""
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()  # of one that was killed: the lock is ours
+            os.fchmod(self._listener.fileno(), stat.S_IRUSR | stat.S_IWUSR)
+            with _short(self._path) as path:
+                self._listener.bind(path)
+            self._path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+            self._listener.listen()
+        except BaseException:
+            self._listener.close()
+            raise
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # a close alone does not end the waiting
+        self._thread.join()
+        self._listener.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                asker, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._converse, args=(asker,), name="answer", daemon=True).start()
+
+    def _converse(self, asker: socket.socket) -> None:
+        with asker, contextlib.suppress(OSError):  # who is gone needs no answer
+            if not _is_ours(asker):
+                return
+            asker.settimeout(PATIENCE)
+            question = b""
+            while not question.endswith(b"\n"):
+                piece = asker.recv(65_536)
+                question += piece
+                if not piece or len(question) > LONGEST:
+                    return
+            answer = self._answer(question)
+            asker.settimeout(None)
+            asker.sendall(answer + b"\n")
+
+
+def ask(path: Path, question: bytes, goes_on: Callable[[], bool] = lambda: True) -> bytes | None:
+    """Put a question, and wait for the answer as long as `goes_on` says so; None if nobody answers there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
+        try:
+            with _short(path) as short:
+                asker.connect(short)
+        except OSError:
+            return None
+        answer = b""
+        try:
+            asker.sendall(question + b"\n")
+            asker.settimeout(MOMENT)
+            while goes_on():
+                try:
+                    piece = asker.recv(65_536)
+                except TimeoutError:
+                    continue
+                answer += piece
+                if not piece:
+                    break
+        except OSError:
+            return None
+    return answer if answer.endswith(b"\n") else None
+
+
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """The path, or another one for the same place that a socket may have."""
+    if len(os.fsencode(path)) <= _PATH_LIMIT:
+        yield str(path)
+        return
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
+
+
+def _is_ours(asker: socket.socket) -> bool:
+    """Whether the other end is of the same user, where the kernel tells."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True
+    told = asker.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return bool(_CREDENTIALS.unpack(told)[1] == os.geteuid())
