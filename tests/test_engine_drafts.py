@@ -1,12 +1,17 @@
 """Versions of one draft, with the same header block and size: each is a message of its own, and none is lost."""
 
+from collections.abc import Iterator, Sequence
+
 import pytest
+from fake_server import FakeServer
 from test_executor_copies import TRASH, Died
 from test_executor_copies import synced as without_move
 from worlds import World, octets
 
 from syncer.errors import ServerRefusedError
+from syncer.ports import Fetched
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
+from syncer.values import replace
 
 HEADERS = b"Message-ID: <d@example.org>\r\nSubject: d\r\n\r\n"
 FIRST, SECOND, THIRD = HEADERS + b"one\r\n", HEADERS + b"two\r\n", HEADERS + b"six\r\n"
@@ -128,3 +133,19 @@ def test_a_version_of_another_size_is_another_message_also_in_another_epoch() ->
     for _ in range(3):
         world.sync()
     assert {content for _, content in in_maildir(world)} == {FIRST, whole, octets("a")}
+
+
+def test_the_copy_in_the_trash_is_not_proved_by_messages_that_come_without_octets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = deleted_with_a_copy_that_failed(ServerRefusedError("over quota"))
+    world.server.deliver(TRASH, FIRST)
+    fetch = FakeServer.fetch
+
+    def without_octets(server: FakeServer, mailbox: MailboxName, uids: Sequence[Uid]) -> Iterator[Fetched]:
+        return (replace(message, size=0, body=iter(())) for message in fetch(server, mailbox, uids))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FakeServer, "fetch", without_octets)
+        world.sync()
+    assert any(content == SECOND for _, content in on_server(world))

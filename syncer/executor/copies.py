@@ -88,13 +88,14 @@ def _copied_already(bench: Bench, server: Server, mailbox: MailboxName, pairs: S
         floor = (one.uidnext or 1) if listing.epoch.uidvalidity == one.uidvalidity else 1
         since = sorted(uid for uid in listing.flags if uid >= floor and (one.target, uid) not in taken)
         wanted = {pair.fingerprint.header for pair in mine}
-        alike = sorted(uid for uid, header in server.headers(one.target, since).items() if header in wanted)
+        alike = {uid: header for uid, header in server.headers(one.target, since).items() if header in wanted}
         arrived: dict[bytes, list[Uid]] = defaultdict(list)
         # Two versions of a draft may have one header block. What the server has counts, and not what the file was: it
         # may have changed what was uploaded.
         for uid, content in contents_of(server, one.target, alike).items():
             arrived[content].append(uid)
-        sources = contents_of(server, mailbox, sorted(pair.uid for pair in mine)) if arrived else {}
+        headers = server.headers(mailbox, [pair.uid for pair in mine]) if arrived else {}
+        sources = contents_of(server, mailbox, headers)
         for source, content in sources.items():
             if arrived[content]:
                 taken.add((one.target, arrived[content].pop()))

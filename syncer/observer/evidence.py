@@ -54,22 +54,26 @@ def evidence(crew: Crew, store: LocalStore, observations: Sequence[Observation])
         read = crew.each(headers_of, wanted.items())
         for mailbox, found in zip(wanted, read, strict=True):
             headers.update(((mailbox, uid), header) for uid, header in found.items())
-    contents = _contents(crew, validities, wanted_contents(observations, files, headers))
+    alike = {message: headers[message] for message in wanted_contents(observations, files, headers)}
+    contents = _contents(crew, validities, alike)
     return Evidence(files, headers, contents)
 
 
-def _contents(crew: Crew, validities: Mapping[MailboxName, UidValidity], wanted: set[Message]) -> dict[Message, bytes]:
-    """Digests of whole messages; see `Fingerprint.content`."""
+def _contents(
+    crew: Crew, validities: Mapping[MailboxName, UidValidity], headers: Mapping[Message, bytes]
+) -> dict[Message, bytes]:
+    """Digests of whole messages, of which the header blocks are known; see `Fingerprint.content`."""
 
     def read_in(server: Server, item: tuple[MailboxName, list[Uid]]) -> dict[Message, bytes]:
         mailbox, uids = item
         server.expect(mailbox, validities[mailbox])
         try:
-            return {(mailbox, uid): content for uid, content in contents_of(server, mailbox, uids).items()}
+            known = {uid: headers[mailbox, uid] for uid in uids}
+            return {(mailbox, uid): content for uid, content in contents_of(server, mailbox, known).items()}
         except MailboxError:  # then as alike as before
             return {}
 
-    read = crew.each(read_in, _by_mailbox(sorted(wanted)).items())
+    read = crew.each(read_in, _by_mailbox(sorted(headers)).items())
     return {message: content for found in read for message, content in found.items()}
 
 

@@ -44,12 +44,16 @@ def renew_mailbox(
     dates = _dates(store, name, pairs)
     sent = _sent(store, index, name, pairs)
     told = Told()
-    while wanted := wanted_headers(pairs, dates, messages, told):
-        headers: Mapping[Uid, bytes] = server.headers(name, sorted(wanted))
-        told.headers.update((uid, headers.get(uid)) for uid in wanted)
-    while wanted := wanted_contents(pairs, dates, messages, told, sent):
-        contents = contents_of(server, name, sorted(wanted))
-        told.contents.update((uid, contents.get(uid)) for uid in wanted)
+    while True:  # what a content tells may cast doubt on another message
+        if wanted := wanted_headers(pairs, dates, messages, told):
+            headers: Mapping[Uid, bytes] = server.headers(name, sorted(wanted))
+            told.headers.update((uid, headers.get(uid)) for uid in wanted)
+        elif wanted := wanted_contents(pairs, dates, messages, told, sent):
+            alike = {uid: header for uid in wanted if (header := told.headers.get(uid)) is not None}
+            contents = contents_of(server, name, alike)
+            told.contents.update((uid, contents.get(uid)) for uid in wanted)
+        else:
+            break
     renewal = renew(pairs, dates, messages, told, sent)
     untold = any(message.internaldate == UNTOLD and not told.headers.get(message.uid) for message in messages)
     if renewal.lost and untold:

@@ -6,11 +6,13 @@ has now. What is done afterwards is what any pass does; a pair whose message the
 apart as lost.
 
 Three proofs, in this order, one to one throughout: size and header block, and the whole content where pairs that have
-both differ; size and INTERNALDATE, where both occur once among the pairs and once among the messages (of many a
-sixteenth is checked by header block, and one that is wrong makes all of them worthless); a header block that occurs
-once on both sides, with the same content, for servers whose RFC822.SIZE is a guess.
-The messages that were uploaded may have been changed by the server: of these such a header block is a proof alone, and
-where it was changed as well, the INTERNALDATE that was sent along, if no other message of either side has it.
+both differ, or are not as many as the messages; size and INTERNALDATE, where both occur once among the pairs and once
+among the messages (of many a sixteenth is checked by header block, and one that is wrong makes all of them worthless);
+a header block that occurs once on both sides, with the same content, for servers whose RFC822.SIZE is a guess (of many
+that INTERNALDATE tells apart as well a sixteenth is read, or a whole mailbox would come over the line again).
+The messages that were uploaded may have been changed by the server: of these such a header block is a proof together
+with the INTERNALDATE that was sent along (a later version of a draft has another), and where it was changed as well,
+that date alone, if no other message of either side has it.
 A header block costs ten times what a size and a date cost, so the second proof is what makes a mailbox of a hundred
 thousand messages cheap to recognise.
 """
@@ -64,6 +66,8 @@ def wanted_headers(
     }
     if wanted <= told.headers.keys():
         found = _recognised(known, dates, messages, told)
+        # A header block says that it is another one: then both are to be compared.
+        wanted |= {uid for uid, pair in evident.items() if found.get(pair.uid, uid) != uid}
         if len(found) < len(known):
             taken = set(found.values())
             wanted |= {message.uid for message in messages if message.uid not in taken}
@@ -79,10 +83,11 @@ def wanted_contents(
 ) -> frozenset[Uid]:
     """The same for whole contents, when no header block is wanted any more. `sent` as in `renew`."""
     known = _on_server(pairs)
-    doubted = _doubted(known)
+    doubted = _doubted(known, messages, told)
     wanted = {message.uid for message in messages if (message.size, told.headers.get(message.uid)) in doubted}
     found = _recognised(known, dates, messages, told)
-    wanted |= {uid for pair, uid in _by_header(found, known, told.headers) if pair.name not in sent}
+    left = _by_header(found, known, told.headers)
+    wanted |= {uid for _, uid in left} - _spared(left, dates, messages, told, sent)
     return frozenset(wanted - told.contents.keys())
 
 
@@ -99,10 +104,12 @@ def renew(
     """
     known = _on_server(pairs)
     uids = _recognised(known, dates, messages, told)
-    for pair, uid in _by_header(uids, known, told.headers):
-        if pair.name in sent or told.contents.get(uid) == pair.fingerprint.content:
+    left = _by_header(uids, known, told.headers)
+    spared = _spared(left, dates, messages, told, sent)
+    for pair, uid in left:
+        if uid in spared or told.contents.get(uid) == pair.fingerprint.content:
             uids[pair.uid] = uid
-    _recognise_altered(uids, [pair for pair in known if pair.name in sent], dates, messages)
+    _recognise_altered(uids, [pair for pair in known if pair.name in sent], _dated(dates, messages))
     lost = {pair.name for pair in pairs if pair.uid not in uids and pair.state is not PairState.SERVER_ONLY}
     return Renewal(uids, frozenset(lost))
 
@@ -116,7 +123,7 @@ def _recognised(
 ) -> dict[Uid, Uid]:
     """By the first proof and the second."""
     uids: dict[Uid, Uid] = {}
-    doubted = _doubted(pairs)
+    doubted = _doubted(pairs, messages, told)
 
     def key(size: int, header: bytes, content: bytes | None) -> Hashable:
         return (size, header, content) if (size, header) in doubted else (size, header)
@@ -137,12 +144,16 @@ def _recognised(
     return uids
 
 
-def _doubted(pairs: Iterable[Pair]) -> set[tuple[int, bytes]]:
-    """Size and header block of pairs that differ: versions of a draft, or a damaged message beside the whole one."""
-    contents: dict[tuple[int, bytes], set[bytes]] = defaultdict(set)
+def _doubted(pairs: Iterable[Pair], messages: Iterable[ServerMessage], told: Told) -> set[tuple[int, bytes]]:
+    """Size and header block that do not tell which message is whose, of versions of a draft or a damaged message.
+
+    That is so where pairs that have both differ, and where there are not as many messages as pairs.
+    """
+    contents: dict[tuple[int, bytes], list[bytes]] = defaultdict(list)
     for pair in pairs:
-        contents[pair.fingerprint.size, pair.fingerprint.header].add(pair.fingerprint.content)
-    return {alike for alike, found in contents.items() if len(found) > 1}
+        contents[pair.fingerprint.size, pair.fingerprint.header].append(pair.fingerprint.content)
+    there = Counter((message.size, told.headers.get(message.uid)) for message in messages)
+    return {alike for alike, mine in contents.items() if len(set(mine)) > 1 or len(mine) != there[alike]}
 
 
 def _by_header(
@@ -162,17 +173,41 @@ def _by_header(
     return [(mine[0], there[0]) for mine, there in found if len(mine) == len(there) == 1]
 
 
-def _recognise_altered(
-    uids: dict[Uid, Uid], sent: Iterable[Pair], dates: Mapping[UniqueName, int], messages: Sequence[ServerMessage]
-) -> None:
+def _spared(
+    left: Collection[tuple[Pair, Uid]],
+    dates: Mapping[UniqueName, int],
+    messages: Sequence[ServerMessage],
+    told: Told,
+    sent: Collection[UniqueName],
+) -> set[Uid]:
+    """Those of the messages `_by_header` that are the same without a look at their content.
+
+    What the server may have made of an uploaded file, and is no later version of it; and of many that nothing but their
+    date vouches for all but a sixteenth, unless one that was read turned out to be another.
+    """
+    theirs, dated = {message.uid: message.internaldate for message in messages}, _dated(dates, messages)
+    altered = {uid for pair, uid in left if pair.name in sent and dates.get(pair.name, theirs[uid]) == theirs[uid]}
+    alike = {uid: pair.fingerprint.content for pair, uid in left if dated.get(pair.name) == uid}
+    alike = {uid: content for uid, content in alike.items() if uid not in altered}
+    read = ((told.contents.get(uid), content) for uid, content in alike.items())
+    sound = len(alike) > FEW and all(found in {None, content} for found, content in read)
+    return altered | {uid for uid in alike if sound and uid % CHECKED}
+
+
+def _recognise_altered(uids: dict[Uid, Uid], sent: Iterable[Pair], dated: Mapping[UniqueName, Uid]) -> None:
     """Add what was uploaded and is recognised by nothing but its date."""
-    ours, theirs = Counter(dates.values()), Counter(message.internaldate for message in messages)
     taken = set(uids.values())
-    left = {message.internaldate: message.uid for message in messages if message.uid not in taken}
     for pair in sent:
-        date = dates.get(pair.name)
-        if pair.uid not in uids and date in left and ours[date] == theirs[date] == 1:
-            uids[pair.uid] = left[date]
+        uid = dated.get(pair.name)
+        if pair.uid not in uids and uid is not None and uid not in taken:
+            uids[pair.uid] = uid
+
+
+def _dated(dates: Mapping[UniqueName, int], messages: Sequence[ServerMessage]) -> dict[UniqueName, Uid]:
+    """Files and messages of one date that no other file and no other message has."""
+    ours, theirs = Counter(dates.values()), Counter(message.internaldate for message in messages)
+    uids = {message.internaldate: message.uid for message in messages}
+    return {name: uids[date] for name, date in dates.items() if ours[date] == theirs[date] == 1}
 
 
 def _pair_up(
