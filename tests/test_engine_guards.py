@@ -315,3 +315,75 @@ class TestAnOlderCopyOfTheMaildir:
             (held,) = world.sync().mailbox(WORK).held
             assert (held.side, held.count) == ("server", 1)
         assert len(world.server.mailboxes[WORK].messages) == 8
+
+
+@pytest.mark.parametrize("policy", [Policy(direction="pull"), Policy(on_local_delete="keep")])
+def test_a_mailbox_that_was_left_out_gets_back_what_an_older_copy_misses(policy: Policy) -> None:
+    world = World(policy=policy)
+    for name in "abcdefgh":
+        world.server.deliver(WORK, octets(name))
+    world.sync()
+    world.store.generation -= 1
+    del world.store.directories[WORK].files[next(iter(world.store.directories[WORK].files))]
+    world.server.deliver(INBOX, octets("n"))
+    world.sync(wants=lambda name: name != WORK)
+    assert world.sync().mailbox(WORK).downloaded == 1
+    everything = " ".join([*(f"Work/{name}:" for name in "abcdefgh"), "n:"])
+    assert (world.sync().ok, world.in_maildir()) == (True, everything)
+
+
+def test_what_an_older_copy_misses_is_marked_as_deleted_if_a_person_says_so() -> None:
+    world = World(policy=Policy(direction="pull"))
+    for name in "abcdefgh":
+        world.server.deliver(WORK, octets(name))
+    world.sync()
+    world.store.generation -= 1
+    del world.store.directories[WORK].files[next(iter(world.store.directories[WORK].files))]
+    world.sync(wants=lambda name: name != WORK)
+    world.sync(Policy(direction="pull", limits=Limits(allowed=True)))
+    assert world.sync().mailbox(WORK).downloaded == 0
+    assert len(world.store.directories[WORK].files) == 7
+
+
+def test_who_has_allowed_what_was_held_before_is_told_first_what_an_older_copy_misses() -> None:
+    world = World(policy=Policy())
+    for name in "abcdefgh":
+        world.server.deliver(INBOX, octets(name))
+    world.sync()
+    files = world.store.directories[INBOX].files
+    backup = list(files.items())[:5]
+    files.clear()
+    (held,) = world.sync().mailbox(INBOX).held
+    world.store.generation -= 1
+    files.update(backup)
+    allowed = Policy(limits=Limits(allowed=True))
+    (held,) = world.sync(allowed).mailbox(INBOX).held
+    assert (held.side, held.count) == ("server", 3)
+    assert held.reason == "the Maildir was put back from an older copy, in which 3 are missing"
+    assert world.sync(allowed).mailbox(INBOX).deleted_remote == 3
+
+
+def test_who_allows_deletions_is_told_first_of_a_mailbox_that_was_left_out_when_the_older_copy_was_met() -> None:
+    world = World(policy=Policy())
+    for name in "abcdefgh":
+        world.server.deliver(WORK, octets(name))
+    world.sync()
+    world.store.generation -= 1
+    del world.store.directories[WORK].files[next(iter(world.store.directories[WORK].files))]
+    world.server.deliver(INBOX, octets("n"))
+    world.sync(wants=lambda name: name != WORK)
+    allowed = Policy(limits=Limits(allowed=True))
+    (held,) = world.sync(allowed).mailbox(WORK).held
+    assert (held.side, held.count) == ("server", 1)
+    assert world.sync(allowed).mailbox(WORK).deleted_remote == 1
+
+
+def test_a_mailbox_that_is_left_out_for_good_and_misses_nothing_is_not_held() -> None:
+    world = World(policy=Policy())
+    for name in "ab":
+        world.server.deliver(WORK, octets(name))
+    world.sync()
+    world.store.generation -= 1
+    world.server.deliver(INBOX, octets("n"))
+    world.sync(wants=lambda name: name != WORK)
+    assert world.rows(WORK).held == frozenset()

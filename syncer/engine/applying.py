@@ -194,11 +194,19 @@ class Applying:
     def _still_held(self, here: Observation) -> frozenset[Side]:
         """The sides on which what is missing was not decided about: what is held back there must not be forgotten."""
         sides: set[Side] = set()
-        if "local" in here.held and here.server.unproven:
+        if "local" in here.held and self._misses_messages(here):
             sides.add("local")
         if ("server" in here.held or self._policy.limits.older_copy) and self._misses_files(here):
             sides.add("server")
         return frozenset(sides)
+
+    def _misses_messages(self, here: Observation) -> bool:
+        """Whether the index still has pairs of both sides whose message is missing there."""
+        if here.server.missing:
+            pairs = () if here.local.missing else self._index.pairs(here.mailbox)
+        else:
+            pairs = self._index.pairs_among(here.mailbox, uids=here.server.gone)
+        return here.server.unproven > 0 or any(pair.state is PairState.BOTH for pair in pairs)
 
     def _misses_files(self, here: Observation) -> bool:
         """Whether the index still has pairs of both sides whose file is missing here."""

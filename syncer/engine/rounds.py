@@ -8,9 +8,11 @@ from syncer.engine.applying import Applying
 from syncer.engine.generations import Generations
 from syncer.engine.passing import DAY
 from syncer.engine.recording import finished
+from syncer.errors import MailboxError
 from syncer.observer.glance import Glance
 from syncer.observer.look import Look, Observer
-from syncer.reconcile.identity import Side
+from syncer.reconcile.identity import MailboxName, Side
+from syncer.reconcile.observations import PairState
 from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Policy
 from syncer.values import replace
@@ -54,7 +56,8 @@ class Rounds:
 
     def _policy(self) -> Policy:
         policy = self._pass.order.policy
-        limits = replace(policy.limits, older_copy=self._generations.older_copy)
+        generations = self._generations
+        limits = replace(policy.limits, older_copy=generations.older_copy, untold=generations.untold)
         policy = replace(policy, limits=limits)
         return replace(policy, trash=self._glance.trash) if policy.on_local_delete == "trash" else policy
 
@@ -73,6 +76,7 @@ class Rounds:
         """Record how far each mailbox came, for the next pass and for `status`."""
         one, applying = self._pass, self.applying
         applying.note_holds()
+        self._generations.tell(look.sights.keys() - one.failed)
         if one.order.whole and look.everything_seen and not (look.errors or one.failed):
             if self._generations.older_copy:
                 self._hold_left_out(look)
@@ -90,5 +94,13 @@ class Rounds:
     def _hold_left_out(self, look: Look) -> None:
         """What the settings leave out for now was not looked at: what is missing there is held when it comes back."""
         for mailbox in self._pass.index.mailboxes():
-            if mailbox.name not in look.sights:
+            if mailbox.name not in look.sights and self._may_miss_files(mailbox.name):
                 self._pass.index.hold(mailbox.name, mailbox.held | {"server"})
+
+    def _may_miss_files(self, mailbox: MailboxName) -> bool:
+        """Whether a file of a known message is not seen in the mailbox."""
+        pairs = [pair.name for pair in self._pass.index.pairs(mailbox) if pair.state is PairState.BOTH]
+        try:
+            return not self._pass.store.scan(mailbox, {}).messages.keys() >= set(pairs)
+        except MailboxError:
+            return True

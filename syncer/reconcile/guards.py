@@ -55,7 +55,7 @@ def hold_deletions(
     Counted for each mailbox and for the account as a whole (many small mailboxes emptied at once are no less an
     accident), on each side, together with what was deleted in the last day. Strays are held for what they are, and
     count for nothing else. Who has allowed deletions was not told yet of an epoch that ended in this very pass, nor of
-    an older copy of the Maildir that this pass is the first to meet.
+    an older copy of the Maildir in which this pass is the first to look at the mailbox.
     """
     holds: list[Hold] = []
     held_before = {o.mailbox: o.held for o in observations}
@@ -75,6 +75,7 @@ def hold_deletions(
         for mailbox, found in deletions.items():
             older = limits.older_copy and side == "server" and limits.max_delete < 1
             untold = renewed[mailbox] is not None or (older and side not in held_before[mailbox])
+            untold |= side == "server" and mailbox in limits.untold and limits.max_delete < 1
             if not found or (limits.allowed and not untold):
                 continue
             total, before = totals[mailbox]

@@ -256,7 +256,9 @@ def _deleted_here(
 
 def _kept_on_server(here: Observation, pair: Pair, policy: Policy, strangers: frozenset[UniqueName]) -> Action:
     """Nothing is deleted there: it is remembered as deleted here, unless nobody did that or it is to come back."""
-    nobody_did = policy.limits.older_copy and not policy.limits.allowed
+    # Of a mailbox that was left out when the older copy was met only the hold tells.
+    was_left_out = "server" in here.held and here.renewed is None
+    nobody_did = (policy.limits.older_copy or was_left_out) and not policy.limits.allowed
     if (policy.restore or nobody_did) and policy.to_local and pair.name not in strangers:
         reason = "to be restored" if policy.restore else "missing in an older copy of the Maildir: to be fetched again"
         return Forget(mailbox=here.mailbox, reason=reason, uid=pair.uid)

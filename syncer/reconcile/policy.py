@@ -22,6 +22,8 @@ class Limits(Struct, frozen=True):
     others: Mapping[Side, tuple[int, int]] = field(default_factory=dict)
     """For a pass over some mailboxes that no person has named: by side, how many messages the others have, and how many
     were deleted in them in the last day."""
+    untold: frozenset[MailboxName] = frozenset()
+    """Mailboxes of which nobody was told yet what is missing in such a copy."""
 
 
 class Policy(Struct, frozen=True):

@@ -102,6 +102,8 @@ class Uncompared(Struct, frozen=True):
     files: set[File]
     messages: set[Message]
     sizes: set[tuple[MailboxName, int]]
+    alike: set[tuple[int, bytes | None]]
+    """Size and header block of the messages; None of one whose header block was not read."""
     fingerprints: Mapping[File, Fingerprint]
 
     @classmethod
@@ -112,8 +114,10 @@ class Uncompared(Struct, frozen=True):
         messages |= contents - evidence.contents.keys()
         closed = wanted_files(observations) - evidence.files.keys()
         messages |= {(o.mailbox, uid) for o in observations for n, uid in o.own.items() if (o.mailbox, n) in closed}
-        sizes = {(o.mailbox, m.size) for o in observations for m in o.server.new if (o.mailbox, m.uid) in messages}
-        return cls(unread(observations, evidence), messages, sizes, evidence.files)
+        new = [(o.mailbox, m) for o in observations for m in o.server.new if (o.mailbox, m.uid) in messages]
+        sizes = {(mailbox, m.size) for mailbox, m in new}
+        alike = {(m.size, evidence.headers.get((mailbox, m.uid))) for mailbox, m in new}
+        return cls(unread(observations, evidence), messages, sizes, alike, evidence.files)
 
     def without(self, here: Observation) -> tuple[Observation, int]:
         """The observation without what may not be copied in this pass, and how many messages that are."""
@@ -125,10 +129,14 @@ class Uncompared(Struct, frozen=True):
 
     def perhaps_elsewhere(self, observations: Iterable[Observation]) -> set[Message]:
         """The pairs whose message is gone on the server, and may be one of the messages under another UID."""
-        sizes = {size for _, size in self.sizes}
-        return {(o.mailbox, p.uid) for o in observations for p in stayed_here(o) if p.fingerprint.size in sizes}
+        left = ((o.mailbox, pair) for o in observations for pair in stayed_here(o))
+        return {(mailbox, p.uid) for mailbox, p in left if not self.alike.isdisjoint(_alike(p.fingerprint))}
 
     def includes(self, file: File) -> bool:
         """Whether a file may be one of the messages."""
         read = self.fingerprints.get(file)
         return file in self.files or (read is not None and (file[0], read.size) in self.sizes)
+
+
+def _alike(known: Fingerprint) -> tuple[tuple[int, bytes | None], ...]:
+    return (known.size, known.header), (known.size, None)
