@@ -17,6 +17,7 @@ from syncer.cli.targets import configuration, targets
 from syncer.config import Config
 from syncer.daemon.hooks import Hook
 from syncer.daemon.keeper import Keeper
+from syncer.daemon.network import Network
 from syncer.daemon.notify import Supervisor
 from syncer.errors import AccountError, ConfigError
 from syncer.report import AccountReport, Report, Target, exit_status
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
     with Keeper(Supervisor.take(os.environ, os.getpid())) as keeper:
         watching = _Watching(options, output, config, chosen, keeper)
         others = {signal.SIGUSR1: watching.hurry, signal.SIGHUP: watching.reload}
-        with stop_on_signals(watching.end, others) as stop:
+        with stop_on_signals(watching.end, others) as stop, Network(watching.hurry):
             report = watching.run(stop)
     return exit_status(report) if stop.status is None else stop.status
 

@@ -2,6 +2,7 @@
 
 - `notify` tells the service manager that it is ready, alive, or about to end (sd_notify), and `keeper` does so for as
   long as it runs;
+- `network` hears of changes of this machine's addresses;
 - `hooks` runs the person's `on_change` command, with what has changed on its standard input: `pending` (pure) says when
   and with what, `children` runs one process and sees to it that it ends;
 - `events` writes one line of JSON for each thing that was done, for programs that follow;
