@@ -4,8 +4,9 @@ import argparse
 import logging
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -15,11 +16,13 @@ from syncer.cli.signals import Stop, stop_on_signals
 from syncer.cli.summary import Line, summary
 from syncer.cli.targets import configuration, targets
 from syncer.config import Config
+from syncer.daemon.events import Stream
 from syncer.daemon.hooks import Hook
 from syncer.daemon.keeper import Keeper
 from syncer.daemon.network import Network
 from syncer.daemon.notify import Supervisor
 from syncer.errors import AccountError, ConfigError
+from syncer.reconcile.events import Event
 from syncer.report import AccountReport, Report, Target, exit_status
 
 if TYPE_CHECKING:
@@ -45,6 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "targets", nargs="*", metavar="TARGET", help="ACCOUNT or ACCOUNT:MAILBOX; none means everything"
     )
+    parser.add_argument(
+        "--events", action="store_true", help="one line of JSON on standard output for each thing that is done"
+    )
 
 
 def run(options: argparse.Namespace, output: Output) -> int:
@@ -59,6 +65,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         others = {signal.SIGUSR1: watching.hurry, signal.SIGHUP: watching.reload}
         with stop_on_signals(watching.end, others) as stop, Network(watching.hurry):
             report = watching.run(stop)
+        watching.close()
     return exit_status(report) if stop.status is None else stop.status
 
 
@@ -71,6 +78,7 @@ class _Watching:
         self._options = options
         self._keeper = keeper
         self._output = output
+        self._stream = Stream(sys.stdout.fileno()) if options.events else None
         self._config, self._chosen = config, chosen
         self._told = _Told(output, keeper, ["syncer", *(["-c", options.config] if options.config else []), "sync"])
         self._lock = threading.Lock()
@@ -90,7 +98,9 @@ class _Watching:
                     if stop.event.is_set():
                         over.set()
                 with _hook(config) as hook:
-                    audience = Audience(self._told.passed, self._told.failed, heard, hook.note if hook else None)
+                    audience = Audience(
+                        self._told.passed, self._told.failed, heard, hook.note if hook else None, self._events()
+                    )
                     watch = self._watch = Watch(config, self._chosen, audience, over)
                     self._keeper.ready()
                     names = [str(target) for target in self._chosen] or [account.name for account in config.accounts]
@@ -98,6 +108,10 @@ class _Watching:
                     report = watch.run()
                 if not self._again or stop.event.is_set():
                     return report
+
+    def _events(self) -> Callable[[str, int, Event], None] | None:
+        stream = self._stream
+        return None if stream is None else lambda account, at, event: stream.put(at, account, event)
 
     def hurry(self) -> None:
         """Look at everything now."""
@@ -119,6 +133,11 @@ class _Watching:
         with self._lock:
             self._config, self._chosen, self._again = config, chosen, True
         self._finish()
+
+    def close(self) -> None:
+        """Nothing more is told."""
+        if self._stream is not None:
+            self._stream.close()
 
     def end(self) -> None:
         """End as soon as what is under way allows."""

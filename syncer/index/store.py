@@ -63,6 +63,8 @@ class SqliteIndex:
         self._events: list[tuple[int, Event]] = []
         """What is not in the journal yet."""
         self._run: int | None = None
+        self.follower: Callable[[int, Event], None] | None = None
+        """Is told of each event, and when it was, as soon as it is in the journal."""
 
     @property
     def store_id(self) -> str | None:
@@ -312,6 +314,11 @@ class SqliteIndex:
         """Put it into the journal, with the next transaction."""
         self._events.append((at, event))
 
+    def next_run(self) -> None:
+        """See `Index`."""
+        with self._turn:
+            self._run = None
+
     def close(self) -> None:
         """Close the database and give up the lock; a second time does nothing."""
         with self._turn:
@@ -331,7 +338,11 @@ class SqliteIndex:
                 self._run = journal.write(connection, self._run, self._events[:told])
             yield Session(connection, memory)
         self._memory = memory
+        written = self._events[:told]
         del self._events[:told]
+        if self.follower is not None:
+            for at, event in written:
+                self.follower(at, event)
 
     def _meta(self, key: str) -> str | None:
         with self._turn, self._session() as session:

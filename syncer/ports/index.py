@@ -220,5 +220,8 @@ class Index(Protocol):
         or found done, and told then.
         """
 
+    def next_run(self) -> None:
+        """What is told from now on was done by another run: a program that stays makes many."""
+
     def close(self) -> None:
         """Close the database and give up the lock."""

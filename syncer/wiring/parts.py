@@ -13,6 +13,7 @@ from syncer.imap.connection import ServerSettings, connect
 from syncer.imap.dial import Call
 from syncer.imap.mailbox import ImapServer
 from syncer.index import open_index
+from syncer.index.store import SqliteIndex
 from syncer.maildir.store import MaildirStore
 from syncer.passwords import resolve_password
 from syncer.ports import Index
@@ -32,7 +33,7 @@ T = TypeVar("T")
 class Workshop(Struct, frozen=True):
     """What a pass works with; closed on leaving `opened`."""
 
-    index: Index
+    index: SqliteIndex
     store: MaildirStore
 
 

@@ -18,6 +18,7 @@ from syncer.imap.retry import OUTAGES, persistently
 from syncer.maildir.watcher import Watcher
 from syncer.ports import Progress
 from syncer.ports.push import Push
+from syncer.reconcile.events import Event
 from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.report import AccountReport, Report, SyncOptions, Target
 from syncer.values import Struct, replace
@@ -44,6 +45,8 @@ class Audience(Struct, frozen=True):
     progress: Progress
     changed: Callable[[str, Sequence[Change]], None] | None = None
     """These files of an account's Maildir were just changed; None: nobody wants to know."""
+    done: Callable[[str, int, Event], None] | None = None
+    """What was done in an account, and when; likewise."""
 
 
 class _Followed:
@@ -183,6 +186,8 @@ class _Watched:
             self._workshop = stack.enter_context(opened(self._config, account, stop=self._stop, wait=True))
             if self._audience.changed is not None:
                 self._workshop.store.follower = self._followed
+            if self._audience.done is not None:
+                self._workshop.index.follower = partial(self._audience.done, account.name)
             stack.callback(self._hang_up)
             self._open_control(stack)
             watcher = Watcher(str(account.maildir), account.layout, partial(self.loop.hint, "local"))
@@ -261,6 +266,7 @@ class _Watched:
         if self._crew is None:
             self._crew = Crew(self._connector(), self._account.connections, self._stop)
         store, index = self._workshop.store, self._workshop.index
+        index.next_run()
         one = Pass(order, self._crew, store, index, report, self._audience.progress, now, self._stop)
         one.run()
         self._crew.dismiss()

@@ -323,3 +323,23 @@ def test_a_sync_that_asks_is_told_that_there_is_no_connection(dovecot: Dovecot, 
             proxy.mend()
             watched.until(lambda: world.sync().status == 0, "back")
         world.converged()
+
+
+@pytest.mark.dovecot
+def test_each_thing_that_is_done_is_a_line_for_those_who_follow(dovecot: Dovecot, world_on: Make) -> None:
+    world = filled(world_on(dovecot))
+    with Watched(world, "--events") as watched:
+        watched.until_equal(12)
+        world.local.change_flags("Work", world.local.files("Work")[0], add=["\\Seen"])
+        watched.until_equal(12)
+        world.client.expunge("INBOX", [2])
+        watched.until_equal(11)
+        watched.until(lambda: "removed from the Maildir" in watched.said, "told")
+    lines = [json.loads(line) for line in watched.said.splitlines() if line.startswith("{")]
+    done = [(line["account"], line["mailbox"], line["event"], line["messages"]) for line in lines]
+    assert sorted(done[:2]) == [("test", "INBOX", "downloaded", 6), ("test", "Work", "downloaded", 6)]
+    assert done[2:] == [("test", "Work", "flags sent", 1), ("test", "INBOX", "removed from the Maildir", 1)]
+    journal = json.loads(run("-c", str(world.configuration), "log", "--json").out)["accounts"][0]["events"]
+    assert [(event["mailbox"], event["done"], event["messages"]) for event in journal] == [row[1:] for row in done]
+    assert len({event["sync"] for event in journal}) == 3
+    world.converged()

@@ -78,6 +78,28 @@ def test_each_run_has_a_number_of_its_own(path: Path) -> None:
     assert read_journal(path, runs=0) == read_journal(path)
 
 
+def test_a_program_that_stays_makes_many_runs(index: SqliteIndex, path: Path) -> None:
+    for at in (NOW, NOW + 60):
+        index.next_run()
+        for event in (UPLOADED, SENT):
+            index.tell(at, event)
+            index.add_mailbox(INBOX)
+    assert [(row.run, row.at) for row in read_journal(path)] == [(1, NOW)] * 2 + [(2, NOW + 60)] * 2
+
+
+def test_who_follows_is_told_of_what_is_in_the_journal_and_of_nothing_else(index: SqliteIndex, path: Path) -> None:
+    heard: list[tuple[int, Event, int]] = []
+    index.follower = lambda at, event: heard.append((at, event, len(read_journal(path))))
+    index.tell(NOW, UPLOADED)
+    with pytest.raises(ZeroDivisionError), index._turn, index._session():
+        raise ZeroDivisionError
+    assert heard == []
+    index.tell(NOW + 1, SENT)
+    index.add_mailbox(INBOX)
+    index.add_mailbox(WORK)
+    assert heard == [(NOW, UPLOADED, 2), (NOW + 1, SENT, 2)]
+
+
 def test_what_is_older_than_a_year_and_a_month_is_forgotten(path: Path) -> None:
     for at in (NOW, NOW + KEEP + 1):
         with closing(open_index(path, "test")) as index:
