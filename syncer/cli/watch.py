@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import math
 import os
 import signal
 import sys
@@ -210,6 +211,10 @@ class _Told:
     def failed(self, account: str, error: AccountError, seconds: float) -> None:
         """It is tried again; said once, and again where something else is wrong."""
         with self._lock:
+            if math.isinf(seconds):
+                self._keeper.tell(account, f"given up: {error}")
+                self._output.error(str(error))
+                return
             self._keeper.tell(account, f"tried again in {_duration(seconds)}: {error}")
             if self._failing.get(account) != str(error):
                 self._failing[account] = str(error)

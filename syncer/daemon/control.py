@@ -110,6 +110,18 @@ def ask(path: Path, question: bytes, goes_on: Callable[[], bool] = lambda: True)
     return answer if answer.endswith(b"\n") else None
 
 
+def listens(path: Path) -> bool:
+    """Whether somebody answers there."""
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker,
+        contextlib.suppress(OSError),
+        _short(path) as short,
+    ):
+        asker.connect(short)
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def _short(path: Path) -> Iterator[str]:
     """The path, or another one for the same place that a socket may have."""

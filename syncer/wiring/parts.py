@@ -50,7 +50,10 @@ def opened(
     """
     files = Files.of(config, account)
     with ExitStack() as stack:
-        index = _patiently(lambda: open_index(files.index, account.name), stop, wait=wait)
+        try:
+            index = _patiently(lambda: open_index(files.index, account.name), stop, wait=wait)
+        except LockedError as error:
+            raise (_watched(account) if files.control.exists() else error) from error
         stack.callback(index.close)
         known = index.store_id
 
@@ -110,6 +113,21 @@ def _patiently(open_it: Callable[[], T], stop: threading.Event, *, wait: bool) -
         except LockedError:
             if not wait or stop.wait(LOCK_SECONDS):
                 raise
+
+
+def insist_unwatched(config: Config, account: Account) -> None:
+    """Raise LockedError if a `watch` keeps the account equal already: it will not end by itself."""
+    path = Files.of(config, account).control
+    if path.exists():
+        from syncer.daemon.control import listens  # noqa: PLC0415 - hardly ever there
+
+        if listens(path):
+            raise _watched(account)
+
+
+def _watched(account: Account) -> LockedError:
+    words = "a `syncer watch` keeps it equal, and this needs the account for itself: end it, and begin it again after"
+    return LockedError(f"account {account.name}: {words}")
 
 
 def _if_it_is_gone(index: Path) -> str:

@@ -1,5 +1,6 @@
 """Accounts that are kept equal by themselves, until somebody ends it."""
 
+import math
 import os
 import threading
 import time
@@ -27,7 +28,7 @@ from syncer.watching.listening import Listening
 from syncer.watching.loop import Loop
 from syncer.wiring.asking import answer_of, question_of
 from syncer.wiring.edge import contained, each_account
-from syncer.wiring.parts import Workshop, connector_for, opened
+from syncer.wiring.parts import Workshop, connector_for, insist_unwatched, opened
 from syncer.wiring.passes import now, order_of
 from syncer.wiring.status import Files
 
@@ -41,7 +42,7 @@ class Audience(Struct, frozen=True):
     passed: Callable[[AccountReport], None]
     """A pass is over."""
     failed: Callable[[str, AccountError, float], None]
-    """An account cannot be worked on, and is tried again after so many seconds."""
+    """An account cannot be worked on, and is tried again after so many seconds, which may be infinitely many."""
     progress: Progress
     changed: Callable[[str, Sequence[Change]], None] | None = None
     """These files of an account's Maildir were just changed; None: nobody wants to know."""
@@ -107,8 +108,9 @@ class Watch:
         self._watched.append(watched)
         try:
             watched.run()
-        except AccountError:
+        except AccountError as error:
             if not self._stop.is_set():
+                self._audience.failed(account.name, error, math.inf)
                 raise
 
 
@@ -148,6 +150,7 @@ class _Watched:
 
     def run(self) -> None:
         """Until the end. Where index or Maildir cannot be opened, or are not what they were, they are opened again."""
+        insist_unwatched(self._config, self._account)
         self._anything(self._stay, self.loop.rest, self._stop)
 
     def make_pass(self, due: Due) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from syncer.daemon import control
-from syncer.daemon.control import LONGEST, Control, ask
+from syncer.daemon.control import LONGEST, Control, ask, listens
 
 
 def shout(question: bytes) -> bytes:
@@ -48,12 +48,13 @@ def test_where_nobody_listens_there_is_no_answer(tmp_path: Path) -> None:
     path = tmp_path / "work.sock"
     assert ask(path, b"one") is None
     with Control(path, shout):
-        pass
+        assert listens(path)
+    assert not listens(path)
     assert not path.exists()
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
     assert path.exists()
-    assert ask(path, b"one") is None
+    assert (listens(path), ask(path, b"one")) == (False, None)
 
 
 def test_what_a_killed_one_has_left_is_replaced(tmp_path: Path) -> None:

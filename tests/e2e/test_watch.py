@@ -343,3 +343,13 @@ def test_each_thing_that_is_done_is_a_line_for_those_who_follow(dovecot: Dovecot
     assert [(event["mailbox"], event["done"], event["messages"]) for event in journal] == [row[1:] for row in done]
     assert len({event["sync"] for event in journal}) == 3
     world.converged()
+
+
+@pytest.mark.dovecot
+def test_what_needs_the_account_for_itself_says_that_it_is_watched(dovecot: Dovecot, world_on: Make) -> None:
+    world = filled(world_on(dovecot))
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        for words in (["verify", "test"], ["mailbox", "create", "test", "Other"], ["watch"]):
+            ran = run("-c", str(world.configuration), *words)
+            assert (ran.status != 0, "a `syncer watch` keeps it equal" in ran.err) == (True, True), ran.err
