@@ -15,7 +15,7 @@ from typing import Any
 from unittest import mock
 
 from syncer.errors import ConnectError, LoginError, TlsError
-from syncer.imap import ahead, asking, connection, kept, listing, login, storing, transfer
+from syncer.imap import ahead, asking, changes, connection, kept, listing, login, storing, transfer
 from syncer.imap.auth import Password
 from syncer.imap.connection import ServerSettings, connect
 from syncer.imap.dial import Endpoint
@@ -161,6 +161,7 @@ def _story(scene: Scene, meddler: Meddler, peers: list[Peer]) -> str:
 _BOUNDS: list[tuple[ModuleType, str, int]] = [
     *((module, "MAX_UNTAGGED", _SHORT) for module in (ahead, asking, kept, storing)),
     *((module, "MAX_MESSAGES", _SHORT) for module in (asking, listing)),
+    (changes, "_MAX_SEARCH", _SHORT),
     *(
         (module, name, _SMALL)
         for module, name in ((kept, "MAX_OCTETS"), (listing, "_MAX_OCTETS"), (transfer, "_LAST_WORD"))
