@@ -33,6 +33,7 @@ class Control:
         self._path = path
         self._answer = answer
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
 
     def __enter__(self) -> Self:
@@ -54,6 +55,7 @@ class Control:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # a close alone does not end the waiting
         self._thread.join()
@@ -62,12 +64,16 @@ class Control:
             self._path.unlink()
 
     def _serve(self) -> None:
-        while True:
+        while not self._over.is_set():
             try:
                 asker, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._converse, args=(asker,), name="answer", daemon=True).start()
+            except OSError:  # the end, or there are too many descriptors: whoever asks then is served later
+                self._over.wait(MOMENT)
+                continue
+            try:
+                threading.Thread(target=self._converse, args=(asker,), name="answer", daemon=True).start()
+            except RuntimeError:  # there are too many threads
+                asker.close()
 
     def _converse(self, asker: socket.socket) -> None:
         with asker, contextlib.suppress(OSError):  # who is gone needs no answer
@@ -92,6 +98,8 @@ def ask(path: Path, question: bytes, goes_on: Callable[[], bool] = lambda: True)
             with _short(path) as short:
                 asker.connect(short)
         except OSError:
+            return None
+        if not _is_ours(asker):
             return None
         answer = b""
         try:
@@ -135,9 +143,9 @@ def _short(path: Path) -> Iterator[str]:
         os.close(directory)
 
 
-def _is_ours(asker: socket.socket) -> bool:
+def _is_ours(connected: socket.socket) -> bool:
     """Whether the other end is of the same user, where the kernel tells."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
-    told = asker.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    told = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return bool(_CREDENTIALS.unpack(told)[1] == os.geteuid())

@@ -47,6 +47,8 @@ class Order(Struct, frozen=True):
     """Only this one."""
     hints: Hints | None = None
     """Only these."""
+    some: bool = False
+    """`wants` leaves out mailboxes that the settings include."""
     dry_run: bool = False
     every_action: bool = False
     """The report is to name every action that was carried out."""
@@ -60,7 +62,7 @@ class Order(Struct, frozen=True):
     @property
     def whole(self) -> bool:
         """The pass is about the whole account."""
-        return self.mailbox is None and self.hints is None
+        return self.mailbox is None and self.hints is None and not self.some
 
     def is_about(self, mailbox: str) -> bool:
         """Whether the pass is about a mailbox, as far as its name tells."""

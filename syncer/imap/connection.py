@@ -4,6 +4,7 @@
 `Wire`.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -60,6 +61,7 @@ def connect(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], float] = time.time,
+    stop: threading.Event | None = None,
 ) -> ImapServer:
     """A logged-in connection. A server that cannot be reached is tried again, a refusal is not.
 
@@ -72,13 +74,14 @@ def connect(
         sleep: waits between two attempts.
         clock: for timeouts.
         now: for messages whose INTERNALDATE the server does not tell.
+        stop: once it is set, a server that is silent is waited for a few seconds only.
 
     Raises:
         ConnectError: the server cannot be reached, or does not want us now; also after the last attempt.
         TlsError: the certificate or the handshake was not acceptable, or there is no TLS where there must be.
         LoginError: the server refused the credentials.
     """
-    attempt = _Attempt(settings, memory, call, early, clock, now)
+    attempt = _Attempt(settings, memory, call, early, clock, now, stop)
     return connecting(attempt.make, attempts, sleep)
 
 
@@ -91,6 +94,7 @@ class _Attempt(Struct):
     early: bool
     clock: Callable[[], float]
     now: Callable[[], float]
+    stop: threading.Event | None = None
     alone: bool = False
     """Send nothing behind the log-in: it may be that which broke the last attempt."""
 
@@ -108,7 +112,7 @@ class _Attempt(Struct):
     def _make(self) -> ImapServer:
         settings = self.settings
         call, self.call = self.call, None
-        reached = _reached(settings, call, self.clock)
+        reached = _reached(settings, call, self.clock, self.stop)
         known = recall(self.memory, reached.greeting)
         if known is not None and self.alone:
             known = replace(known, alone=True)
@@ -123,7 +127,9 @@ class _Attempt(Struct):
         return ImapServer(session, now=self.now, memory=opening.memory.text() if opening.memory else None)
 
 
-def _reached(settings: ServerSettings, call: Call | None, clock: Callable[[], float]) -> Greeted:
+def _reached(
+    settings: ServerSettings, call: Call | None, clock: Callable[[], float], stop: threading.Event | None
+) -> Greeted:
     """Connected, greeted and secured."""
     endpoint = settings.endpoint
     sock = None
@@ -135,6 +141,7 @@ def _reached(settings: ServerSettings, call: Call | None, clock: Callable[[], fl
             read_seconds=settings.read_seconds,
             command_seconds=settings.command_seconds,
             clock=clock,
+            stop=stop,
         )
     except BaseException as error:
         if sock is not None:

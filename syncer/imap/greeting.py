@@ -5,6 +5,7 @@ before it are an attack. A PREAUTH greeting is only believed over TLS.
 """
 
 import socket
+import threading
 from collections.abc import Callable
 
 from syncer.errors import ProtocolError, TlsError
@@ -70,6 +71,7 @@ def greeted(
     read_seconds: float,
     command_seconds: float,
     clock: Callable[[], float],
+    stop: threading.Event | None = None,
 ) -> Greeted:
     """Read the greeting, and begin TLS if that is to be done now.
 
@@ -81,7 +83,7 @@ def greeted(
     """
 
     def wire_over(sock: socket.socket) -> Wire:
-        wire = Wire(Transport(sock, read_seconds, clock), endpoint.where, command_seconds=command_seconds)
+        wire = Wire(Transport(sock, read_seconds, clock, stop), endpoint.where, command_seconds=command_seconds)
         wire.renew()
         return wire
 

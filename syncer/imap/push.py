@@ -26,7 +26,7 @@ PATIENCE = 15.0
 _AT_ONCE = 1000
 """So many responses are taken in before somebody looks at what they mean."""
 _ENDS = 20
-"""So often may a server end IDLE by itself between two checks."""
+"""So often may a server end IDLE, or give up on NOTIFY, by itself between two checks."""
 
 
 def listen(session: Session, mailbox: MailboxName, close: Callable[[], None]) -> Push | None:
@@ -67,6 +67,8 @@ class _Listening:
         self._close = close
         self._mailboxes: set[MailboxName] = set()
         self._everywhere = False
+        self._begun = 0
+        """How often the server was asked to tell, since the last check."""
 
     def hear(self, seconds: float, wake: int) -> Heard:
         """See `Push`."""
@@ -76,7 +78,7 @@ class _Listening:
                 break
             self._take_in(self._wire.read())
             wait = 0.0
-        self._go_on()
+        self._keep_on()
         return self._heard()
 
     def close(self) -> None:
@@ -87,8 +89,20 @@ class _Listening:
         raise NotImplementedError
 
     def _go_on(self) -> None:
-        """See to it that the server goes on telling."""
+        """See to it that the server goes on telling. Raises ServerRefusedError."""
         raise NotImplementedError
+
+    def _keep_on(self) -> None:
+        """The same on a connection that is of no use without; another one begins with the best that there is then."""
+        try:
+            self._go_on()
+        except ServerRefusedError as error:
+            self._wire.break_off(str(error).removeprefix(f"{self._wire.where}: "))
+
+    def _count(self, what: str) -> None:
+        self._begun += 1
+        if self._begun > _ENDS:
+            self._wire.break_off(f"the server {what} again and again")
 
     def _heard(self) -> Heard:
         """What there was since the last time."""
@@ -118,7 +132,8 @@ class Notify(_Listening):
     def check(self) -> Heard:
         """See `Push`."""
         self._reply(self._wire.send(b"NOOP"))
-        self._go_on()
+        self._begun = 0
+        self._keep_on()
         return self._heard()
 
     def _take_in(self, response: Response) -> None:
@@ -134,6 +149,7 @@ class Notify(_Listening):
         if not self._deaf:
             return
         self._deaf = False
+        self._count("gives up on NOTIFY")
         told = self._reply(self._wire.send(b"NOTIFY SET (PERSONAL " + EVENTS + b")"))
         if told.kind != "OK":
             raise ServerRefusedError(f"{self._wire.where}: the server refused NOTIFY: {told.words}")
@@ -148,7 +164,6 @@ class Idle(_Listening):
         session.select(mailbox, afresh=True, new_epoch=True)
         self.covers = frozenset({mailbox})
         self._tag: bytes | None = None
-        self._ends = 0
         self._go_on()
 
     def check(self) -> Heard:
@@ -157,8 +172,8 @@ class Idle(_Listening):
             self._wire.write(b"DONE\r\n")
             self._reply(self._tag)
             self._tag = None
-        self._ends = 0
-        self._go_on()
+        self._begun = 0
+        self._keep_on()
         return self._heard()
 
     def _take_in(self, response: Response) -> None:
@@ -172,9 +187,7 @@ class Idle(_Listening):
     def _go_on(self) -> None:
         if self._tag is not None:
             return
-        self._ends += 1
-        if self._ends > _ENDS:
-            self._wire.break_off("the server ends IDLE again and again")
+        self._count("ends IDLE")
         tag = self._wire.send(b"IDLE")
         self._wire.flush()
         self._wire.transport.allow(PATIENCE)

@@ -4,7 +4,9 @@ Only what is transient by its nature is repeated, and only in units that may be 
 whole session, whose next pass looks at both sides anew. A single command is never sent twice.
 """
 
+import random
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,6 +31,11 @@ SOON = 8.0
 PART = 8
 """Of a longer one the pause is so small a part of the time that it has taken already."""
 LONGEST = 300.0
+LASTED = 60.0
+"""Seconds after which an attempt has not failed but ended: what was before it counts no more."""
+
+_AT_FIRST = (ConnectError, TlsError, LoginError)
+"""What is met while a connection is made, however long that takes."""
 
 T = TypeVar("T")
 
@@ -81,19 +88,18 @@ def persistently(
     Raises:
         AccountError: `stop` was set meanwhile, or it is of another kind.
     """
+    failures = _Failures()
+
+    def attempt() -> T:
+        failures.begin(time.monotonic())
+        try:
+            return work()
+        except kinds as error:
+            failures.add(error, time.monotonic())
+            raise
 
     def policy() -> "tenacity.Retrying":
         import tenacity  # noqa: PLC0415 - only who fails pays for it
-
-        def wait(state: "tenacity.RetryCallState") -> float:
-            error = state.outcome.exception() if state.outcome is not None else None
-            if isinstance(error, LoginError):
-                past = state.attempt_number - 1 - len(LOGINS)
-                return LOGINS[past] if past < 0 else _doubled(PARKED, past)
-            if not isinstance(error, OUTAGES):
-                return _doubled(TROUBLE, state.attempt_number - 1)
-            most = min(LONGEST, max(SOON, (state.seconds_since_start or 0.0) / PART))
-            return tenacity.wait_random_exponential(multiplier=1, max=most)(state)
 
         def told(state: "tenacity.RetryCallState") -> None:
             error = state.outcome.exception() if state.outcome is not None else None
@@ -103,13 +109,52 @@ def persistently(
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(kinds),
             stop=tenacity.stop_when_event_set(stop),
-            wait=wait,
+            wait=lambda _state: failures.pause(),
             sleep=sleep,
             before_sleep=told,
             reraise=True,
         )
 
-    return _tried(work, kinds, policy)
+    return _tried(attempt, kinds, policy)
+
+
+class _Failures:
+    """Those in a row of a program that stays. Each kind is counted by itself: an outage is no wrong password."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        """The attempt."""
+        self._logins = self._outages = self._others = 0
+        self._first = self._last = 0.0
+        """Of the outages."""
+        self._error: AccountError | None = None
+
+    def begin(self, now: float) -> None:
+        """An attempt begins."""
+        self._began = now
+
+    def add(self, error: AccountError, now: float) -> None:
+        """It has failed."""
+        if now - self._began > LASTED and not isinstance(error, _AT_FIRST):
+            self._logins = self._outages = self._others = 0
+        self._error, self._last = error, now
+        if isinstance(error, LoginError):
+            self._logins += 1
+        elif isinstance(error, OUTAGES):
+            self._first = now if not self._outages else self._first
+            self._outages += 1
+        else:
+            self._others += 1
+
+    def pause(self) -> float:
+        """Seconds until the next attempt."""
+        if isinstance(self._error, LoginError):
+            past = self._logins - 1 - len(LOGINS)
+            return LOGINS[past] if past < 0 else _doubled(PARKED, past)
+        if not isinstance(self._error, OUTAGES):
+            return _doubled(TROUBLE, self._others - 1)
+        most = min(LONGEST, max(SOON, (self._last - self._first) / PART))
+        return random.uniform(0.0, min(most, 2.0 ** min(self._outages - 1, 32)))  # noqa: S311 - not to be kept secret
 
 
 def _doubled(bounds: tuple[float, float], times: int) -> float:

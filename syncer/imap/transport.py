@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import select
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -29,6 +30,10 @@ BUFFER = 2 * CHUNK
 """Read at once: half of the system calls, and of the hand-overs of the interpreter lock that come with them."""
 MAX_LINE = 8 * 1024 * 1024
 """A line of a response, without its literals. The longest legitimate ones are FLAGS and VANISHED."""
+MOMENT = 0.5
+"""Seconds between two looks whether the program is to end."""
+GRACE = 2.0
+"""Seconds that a silent server has left then."""
 _MAX_ASIDE = 4 * 1024 * 1024
 """As much as is read ahead while we send; beyond it the server has to wait for us."""
 
@@ -45,8 +50,16 @@ class Transport(io.RawIOBase):
         ProtocolError: a line is longer than `MAX_LINE`.
     """
 
-    def __init__(self, sock: socket.socket, timeout: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """`timeout` is the longest silence in seconds."""
+    def __init__(
+        self,
+        sock: socket.socket,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """`timeout` is the longest silence in seconds; once `stop` is set, a few seconds are."""
+        self._stop = stop
+        self._end: float | None = None
         self.socket = sock
         self.deadline: float | None = None
         self._timeout = timeout
@@ -86,6 +99,7 @@ class Transport(io.RawIOBase):
         """As much as fits into `buffer` and no more: a few octets may stand for very many."""
         try:
             while not (octets := inflater.decompress(self._deflated, len(buffer))):
+                self._deflated = b""  # taken in, even if nothing more is received for now
                 received = bytearray(CHUNK)
                 count = self._receive(memoryview(received))
                 if not count:
@@ -186,11 +200,24 @@ class Transport(io.RawIOBase):
         listen = listen and self._aside_octets < _MAX_ASIDE
         poll.register(self.socket, event | (select.POLLIN if listen else 0))
         with waiting():
-            ready = poll.poll(max(0, timeout) * 1000)
+            ready = self._polled(poll, max(0.0, timeout))
         if not ready:
             raise TimeoutError(f"the server was silent for {timeout:.0f} seconds")
         if listen and ready[0][1] & ~select.POLLOUT:
             self._set_aside()
+
+    def _polled(self, poll: select.poll, seconds: float) -> list[tuple[int, int]]:
+        """What is ready within so many seconds, or within `GRACE` once `stop` is set."""
+        if self._stop is None:
+            return poll.poll(seconds * 1000)
+        end = self._clock() + seconds
+        while True:
+            if self._end is None and self._stop.is_set():
+                self._end = self._clock() + GRACE
+            left = min(end, self._end or end) - self._clock()
+            ready = poll.poll(max(0.0, min(left, MOMENT)) * 1000)
+            if ready or left <= MOMENT:
+                return ready
 
     def _set_aside(self) -> None:
         try:

@@ -34,7 +34,10 @@ class Listening:
         self._keepalive = keepalive
         self._clock = clock
         self._wake_reader, self._wake_writer = os.pipe()
-        self._check_now = threading.Event()
+        self._lock = threading.Lock()
+        self._check_now = False
+        """Exactly as long as there is an octet in the pipe."""
+        self._ended = False
         self._hope = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listening", daemon=True)
 
@@ -44,9 +47,13 @@ class Listening:
 
     def hurry(self) -> None:
         """See whether the connection still stands, or try to make one: something has changed."""
-        self._check_now.set()
-        self._hope.set()
-        os.write(self._wake_writer, b".")
+        with self._lock:
+            if self._ended:  # the descriptor may be another file by now
+                return
+            if not self._check_now:
+                self._check_now = True
+                os.write(self._wake_writer, b".")
+            self._hope.set()
 
     def end(self) -> None:
         """Close the connection and wait for the thread, which ends at once."""
@@ -54,8 +61,10 @@ class Listening:
         self.hurry()
         if self._thread.ident is not None:
             self._thread.join()
-        os.close(self._wake_reader)
-        os.close(self._wake_writer)
+        with self._lock:
+            self._ended = True
+            os.close(self._wake_reader)
+            os.close(self._wake_writer)
 
     def _run(self) -> None:
         try:
@@ -65,6 +74,7 @@ class Listening:
 
     def _listen(self) -> None:
         """Returns at the end, or where there is nothing to listen to."""
+        self._hope.clear()
         if self._over.is_set():
             return
         push = self._begin()
@@ -84,10 +94,11 @@ class Listening:
 
     def _is_time(self, checked: float) -> bool:
         """Whether the connection is to be checked now."""
-        if not self._check_now.is_set():
-            return self._clock() >= checked + self._keepalive
-        os.read(self._wake_reader, 4096)
-        self._check_now.clear()
+        with self._lock:
+            if not self._check_now:
+                return self._clock() >= checked + self._keepalive
+            os.read(self._wake_reader, 1)
+            self._check_now = False
         return not self._over.is_set()
 
     def _pass_on(self, heard: Heard) -> None:
@@ -95,6 +106,6 @@ class Listening:
             self._loop.hint("server", None if heard.everywhere else heard.mailboxes)
 
     def _rest(self, seconds: float) -> None:
-        self._hope.clear()
+        """Pause; not at all if there was new hope since the last attempt began."""
         if not self._over.is_set():
             self._hope.wait(seconds)

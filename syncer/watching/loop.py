@@ -82,6 +82,13 @@ class Loop:
             self._wakeups.hint(self._clock(), "server", None)
             self._bell.notify_all()
 
+    def look_every(self, seconds: float) -> None:
+        """From now on everything is looked at so often, and for the first time in so many seconds."""
+        with self._bell:
+            self.interval = seconds
+            self._later(seconds)
+            self._bell.notify_all()
+
     def request(self, work: Callable[[], object]) -> None:
         """Do a piece of work between two passes, or while one is waited for, and wait until it is done.
 
@@ -113,8 +120,9 @@ class Loop:
                         raise
                 due = self._next()
         finally:
-            while self._requests:
-                self._requests.popleft().fail(StoppedError("it ended before that was done; try again"))
+            with self._bell:  # or a request that has just found `stop` not set would wait for ever
+                while self._requests:
+                    self._requests.popleft().fail(StoppedError("it ended before that was done; try again"))
 
     def _attempts(self, due: Due) -> Callable[[], object]:
         """The pass, for several attempts: after a failure nobody knows what was missed meanwhile."""
@@ -146,7 +154,7 @@ class Loop:
         while not self._stop.is_set():
             self._serve()
             with self._bell:
-                if self._requests:
+                if self._requests or self._stop.is_set():  # while something was done that was requested, perhaps
                     continue
                 now = self._clock()
                 due = self._wakeups.take(now)

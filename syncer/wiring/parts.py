@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from syncer.config import Account, Config
-from syncer.errors import LockedError, RefusedError
+from syncer.errors import LockedError, LoginError, RefusedError, StoppedError
 from syncer.imap.auth import Password
 from syncer.imap.connection import ServerSettings, connect
 from syncer.imap.dial import Call
@@ -92,15 +92,44 @@ def connector_for(
             return kept[0], *(first.pop() if first else (None, False))
 
     def pause(seconds: float) -> None:
-        stop.wait(seconds)
+        if stop.wait(seconds):
+            raise StoppedError("stopped before there was a connection")
 
     def open_it() -> ImapServer:
         values, mine, early = settings()
         memory = index.recall(_SERVER) if index is not None else None
-        server = connect(values, memory=memory, early=early, call=mine, sleep=pause)
+        server = connect(values, memory=memory, early=early, call=mine, sleep=pause, stop=stop)
         if index is not None and server.memory not in {None, memory}:
             index.remember(_SERVER, server.memory or "")
         return server
+
+    return open_it
+
+
+def one_by_one(connect: Callable[[], ImapServer], stop: threading.Event) -> Callable[[], ImapServer]:
+    """`connect` for several threads of which, until one was let in, one tries at a time and none after a refusal.
+
+    Each with its own attempts would lock an account whose password is wrong.
+    """
+    lock = threading.Lock()
+    refusals: list[str] = []
+    let_in = threading.Event()
+
+    def open_it() -> ImapServer:
+        if let_in.is_set():
+            return connect()
+        with lock:
+            if refusals:
+                raise LoginError(refusals[0])
+            if stop.is_set():
+                raise StoppedError("stopped before there was a connection")
+            try:
+                server = connect()
+            except LoginError as error:
+                refusals.append(str(error))
+                raise
+            let_in.set()
+            return server
 
     return open_it
 

@@ -13,7 +13,15 @@ from syncer.crew import Crew
 from syncer.daemon.control import Control
 from syncer.daemon.pending import Change
 from syncer.engine import Hints, Order, Pass
-from syncer.errors import AccountError, ConnectionLostError, LoginError, StoppedError
+from syncer.errors import (
+    AccountError,
+    ConnectError,
+    ConnectionLostError,
+    LockedError,
+    LoginError,
+    MailboxError,
+    StoppedError,
+)
 from syncer.imap.mailbox import ImapServer
 from syncer.imap.retry import OUTAGES, persistently
 from syncer.maildir.watcher import Watcher
@@ -28,7 +36,7 @@ from syncer.watching.listening import Listening
 from syncer.watching.loop import Loop
 from syncer.wiring.asking import answer_of, question_of
 from syncer.wiring.edge import contained, each_account
-from syncer.wiring.parts import Workshop, connector_for, insist_unwatched, opened
+from syncer.wiring.parts import LOCK_SECONDS, Workshop, connector_for, insist_unwatched, one_by_one, opened
 from syncer.wiring.passes import now, order_of
 from syncer.wiring.status import Files
 
@@ -135,6 +143,9 @@ class _Watched:
         self._crew: Crew | None = None
         self._trash: MailboxName | None = None
         self._connect: Callable[[], ImapServer] | None = None
+        self._door = threading.Lock()
+        self._refused = False
+        """The log-in was, the last time that the loop has tried."""
         self._listening: list[Listening] = []
         self._followed = _Followed()
         tell = partial(audience.failed, account.name)
@@ -156,6 +167,8 @@ class _Watched:
     def make_pass(self, due: Due) -> bool:
         """See `Work`."""
         report = AccountReport(self._account.name)
+        if self._refused:
+            self._connect = None  # the password may be another one by now
         broken: list[AccountError] = []
 
         def work(report: AccountReport) -> None:
@@ -170,8 +183,15 @@ class _Watched:
         if changes and self._audience.changed is not None:
             self._audience.changed(self._account.name, changes)
         if broken:
-            self._hang_up(forget=isinstance(broken[0], LoginError))
+            self._hang_up()
+            self._refused = isinstance(broken[0], LoginError)
             raise broken[0]
+        if self._refused:
+            self._refused = False
+            for listening in list(self._listening):  # they have only heard that it was refused
+                listening.hurry()
+        if report.error is not None:  # a crew in which something failed begins nothing more
+            self._hang_up()
         self._audience.passed(report)
         return report.error is None and not any(mailbox.trouble for mailbox in report.mailboxes.values())
 
@@ -186,7 +206,7 @@ class _Watched:
     def _stay(self) -> None:
         account = self._account
         with ExitStack() as stack:
-            self._workshop = stack.enter_context(opened(self._config, account, stop=self._stop, wait=True))
+            self._workshop = self._opened(stack)
             if self._audience.changed is not None:
                 self._workshop.store.follower = self._followed
             if self._audience.done is not None:
@@ -203,6 +223,15 @@ class _Watched:
                 stack.callback(self._leave, listening)
                 listening.start()
             self.loop.run()
+
+    def _opened(self, stack: ExitStack) -> Workshop:
+        """Index and Maildir; who waits for another run says so."""
+        open_it = partial(opened, self._config, self._account, stop=self._stop)
+        try:
+            return stack.enter_context(open_it())
+        except LockedError as error:
+            self._audience.failed(self._account.name, error, LOCK_SECONDS)
+        return stack.enter_context(open_it(wait=True))
 
     def _open_control(self, stack: ExitStack) -> None:
         """Answer those who want a pass; without it they are told that the account is locked."""
@@ -230,8 +259,16 @@ class _Watched:
                     self._hang_up()
                     self._make(order, report)
 
+        def asked() -> None:
+            if self._refused:
+                self._connect = None  # as in `make_pass`
+            contained(self._account.name, report, work)
+            if report.error is not None:
+                self._hang_up()
+                self._refused |= report.error_kind == "connect"
+
         try:
-            self.loop.request(partial(contained, self._account.name, report, work))
+            self.loop.request(asked)
         except StoppedError as error:
             report.fail(error)
         self._audience.passed(report)
@@ -247,17 +284,24 @@ class _Watched:
         listening.end()
 
     def _listen(self, mailbox: MailboxName) -> Push | None:
+        if self.loop.interval != self._account.poll_interval:
+            self.loop.look_every(self._account.poll_interval)  # until we are told of everything again
+        push: Push | None = None
+        server = self._connector()()
         try:
-            push = self._connector()().listen(mailbox)
-        except LoginError:
-            self._connect = None  # the password may be another one by now
-            raise
+            push = server.listen(mailbox)
+        except MailboxError as error:  # it may come back
+            raise ConnectError(str(error)) from error
+        finally:
+            if push is None:
+                server.close()
         if push is not None and push.covers is None:
             self.loop.interval = max(WHOLE, self._account.poll_interval)
         return push
 
     def _pass(self, due: Due, report: AccountReport) -> None:
-        order = replace(order_of(self._account, SyncOptions(), None), wants=self._wants, hints=self._hints(due))
+        order = order_of(self._account, SyncOptions(), None)
+        order = replace(order, wants=self._wants, hints=self._hints(due), some=self._chosen is not None)
         one = self._make(order, report)
         if order.hints is None and self._workshop is not None:
             self._trash = one.trash
@@ -273,6 +317,9 @@ class _Watched:
         one = Pass(order, self._crew, store, index, report, self._audience.progress, now, self._stop)
         one.run()
         self._crew.dismiss()
+        for mailbox in index.mailboxes():  # of those that were looked at it is told as well that all is well again
+            if order.is_about(mailbox.name):
+                report.mailbox(mailbox.name)
         return one
 
     def _hints(self, due: Due) -> Hints | None:
@@ -287,14 +334,13 @@ class _Watched:
 
     def _connector(self) -> Callable[[], ImapServer]:
         """What opens connections; it asks for the password once."""
-        if self._connect is None:
-            self._connect = connector_for(self._account, self._stop)
-        return self._connect
+        with self._door:
+            if self._connect is None:
+                self._connect = one_by_one(connector_for(self._account, self._stop), self._stop)
+            return self._connect
 
-    def _hang_up(self, *, forget: bool = False) -> None:
-        """Close what is open; `forget` the password as well, which may be another one by now."""
+    def _hang_up(self) -> None:
+        """Close what is open."""
         crew, self._crew = self._crew, None
         if crew is not None:
             crew.__exit__(None, None, None)
-        if forget:
-            self._connect = None

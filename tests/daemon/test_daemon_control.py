@@ -1,9 +1,11 @@
 """One program asks another of the same person, on real sockets."""
 
+import errno
 import os
 import socket
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,42 @@ def test_who_does_not_want_to_wait_any_more_does_not(tmp_path: Path) -> None:
         looks = iter([True, True, False])
         assert ask(path, b"one", lambda: next(looks)) is None
         held.set()
+
+
+def test_one_question_that_cannot_be_taken_leaves_the_others_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are no descriptors left for a moment, who asks waits, and not for ever."""
+    path, accept, failed = tmp_path / "work.sock", socket.socket.accept, threading.Event()
+
+    def scarce(listener: socket.socket) -> object:
+        if not failed.is_set():
+            failed.set()
+            raise OSError(errno.EMFILE, "Too many open files")
+        return accept(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", scarce)
+    ends = time.monotonic() + 10
+    with Control(path, shout):
+        assert ask(path, b"one", lambda: time.monotonic() < ends) == b"ONE\n"
+
+
+def test_who_asks_believes_only_the_same_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "work.sock"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        monkeypatch.setattr(control.os, "geteuid", lambda: os.getuid() + 1)
+        looks = iter([True] * 3 + [False])
+        asked: list[bytes] = []
+
+        def listen() -> None:
+            asker, _ = other.accept()
+            with asker:
+                asked.append(asker.recv(100))
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        assert ask(path, b"one", lambda: next(looks)) is None
+        thread.join(30)
+        assert asked == [b""]

@@ -16,6 +16,8 @@ from servers.dovecot import Dovecot
 from servers.mail import note
 from servers.proxy import CountingProxy
 
+from syncer.index import open_index
+
 SERVERS = [
     pytest.param("dovecot", marks=pytest.mark.dovecot),
     pytest.param("dovecot-hides-NOTIFY", marks=pytest.mark.dovecot),
@@ -353,3 +355,63 @@ def test_what_needs_the_account_for_itself_says_that_it_is_watched(dovecot: Dove
         for words in (["verify", "test"], ["mailbox", "create", "test", "Other"], ["watch"]):
             ran = run("-c", str(world.configuration), *words)
             assert (ran.status != 0, "a `syncer watch` keeps it equal" in ran.err) == (True, True), ran.err
+
+
+def test_a_mailbox_that_is_renamed_out_of_what_is_watched_is_not_deleted_here(dovecot: Dovecot, world_on: Make) -> None:
+    world = world_on(dovecot, mailbox_changes="all")
+    world.client.create("Work")
+    for number in range(3):
+        world.client.append("Work", note(f"w{number}"), ())
+    with Watched(world, "test:Work", "test:INBOX") as watched:
+        watched.until(lambda: len(world.local.files("Work")) == 3, "Work")
+        world.client.rename_mailbox("Work", "Elsewhere")
+        world.client.append("INBOX", note("a sign that everything was looked at"), ())
+        watched.until(lambda: len(world.local.files("INBOX")) == 1, "INBOX")
+        watched.signal(signal.SIGUSR1)
+        watched.until(lambda: "Work" in watched.said.partition("INBOX: 1 downloaded")[2], "said something of Work")
+        assert len(world.local.files("Work")) == 3
+
+
+@pytest.mark.dovecot
+def test_it_says_that_it_waits_for_another_run_and_then_goes_on(dovecot: Dovecot, world_on: Make) -> None:
+    world = filled(world_on(dovecot))
+    (world.directory / "state").mkdir(mode=0o700)
+    other = open_index(world.directory / "state" / "test.db", "test")
+    with Watched(world) as watched:
+        watched.until(lambda: "is working on it" in watched.said, "said to wait")
+        assert world.local.mailboxes() == set()
+        other.close()
+        watched.until_equal(12)
+    world.converged()
+
+
+@pytest.mark.dovecot
+def test_it_ends_in_time_while_a_server_does_not_greet(dovecot: Dovecot, world_on: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        world = world_on(dovecot, port=silent.getsockname()[1])
+        with Watched(world):
+            silent.settimeout(30)
+            connection = silent.accept()[0]
+        connection.close()
+
+
+@pytest.mark.dovecot
+def test_deletions_that_are_held_back_a_second_time_are_told_a_second_time(
+    dovecot: Dovecot, world_on: Make, tmp_path: Path
+) -> None:
+    world = filled(world_on(dovecot, poll_interval="1d"))
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        for times in (1, 2):
+            files = [file.path for file in world.local.files("Work")]
+            for path in files:
+                path.rename(tmp_path / path.name)
+            watched.until(
+                lambda times=times: watched.said.count("6 messages not deleted on the server") >= times,  # type: ignore[misc]
+                "told",
+                seconds=20,
+            )
+            for path in files:
+                (tmp_path / path.name).rename(path)
+            watched.until(lambda: world.sync().status == 0, "all is well")
+    assert len(world.client.uids("Work")) == 6

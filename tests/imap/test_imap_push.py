@@ -1,7 +1,9 @@
 """Being told of changes: nothing is missed, whenever it is said, and a server that plays games is left."""
 
 import os
+import socket
 import time
+import zlib
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,6 +18,7 @@ from syncer.imap.auth import Password
 from syncer.imap.connection import ServerSettings, connect
 from syncer.imap.mailbox import ImapServer
 from syncer.imap.push import Idle, Notify
+from syncer.imap.transport import Transport
 from syncer.ports.push import Heard, Push
 from syncer.reconcile.identity import INBOX, MailboxName
 
@@ -124,6 +127,12 @@ class TestIdle:
         with Scripted(capabilities=BASE) as script:
             assert talk(script).listen(INBOX) is None
 
+    def test_one_that_refuses_it_later_is_left(self, talk: Talk) -> None:
+        with Scripted({"IDLE": [b"+ idling\r\n", b"<tag> NO not now\r\n"]}, capabilities=BASE + b" IDLE") as script:
+            push = listening(talk(script))
+            with pytest.raises(ConnectionLostError, match="refused IDLE: not now"):
+                push.check()
+
     def test_a_mailbox_that_is_not_there_is_an_error_of_its_own(self, talk: Talk) -> None:
         with idling(SELECT=b"<tag> NO [NONEXISTENT] gone\r\n") as script, pytest.raises(MailboxError, match="Work"):
             talk(script).listen(WORK)
@@ -154,6 +163,20 @@ class TestNotify:
             script.say(b"* OK [NOTIFICATIONOVERFLOW] too much\r\n")
             assert push.hear(LONG, wake[0]) == Heard(everywhere=True)
             assert len(script.commands("NOTIFY")) == 2
+
+    def test_one_that_gives_up_and_then_refuses_is_left(self, talk: Talk, wake: tuple[int, int]) -> None:
+        with notifying(NOTIFY=[OK, NO]) as script:
+            push = listening(talk(script))
+            script.say(b"* OK [NOTIFICATIONOVERFLOW] too much\r\n")
+            with pytest.raises(ConnectionLostError, match="refused NOTIFY"):
+                push.hear(LONG, wake[0])
+
+    def test_one_that_gives_up_without_end_is_left(self, talk: Talk, wake: tuple[int, int]) -> None:
+        gives_up = OK + b"* OK [NOTIFICATIONOVERFLOW] too much\r\n"
+        with notifying(NOTIFY=[gives_up] * 60 + [OK]) as script:
+            push = listening(talk(script))
+            with pytest.raises(ConnectionLostError, match="again and again"):
+                hear_for_ever(push, wake[0])
 
     def test_a_check_asks_for_nothing_and_hears_what_is_told(self, talk: Talk) -> None:
         with notifying(NOOP=b"* STATUS Work (MESSAGES 3)\r\n<tag> OK done\r\n") as script:
@@ -240,3 +263,19 @@ def until_heard(push: Push, wake: int) -> Heard:
         if not heard.nothing:
             return heard
     raise AssertionError("nothing was told")
+
+
+def test_part_of_what_is_compressed_is_waited_for_and_taken_once(wake: tuple[int, int]) -> None:
+    """A packet may end where nothing of it can be read yet; who only asks whether there is something goes on later."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        transport = Transport(ours, LONG)
+        transport.compress()
+        deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        said = deflater.compress(b"* 4 EXISTS\r\n") + deflater.flush(zlib.Z_SYNC_FLUSH)
+        for octet in said:
+            theirs.sendall(bytes([octet]))
+            transport.said(0.01, wake[0])
+        assert transport.said(LONG, wake[0])
+        assert transport.line() == b"* 4 EXISTS\r\n"
+        assert not transport.said(0.0, wake[0])

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from syncer.errors import AccountError, ConnectError, LoginError, StoreError, TlsError
+from syncer.errors import AccountError, ConnectError, ConnectionLostError, LoginError, StoreError, TlsError
 from syncer.imap.retry import LOGINS, LONGEST, OUTAGES, PARKED, SOON, TROUBLE, persistently
 
 
@@ -82,3 +82,46 @@ def test_at_the_end_nothing_is_tried_again() -> None:
     with pytest.raises(ConnectError, match="no"):
         persistently(failing.work, pause, stop, failing.tell)
     assert failing.left == 7
+
+
+class Scenario:
+    """Attempts that last so long and then fail; the last one is done. Time passes in them and in the pauses."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *attempts: tuple[float, AccountError]) -> None:
+        self.now = 1000.0
+        self.attempts = list(attempts)
+        self.pauses: list[float] = []
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+
+    def work(self) -> None:
+        if self.attempts:
+            seconds, error = self.attempts.pop(0)
+            self.now += seconds
+            raise error
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    def run(self) -> list[float]:
+        persistently(self.work, self.sleep, threading.Event(), lambda _error, _seconds: None)
+        return self.pauses
+
+
+def test_a_connection_that_stood_for_long_is_made_again_as_soon_as_the_first_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost = [(1800.0, ConnectionLostError("closed by the server"))] * 40
+    assert max(Scenario(monkeypatch, *lost).run()) <= SOON
+
+
+def test_a_login_that_is_refused_once_after_an_outage_is_no_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    offline = [(20.0, ConnectError("no network"))] * 30
+    pauses = Scenario(monkeypatch, *offline, (0.1, LoginError("overloaded"))).run()
+    assert pauses[-1] == LOGINS[0]
+
+
+def test_outages_in_between_do_not_let_a_wrong_password_be_tried_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused, lost = (0.1, LoginError("no")), (0.1, ConnectError("no"))
+    pauses = Scenario(monkeypatch, refused, lost, refused, lost, refused, lost, refused).run()
+    assert pauses[::2] == [*LOGINS, PARKED[0], 2 * PARKED[0]]

@@ -10,7 +10,7 @@ set -eu
 top=${SYNCER_TEST_SERVERS:-/opt/imap-servers}
 cyrus="cyrus-imapd cyrus-common cyrus-clients"
 courier="courier-imap courier-base courier-authdaemon courier-authlib courier-authlib-userdb"
-packages="dovecot-imapd sasl2-bin notmuch jq systemd strace libseccomp2 openssl util-linux e2fsprogs db-util libsasl2-modules
+packages="dovecot-imapd sasl2-bin notmuch jq systemd iproute2 strace libseccomp2 openssl util-linux e2fsprogs db-util libsasl2-modules
   libclamav12 libical3 libpq5 libxapian30 libzephyr4 libwrap0 libjansson4 libpcre3
   libcourier-unicode4 libidn12 libgdbm6 libgamin0 gamin libltdl7"
 

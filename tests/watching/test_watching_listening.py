@@ -5,6 +5,7 @@ import queue
 import select
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -174,3 +175,93 @@ def test_a_server_that_cannot_tell_is_not_listened_to(scene: Scene) -> None:
     listening.start()
     listening.end()
     assert scene.hints.given.empty()
+
+
+def test_who_is_in_a_hurry_too_late_touches_no_other_file(scene: Scene, tmp_path: Path) -> None:
+    listening = scene.listening()
+    listening.start()
+    scene.begun.get(timeout=LONG)
+    listening.end()
+    others = [os.open(tmp_path / f"message{number}", os.O_CREAT | os.O_WRONLY) for number in range(8)]
+    try:
+        listening.hurry()
+    finally:
+        for other in others:
+            os.close(other)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b""] * 8
+
+
+def test_who_is_in_a_hurry_while_an_attempt_fails_has_it_tried_again_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATIENT", "1")
+    trying, fail = threading.Event(), threading.Event()
+    begin = scene.begin
+
+    def slowly() -> Push | None:
+        if not fail.is_set():
+            trying.set()
+            assert fail.wait(LONG)
+            raise ConnectError("no network")
+        return begin()
+
+    monkeypatch.setattr(scene, "begin", slowly)
+    listening = scene.listening()
+    listening.start()
+    assert trying.wait(LONG)
+    listening.hurry()
+    fail.set()
+    try:
+        assert scene.hints.next() is None
+    finally:
+        listening.end()
+
+
+def test_hurrying_very_often_keeps_nobody_waiting() -> None:
+    """A pipe holds 65536 octets, and where the server cannot tell nobody takes them out."""
+    hints = Hints()
+    listening = Listening(lambda: None, hints, persistently, keepalive=3600.0)  # type: ignore[arg-type]
+
+    def often() -> None:
+        for _ in range(70_000):
+            listening.hurry()
+
+    hurrying = threading.Thread(target=often, daemon=True)
+    hurrying.start()
+    hurrying.join(LONG)
+    assert not hurrying.is_alive()
+    listening.end()
+
+
+def test_two_who_are_in_a_hurry_at_the_same_time_do_not_keep_it_busy(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second has said so, and has yet to wake the thread, when the first is heard."""
+    listening = scene.listening()
+    listening.start()
+    ears = scene.begun.get(timeout=LONG)
+    assert scene.hints.next() is None
+    write, heard = os.write, threading.Event()
+    hears = ears.hear
+    turns: list[int] = []
+
+    def slowly(descriptor: int, octets: bytes) -> int:
+        if threading.current_thread().name == "second":
+            heard.wait(1.0)  # until the first was heard, unless it is kept waiting until we are done
+        return write(descriptor, octets)
+
+    def counted(seconds: float, wake: int) -> Heard:
+        turns.append(1)
+        return hears(seconds, wake)
+
+    monkeypatch.setattr("syncer.watching.listening.os.write", slowly)
+    monkeypatch.setattr(ears, "hear", counted)
+    monkeypatch.setattr(ears, "check", lambda: (heard.set(), Heard())[1])
+    second = threading.Thread(target=listening.hurry, name="second")
+    second.start()
+    listening.hurry()
+    second.join(LONG)
+    assert heard.wait(LONG)
+    threading.Event().wait(0.3)
+    assert len(turns) < 20
+    listening.end()

@@ -200,3 +200,22 @@ def test_what_goes_wrong_in_a_request_is_told_to_whoever_made_it(work: Work, pau
         with pytest.raises(StoreError, match="no"):
             loop.request(fails)
         loop.request(lambda: None)
+
+
+def test_who_ends_it_while_a_request_is_done_need_not_wait_for_the_next_hint(work: Work, pauses: Pauses) -> None:
+    stop = threading.Event()
+    loop = Loop(work, pauses, stop, interval=3600.0, keepalive=3600.0)
+    thread = threading.Thread(target=loop.run, daemon=True)
+    thread.start()
+    work.until(EVERYTHING)
+
+    def ended_meanwhile() -> None:
+        stop.set()
+        ending = threading.Thread(target=loop.end)
+        ending.start()
+        ending.join(LONG)
+        assert not ending.is_alive()
+
+    loop.request(ended_meanwhile)
+    thread.join(LONG)
+    assert not thread.is_alive()

@@ -1,0 +1,164 @@
+"""One account that is kept equal by itself, with a server that misbehaves: what went wrong once costs only once."""
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from imap.scripted import Answer, Scripted
+from worlds import Quiet
+
+from syncer.config import load_config
+from syncer.errors import AccountError
+from syncer.report import AccountReport, SyncOptions
+from syncer.wiring import Audience, Watch
+from syncer.wiring.asking import asked_to_sync
+from syncer.wiring.status import Files
+
+LONG = 15.0
+BASE = b"IMAP4rev1 LITERAL+ UIDPLUS NAMESPACE"
+NO = b"<tag> NO [UNAVAILABLE] not now\r\n"
+OK = b"<tag> OK done\r\n"
+LISTED = b'* LIST () "/" INBOX\r\n<tag> OK done\r\n'
+EMPTY = (
+    b"* FLAGS (\\Seen \\Deleted)\r\n* 0 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 10] ok\r\n"
+    b"* OK [PERMANENTFLAGS (\\Seen \\Deleted \\*)] ok\r\n<tag> OK [READ-WRITE] done\r\n"
+)
+GONE = b"<tag> NO [NONEXISTENT] there is no such mailbox\r\n"
+COUNTED = b"* STATUS INBOX (MESSAGES 0 UIDVALIDITY 7 UIDNEXT 10)\r\n<tag> OK done\r\n"
+
+
+class Running:
+    """A watch in a thread, and what its audience is told."""
+
+    def __init__(self, directory: Path, script: Scripted, settings: Mapping[str, str]) -> None:
+        self.passed: queue.Queue[AccountReport] = queue.Queue()
+        self.failed: queue.Queue[tuple[str, float]] = queue.Queue()
+        (directory / "state").mkdir()
+        lines = [
+            f'state_dir = "{directory}/state"', "[accounts.work]", f'host = "{script.host}"', f"port = {script.port}",
+            'tls = "off"', 'user = "me"', 'password = "hunter2"', f'maildir = "{directory}/Mail"',
+            *(f"{name} = {value}" for name, value in {"poll_interval": '"1d"', **settings}.items()),
+        ]  # fmt: skip
+        conf = directory / "syncer.conf"
+        conf.write_text("\n".join(lines) + "\n")
+        conf.chmod(0o600)
+        self.config = load_config(conf, {"HOME": str(directory)})
+        self.stop = threading.Event()
+        self.watch = Watch(self.config, [], Audience(self.passed.put, self._failed, Quiet()), self.stop)
+        self.thread = threading.Thread(target=self.watch.run, daemon=True)
+
+    def _failed(self, _account: str, error: AccountError, seconds: float) -> None:
+        self.failed.put((str(error), seconds))
+
+    def ask(self) -> AccountReport | None:
+        """What a `sync` beside it would be told."""
+        return asked_to_sync(
+            Files.of(self.config, self.config.accounts[0]).control, [None], SyncOptions(), threading.Event()
+        )
+
+    def until(self, ok: bool) -> AccountReport:
+        """The next report of a pass that went well, or badly."""
+        while (report := self.passed.get(timeout=LONG)).ok != ok:
+            pass
+        return report
+
+    def fails(self) -> Sequence[str]:
+        return [self.failed.get()[0] for _ in range(self.failed.qsize())]
+
+
+@contextmanager
+def running(directory: Path, script: Scripted, settings: Mapping[str, str] = {}) -> Iterator[Running]:
+    one = Running(directory, script, settings)
+    one.thread.start()
+    try:
+        yield one
+    finally:
+        one.stop.set()
+        one.watch.end()
+        one.thread.join(LONG)
+        assert not one.thread.is_alive()
+
+
+def scripted(capabilities: bytes = BASE, **replies: Answer) -> Scripted:
+    said: dict[str, Answer] = {"LIST": LISTED, "STATUS": COUNTED, "SELECT": EMPTY, "IDLE": b"+ idling\r\n"}
+    return Scripted({**said, **replies}, capabilities=capabilities)
+
+
+def until(happened: object, what: str) -> None:
+    end = threading.Event()
+    for _ in range(int(LONG * 100)):
+        if happened():  # type: ignore[operator]
+            return
+        end.wait(0.01)
+    raise AssertionError(what)
+
+
+def test_a_listing_that_is_refused_once_costs_one_pass(tmp_path: Path) -> None:
+    with scripted(LIST=[NO, LISTED]) as script, running(tmp_path, script) as one:
+        assert "not now" in str(one.until(ok=False).error)
+        one.watch.hurry()
+        assert one.until(ok=True).error is None
+        assert one.fails() == []
+
+
+def test_a_pass_that_was_asked_for_and_failed_spoils_no_other(tmp_path: Path) -> None:
+    with scripted(LIST=[LISTED, None, None, LISTED]) as script, running(tmp_path, script) as one:
+        one.until(ok=True)
+        first, second = one.ask(), one.ask()
+        assert first is not None
+        assert second is not None
+        assert "the server closed the connection" in str(first.error)
+        assert second.error is None
+        assert one.fails() == []
+
+
+def test_a_mailbox_that_cannot_be_idled_in_is_tried_again(tmp_path: Path) -> None:
+    def select(command: bytes) -> bytes:
+        return there[0] if b"Gone" in command else EMPTY
+
+    there = [GONE]
+    with scripted(BASE + b" IDLE", SELECT=select) as script, running(tmp_path, script, {"idle": '["Gone"]'}) as one:
+        one.until(ok=True)
+        assert "Gone" in one.failed.get(timeout=LONG)[0]
+        until(lambda: len(script.commands("LOGOUT")) == 1, "the connection closed")
+        there[0] = EMPTY
+        until(lambda: (one.watch.hurry(), script.commands("IDLE"))[1], "listened to")
+
+
+def test_everything_is_looked_at_more_often_when_the_server_does_not_tell_any_more(tmp_path: Path) -> None:
+    with (
+        scripted(BASE + b" IDLE NOTIFY", NOTIFY=[OK, NO]) as script,
+        running(tmp_path, script, {"poll_interval": '"10s"'}) as one,
+    ):
+        loop = until_loop(one)
+        until(lambda: loop.interval == 3600.0, "told of everything")
+        one.until(ok=True)
+        for sock in list(script._open):
+            sock.shutdown(2)
+        until(lambda: script.commands("IDLE"), "idles")
+        assert loop.interval == 10
+        waits = loop._wakeups.wait(loop._clock())
+        assert waits is None or waits <= 10
+
+
+def until_loop(one: Running):  # type: ignore[no-untyped-def]
+    until(lambda: one.watch._watched, "begun")
+    return one.watch._watched[0].loop
+
+
+def test_a_password_that_is_refused_is_tried_once_however_many_would_listen(tmp_path: Path) -> None:
+    refused = b"<tag> NO [AUTHENTICATIONFAILED] no\r\n"
+    with (
+        scripted(BASE + b" IDLE", LOGIN=refused) as script,
+        running(tmp_path, script, {"idle": '["INBOX", "One", "Two", "Three"]'}) as one,
+    ):
+        told = [one.failed.get(timeout=LONG) for _ in range(5)]
+        assert {seconds for _, seconds in told} == {30.0}
+        assert len(script.commands("LOGIN")) == 1
+        script.replies["LOGIN"] = b"<tag> OK [CAPABILITY " + BASE + b" IDLE] in\r\n"
+        one.watch.hurry()
+        one.until(ok=True)
+        until(lambda: len(set(script.commands("SELECT"))) == 4, "all are listened to")
+        assert len(script.commands("LOGIN")) == 6
