@@ -1,7 +1,7 @@
 """A pass that is told where something may have happened looks nowhere else, and is no less careful there."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 from fake_server import FakeServer
@@ -186,3 +186,22 @@ def test_the_trash_is_the_one_that_an_earlier_pass_has_found(world: World) -> No
     world.sync(hints=hints(INBOX, trash=trash))
     assert len(world.server.mailboxes[trash].messages) == 1
     assert Uid(1) in world.server.mailboxes[trash].messages
+
+
+def test_a_deletion_that_does_not_count_yet_is_found_again(world: World) -> None:
+    name = a_file(world)
+    uid = next(pair.uid for pair in world.index.pairs(INBOX) if pair.name == name)
+    del world.store.directories[INBOX].files[name]
+    asked: list[tuple[set[MailboxName], set[tuple[MailboxName, UniqueName]]]] = []
+
+    def not_yet(mailboxes: Collection[MailboxName], missing: Collection[tuple[MailboxName, UniqueName]]) -> bool:
+        asked.append((set(mailboxes), set(missing)))
+        return False
+
+    for order in ({"hints": hints(INBOX)}, {}):
+        report = world.sync(deleted=not_yet, **order)
+        assert (report.ok, report.mailbox(INBOX).deleted_remote) == (True, 0)
+    assert asked == [({INBOX}, {(INBOX, name)}), ({INBOX, WORK}, {(INBOX, name)})]
+    assert uid in world.server.mailboxes[INBOX].messages
+    assert world.sync(deleted=lambda *_: True, hints=hints(INBOX)).mailbox(INBOX).deleted_remote == 1
+    equal(world)

@@ -68,7 +68,7 @@ def stop_on_signals(
     def wait() -> None:
         while number := os.read(reader, 1)[0]:
             if number in heeded:
-                heeded[number]()
+                _contained(heeded[number])
                 continue
             if stop.status is not None:
                 _leave(128 + number)
@@ -94,6 +94,16 @@ def stop_on_signals(
         thread.join()
         os.close(reader)
         os.close(writer)
+
+
+def _contained(act: Callable[[], None]) -> None:
+    """A fault of ours in what one signal asks for must not make the program deaf to the others."""
+    try:
+        act()
+    except Exception:
+        import logging  # noqa: PLC0415 - not needed by a program without faults
+
+        logging.getLogger(__name__).exception("internal error after a signal, please report it")
 
 
 def _leave(status: int) -> None:

@@ -6,7 +6,7 @@ A mailbox that fails is a line in the report; only an AccountError ends the pass
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from syncer.errors import MailboxError, MessageError, StoppedError, VanishedError
@@ -20,14 +20,16 @@ from syncer.reconcile.actions import (
     Agree,
     Append,
     CreateMailbox,
+    DeleteMailbox,
     Download,
+    Expunge,
     MoveLocal,
     MoveOnServer,
     Plan,
     RemoveLocal,
 )
 from syncer.reconcile.candidates import File, file_left
-from syncer.reconcile.identity import MailboxName, Side
+from syncer.reconcile.identity import MailboxName, Side, UniqueName
 from syncer.reconcile.mailboxes import arrange
 from syncer.reconcile.observations import Observation, PairState
 from syncer.reconcile.places import Places
@@ -124,9 +126,23 @@ class Applying:
             everything_seen=complete and look.everything_seen,
             whole=self._order.whole,
         )
+        decision = replace(decision, actions=self._counted(decision.actions, {here.mailbox for here in accepted}))
         self._note_plan(decision.actions)
         self._look, self._accepted = look, accepted
         self._decision = replace(decision, refusals=refusals, notes=(*look.notes, *decision.notes))
+
+    def _counted(self, actions: tuple[Action, ...], mailboxes: Collection[MailboxName]) -> tuple[Action, ...]:
+        """The actions without the deletions on the server that do not count yet: a later pass finds them again."""
+        if self._order.deleted is None:
+            return actions
+        missing: dict[int, tuple[MailboxName, UniqueName]] = {}
+        for action in actions:
+            if isinstance(action, Expunge):
+                missing[id(action)] = action.mailbox, action.pair.name
+            elif isinstance(action, DeleteMailbox) and action.side == "server":
+                missing[id(action)] = action.mailbox, UniqueName("")
+        counts = self._order.deleted(mailboxes, missing.values())
+        return actions if counts else tuple(action for action in actions if id(action) not in missing)
 
     def _explain(self, files: Iterable[File]) -> None:
         """Say why files could not be read to be compared; where that is over, they are compared in another round."""

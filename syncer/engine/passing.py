@@ -7,7 +7,7 @@ messages (that is `reconcile/`), looks at nothing (`observer/`) and changes noth
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from syncer.crew import Crew
@@ -15,7 +15,7 @@ from syncer.errors import AccountError
 from syncer.observer.ahead import Ahead
 from syncer.observer.glance import Glance, Shortcuts
 from syncer.ports import Finished
-from syncer.reconcile.identity import MailboxName, Side
+from syncer.reconcile.identity import MailboxName, Side, UniqueName
 from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Policy
 from syncer.values import Struct, field
@@ -47,6 +47,9 @@ class Order(Struct, frozen=True):
     """Only this one."""
     hints: Hints | None = None
     """Only these."""
+    deleted: Callable[[Collection[MailboxName], Collection[tuple[MailboxName, UniqueName]]], bool] | None = None
+    """Whether what is missing in the Maildir counts as deleted yet, in a pass over these mailboxes; None: it does. An
+    empty name is the mailbox as a whole."""
     some: bool = False
     """`wants` leaves out mailboxes that the settings include."""
     dry_run: bool = False

@@ -75,6 +75,12 @@ class Loop:
             self._wakeups.hint(self._clock(), side, mailboxes)
             self._bell.notify_all()
 
+    def look_later(self, seconds: float, side: Side, mailboxes: Collection[MailboxName]) -> None:
+        """Look at these mailboxes in so many seconds, at the latest."""
+        with self._bell:
+            self._wakeups.hint(self._clock() + seconds, side, mailboxes)
+            self._bell.notify_all()
+
     def hurry(self) -> None:
         """Look at everything now, and wait for nothing before trying again: there is new hope."""
         with self._bell:

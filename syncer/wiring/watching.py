@@ -32,6 +32,7 @@ from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.report import AccountReport, Report, SyncOptions, Target
 from syncer.values import Struct, replace
 from syncer.wakeups import Due
+from syncer.watching.deletions import Deletions
 from syncer.watching.listening import Listening
 from syncer.watching.loop import Loop
 from syncer.wiring.asking import answer_of, question_of
@@ -148,6 +149,7 @@ class _Watched:
         """The log-in was, the last time that the loop has tried."""
         self._listening: list[Listening] = []
         self._followed = _Followed()
+        self._deletions = Deletions()
         tell = partial(audience.failed, account.name)
         self._outages = partial(persistently, tell=tell, kinds=(*OUTAGES, LoginError))
         self._anything = partial(persistently, tell=tell)
@@ -301,8 +303,16 @@ class _Watched:
 
     def _pass(self, due: Due, report: AccountReport) -> None:
         order = order_of(self._account, SyncOptions(), None)
-        order = replace(order, wants=self._wants, hints=self._hints(due), some=self._chosen is not None)
+        order = replace(
+            order,
+            wants=self._wants,
+            hints=self._hints(due),
+            deleted=lambda mailboxes, missing: self._deletions.count(time.monotonic(), mailboxes, missing),
+            some=self._chosen is not None,
+        )
         one = self._make(order, report)
+        if (later := self._deletions.due(time.monotonic())) is not None:
+            self.loop.look_later(later[0], "local", later[1])
         if order.hints is None and self._workshop is not None:
             self._trash = one.trash
             self._workshop.store.purge_attic(self._account.keep_deleted, time.time())

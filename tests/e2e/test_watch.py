@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -415,3 +416,17 @@ def test_deletions_that_are_held_back_a_second_time_are_told_a_second_time(
                 (tmp_path / path.name).rename(path)
             watched.until(lambda: world.sync().status == 0, "all is well")
     assert len(world.client.uids("Work")) == 6
+
+
+@pytest.mark.dovecot
+def test_files_that_vanish_one_by_one_are_judged_together(dovecot: Dovecot, world_on: Make) -> None:
+    world = world_on(dovecot)
+    for number in range(60):
+        world.client.append("INBOX", note(f"m{number}"), ())
+    with Watched(world) as watched:
+        watched.until_equal(60)
+        for file in world.local.files("INBOX"):
+            world.local.delete(file)
+            time.sleep(0.03)
+        watched.until(lambda: "messages not deleted on the server" in watched.said, "held")
+        assert len(world.client.uids("INBOX")) == 60

@@ -1,0 +1,43 @@
+"""PURE: when files that are missing from the Maildir count as deleted by a person, for a program that sees them vanish.
+
+A pass that comes after an accident sees all of it, and the guards judge it as a whole. A program that stays would see
+the first few of a thousand files vanish, find nothing wrong with so few, and expunge them. So deletions rest until no
+further file has vanished anywhere in the account for a while, and are then judged together.
+"""
+
+from collections.abc import Collection
+
+from syncer.reconcile.identity import MailboxName, UniqueName
+
+REST = 10.0
+"""Seconds without a further deletion. What clears a Maildir file by file is faster, or is stopped by the guards."""
+
+Missing = tuple[MailboxName, UniqueName]
+"""A file; an empty name is the mailbox as a whole."""
+
+
+class Deletions:
+    """What is missing in one account and has not been carried to the server yet. Times are on a clock of one's own."""
+
+    def __init__(self, rest: float = REST) -> None:
+        self._rest = rest
+        self._missing: set[Missing] = set()
+        self._last = 0.0
+        """When the last of them was first seen to be missing."""
+
+    def count(self, now: float, mailboxes: Collection[MailboxName], missing: Collection[Missing]) -> bool:
+        """Whether they count as deleted now, in a pass over these mailboxes in which these are missing."""
+        kept = {each for each in self._missing if each[0] not in mailboxes}
+        if not self._missing.issuperset(missing):
+            self._last = now
+        self._missing = kept.union(missing)
+        if not missing or now < self._last + self._rest:
+            return False
+        self._missing = kept
+        return True
+
+    def due(self, now: float) -> tuple[float, frozenset[MailboxName]] | None:
+        """In how many seconds they count, and in which mailboxes they are; None where nothing waits."""
+        if not self._missing:
+            return None
+        return max(0.0, self._last + self._rest - now), frozenset(mailbox for mailbox, _ in self._missing)

@@ -1,0 +1,44 @@
+"""Deletions rest until no more come, and are then judged together."""
+
+from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
+from syncer.watching.deletions import Deletions, Missing
+
+WORK = MailboxName("Work")
+
+
+def missing(*names: str, mailbox: MailboxName = INBOX) -> set[Missing]:
+    return {(mailbox, UniqueName(name)) for name in names}
+
+
+def test_a_deletion_counts_when_none_has_come_for_a_while() -> None:
+    deletions = Deletions(10.0)
+    assert not deletions.count(100.0, [INBOX], missing("a"))
+    assert deletions.due(100.0) == (10.0, {INBOX})
+    assert not deletions.count(109.9, [INBOX], missing("a"))
+    assert deletions.count(110.0, [INBOX], missing("a"))
+    assert deletions.due(110.0) is None
+
+
+def test_each_further_one_begins_the_rest_anew() -> None:
+    deletions = Deletions(10.0)
+    for second in range(20):
+        assert not deletions.count(100.0 + second, [INBOX], missing(*map(str, range(second + 1))))
+    assert not deletions.count(128.0, [INBOX], missing(*map(str, range(20))))
+    assert deletions.count(129.0, [INBOX], missing(*map(str, range(20))))
+
+
+def test_one_in_another_mailbox_does_so_as_well() -> None:
+    deletions = Deletions(10.0)
+    assert not deletions.count(100.0, [INBOX], missing("a"))
+    assert not deletions.count(108.0, [WORK], missing("b", mailbox=WORK))
+    assert not deletions.count(110.0, [INBOX], missing("a"))
+    assert deletions.due(110.0) == (8.0, {INBOX, WORK})
+    assert deletions.count(118.0, [INBOX, WORK], missing("a") | missing("b", mailbox=WORK))
+
+
+def test_what_is_back_is_forgotten() -> None:
+    deletions = Deletions(10.0)
+    assert not deletions.count(100.0, [INBOX], missing("a", "b"))
+    assert not deletions.count(105.0, [INBOX], set())
+    assert deletions.due(105.0) is None
+    assert not deletions.count(120.0, [INBOX], missing("a"))
