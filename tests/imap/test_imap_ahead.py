@@ -262,7 +262,8 @@ def test_what_is_thrown_away_is_progress_but_not_without_end(
         lines = [line] * 30 + [b"s1 OK done\r\n"] if ends else itertools.repeat(line, 400)
         speaker = threading.Thread(target=trickle, args=(theirs, lines), daemon=True)
         speaker.start()
-        with contextlib.nullcontext() if ends else pytest.raises(ConnectionLostError, match="silent"):
+        # The time may be over while it is waited for, or just before.
+        with contextlib.nullcontext() if ends else pytest.raises(ConnectionLostError, match=r"silent|in time"):
             question.drop()
         assert (wire.closed is None) is ends
         wire.shut("the test is over")
