@@ -3,8 +3,8 @@
 It is a list of words, no shell reads it. On its standard input it gets one JSON document (`pending.document`):
 
     {"version": 1, "account": "work", "changes": [
-      {"mailbox": "INBOX", "added": ["/home/me/Mail/work/INBOX/new/1.a"], "removed": [],
-       "changed": [["/home/me/Mail/work/INBOX/new/1.b", "/home/me/Mail/work/INBOX/cur/1.b:2,S"]]}]}
+      {"mailbox": "INBOX", "added": ["/path/to/Mail/work/INBOX/new/1.a"], "removed": [],
+       "changed": [["/path/to/Mail/work/INBOX/new/1.b", "/path/to/Mail/work/INBOX/cur/1.b:2,S"]]}]}
 
 `texts` says how a path is told that is not UTF-8. There is never more than one run at a time; what changes meanwhile
 waits for the next. A run that fails is logged and its changes are not told again: the command would fail again, and

@@ -1,7 +1,7 @@
 """Tells the service manager what the program does, and from time to time that it is alive."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -11,10 +11,8 @@ from syncer.daemon.notify import Supervisor
 class Keeper:
     """Speaks to a supervisor for as long as the context lasts. Its methods may be called from any thread."""
 
-    def __init__(self, supervisor: Supervisor, lives: Callable[[], bool] = lambda: True) -> None:
-        """`lives` is asked before it is said that the program is alive; what is stuck should not say yes."""
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._lives = lives
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._said: dict[str, str] = {}
@@ -59,8 +57,7 @@ class Keeper:
     def _beat(self) -> None:
         assert self._supervisor.interval is not None
         while not self._over.wait(self._supervisor.interval):
-            if self._lives():
-                self._supervisor.alive()
+            self._supervisor.alive()
 
 
 def _status(said: Mapping[str, str]) -> str:

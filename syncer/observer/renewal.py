@@ -12,7 +12,7 @@ from syncer.ports.contents import contents_of
 from syncer.reconcile.flags import NONE
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import Pair, PairState, ServerListing, ServerMessage
-from syncer.reconcile.renewal import Renewal, Told, renew, wanted_contents, wanted_headers
+from syncer.reconcile.renewal import Answers, Renewal, renew, wanted_contents, wanted_headers
 
 UNTOLD = -1
 """The date of a message of which the server tells neither size nor date."""
@@ -43,7 +43,7 @@ def renew_mailbox(
     pairs = index.pairs(name)
     dates = _dates(store, name, pairs)
     sent = _sent(store, index, name, pairs)
-    told = Told()
+    told = Answers()
     while True:  # what a content tells may cast doubt on another message
         if wanted := wanted_headers(pairs, dates, messages, told):
             headers: Mapping[Uid, bytes] = server.headers(name, sorted(wanted))

@@ -30,7 +30,7 @@ CHECKED = 16
 """Of more, those whose UID is divisible by this."""
 
 
-class Told(Struct):
+class Answers(Struct):
     """What the server told of the messages that it was asked about; None of one that is gone or was not delivered."""
 
     headers: dict[Uid, bytes | None] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Renewal(Struct, frozen=True):
 
 
 def wanted_headers(
-    pairs: Sequence[Pair], dates: Mapping[UniqueName, int], messages: Sequence[ServerMessage], told: Told
+    pairs: Sequence[Pair], dates: Mapping[UniqueName, int], messages: Sequence[ServerMessage], told: Answers
 ) -> frozenset[Uid]:
     """The messages whose header block has to be known before `renew` can say; empty when it can.
 
@@ -78,7 +78,7 @@ def wanted_contents(
     pairs: Sequence[Pair],
     dates: Mapping[UniqueName, int],
     messages: Sequence[ServerMessage],
-    told: Told,
+    told: Answers,
     sent: Collection[UniqueName] = (),
 ) -> frozenset[Uid]:
     """The same for whole contents, when no header block is wanted any more. `sent` as in `renew`."""
@@ -95,7 +95,7 @@ def renew(
     pairs: Sequence[Pair],
     dates: Mapping[UniqueName, int],
     messages: Sequence[ServerMessage],
-    told: Told,
+    told: Answers,
     sent: Collection[UniqueName] = (),
 ) -> Renewal:
     """Recognise the messages of `pairs` among all `messages` of the mailbox, with what was asked for.
@@ -119,7 +119,7 @@ def _on_server(pairs: Iterable[Pair]) -> list[Pair]:
 
 
 def _recognised(
-    pairs: Sequence[Pair], dates: Mapping[UniqueName, int], messages: Sequence[ServerMessage], told: Told
+    pairs: Sequence[Pair], dates: Mapping[UniqueName, int], messages: Sequence[ServerMessage], told: Answers
 ) -> dict[Uid, Uid]:
     """By the first proof and the second."""
     uids: dict[Uid, Uid] = {}
@@ -144,7 +144,7 @@ def _recognised(
     return uids
 
 
-def _doubted(pairs: Iterable[Pair], messages: Iterable[ServerMessage], told: Told) -> set[tuple[int, bytes]]:
+def _doubted(pairs: Iterable[Pair], messages: Iterable[ServerMessage], told: Answers) -> set[tuple[int, bytes]]:
     """Size and header block that do not tell which message is whose, of versions of a draft or a damaged message.
 
     That is so where pairs that have both differ, and where there are not as many messages as pairs.
@@ -177,7 +177,7 @@ def _spared(
     left: Collection[tuple[Pair, Uid]],
     dates: Mapping[UniqueName, int],
     messages: Sequence[ServerMessage],
-    told: Told,
+    told: Answers,
     sent: Collection[UniqueName],
 ) -> set[Uid]:
     """Those of the messages `_by_header` that are the same without a look at their content.

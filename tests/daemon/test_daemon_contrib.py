@@ -154,7 +154,7 @@ def test_the_recipe_for_a_notification_works(tmp_path: Path, changes: list[Chang
 
 
 def test_the_document_in_the_readme_is_the_one_that_is_given() -> None:
-    mail = "/home/me/Mail/work/INBOX"
+    mail = "/path/to/Mail/work/INBOX"
     change = Change(INBOX, added=[f"{mail}/new/1.a"], changed=[(f"{mail}/new/1.b", f"{mail}/cur/1.b:2,S")])
     (shown,) = re.findall(r'^    (\{"version".*?\]\})$', README.read_text(), re.DOTALL | re.MULTILINE)
     assert re.sub(r"\s", "", shown).encode() == document(Batch("work", (change,))).strip()

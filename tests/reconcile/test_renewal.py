@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from syncer.reconcile.flags import NONE
 from syncer.reconcile.identity import Uid, UniqueName
 from syncer.reconcile.observations import Fingerprint, Pair, PairState, ServerMessage
-from syncer.reconcile.renewal import CHECKED, Renewal, Told, renew, wanted_contents, wanted_headers
+from syncer.reconcile.renewal import CHECKED, Answers, Renewal, renew, wanted_contents, wanted_headers
 
 
 def digest(content: str) -> bytes:
@@ -36,7 +36,7 @@ def played(
 
     `contents` are those of the messages; `bodies`, if given, the whole content of those of which it may be asked for.
     """
-    told, names = Told(), {UniqueName(name) for name in sent}
+    told, names = Answers(), {UniqueName(name) for name in sent}
     while wanted := wanted_headers(pairs, dates or {}, messages, told):
         told.headers.update({uid: digest(contents[uid]) if uid in contents else None for uid in wanted})
     while wanted := wanted_contents(pairs, dates or {}, messages, told, names):
