@@ -15,7 +15,9 @@ QUIET = 0.015
 LONGEST = 0.2
 """Seconds that a hint waits at most for quiet."""
 REST = 3.0
-"""So many times as long as looking at it took a mailbox rests: a storm takes a quarter of the time at most."""
+"""So many times as long as looking at it took a mailbox rests: a storm takes a quarter of the time, while"""
+LONGEST_REST = 2.0
+"""it takes no longer than this, in seconds: what took a minute because much had come is not a storm."""
 BRIEF = 0.1
 """Seconds; who took no longer need not rest."""
 
@@ -43,7 +45,7 @@ class Wakeups:
         self._longest = longest
         self._waiting: dict[MailboxName | None, _Waiting] = {}
         """None is everything."""
-        self._rests: dict[MailboxName, float] = {}
+        self._rests: dict[MailboxName | None, float] = {}
         """Until when."""
 
     def hint(self, now: float, side: Side, mailboxes: Collection[MailboxName] | None) -> None:
@@ -70,13 +72,13 @@ class Wakeups:
         mailboxes = {name: sides for name, sides in taken.items() if name is not None}
         return Due(mailboxes, everything) if mailboxes or everything else None
 
-    def spent(self, now: float, seconds: float, mailboxes: Collection[MailboxName]) -> None:
-        """Looking at these mailboxes has just taken so long."""
+    def spent(self, now: float, seconds: float, mailboxes: Collection[MailboxName | None]) -> None:
+        """Looking at these mailboxes has just taken so long; None is everything."""
         self._rests = {name: until for name, until in self._rests.items() if until > now}
         if seconds > BRIEF:
-            self._rests.update(dict.fromkeys(mailboxes, now + REST * seconds))
+            self._rests.update(dict.fromkeys(mailboxes, now + min(LONGEST_REST, REST * seconds)))
 
     def _moment(self, name: MailboxName | None) -> float:
         waiting = self._waiting[name]
         moment = min(waiting.last + self._quiet, waiting.first + self._longest)
-        return moment if name is None else max(moment, self._rests.get(name, moment))
+        return max(moment, self._rests.get(name, moment))

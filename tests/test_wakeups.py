@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncer.reconcile.identity import INBOX, MailboxName, Side
-from syncer.wakeups import REST, Due, Wakeups
+from syncer.wakeups import LONGEST_REST, REST, Due, Wakeups
 
 WORK = MailboxName("Work")
 HERE: frozenset[Side] = frozenset({"local"})
@@ -59,15 +59,26 @@ def test_everything_includes_what_waits() -> None:
 
 def test_a_mailbox_that_took_long_rests_and_the_others_do_not() -> None:
     clock = wakeups()
-    clock.spent(10.0, 2.0, [INBOX])
+    clock.spent(10.0, 0.5, [INBOX])
     clock.hint(10.0, "local", [INBOX])
     clock.hint(10.0, "server", [WORK])
     assert clock.take(11.0) == Due({WORK: THERE})
-    assert clock.wait(11.0) == REST * 2.0 - 1.0
-    assert clock.take(10.0 + REST * 2.0) == Due({INBOX: HERE})
+    assert clock.wait(11.0) == REST * 0.5 - 1.0
+    assert clock.take(10.0 + REST * 0.5) == Due({INBOX: HERE})
     clock.spent(20.0, 0.01, [INBOX])
     clock.hint(20.0, "local", [INBOX])
     assert clock.take(21.0) == Due({INBOX: HERE})
+
+
+def test_everything_rests_likewise_and_nothing_rests_for_long() -> None:
+    clock = wakeups()
+    for mailboxes in ([None], [INBOX]):
+        clock.spent(10.0, 60.0, mailboxes)
+    clock.hint(10.0, "server", None)
+    assert clock.wait(10.0) == LONGEST_REST
+    assert clock.take(10.0 + LONGEST_REST) == Due({}, everything=True)
+    clock.hint(10.0, "server", [INBOX])
+    assert clock.wait(10.0) == LONGEST_REST
 
 
 hints = st.lists(

@@ -79,7 +79,7 @@ class _Watching:
         self._options = options
         self._keeper = keeper
         self._output = output
-        self._stream = Stream(sys.stdout.fileno()) if options.events else None
+        self._stream = Stream(sys.stdout.fileno()) if options.events and sys.stdout is not None else None
         self._config, self._chosen = config, chosen
         self._told = _Told(output, keeper, ["syncer", *(["-c", options.config] if options.config else []), "sync"])
         self._lock = threading.Lock()

@@ -36,8 +36,13 @@ class Deletions:
         self._missing = kept
         return True
 
-    def due(self, now: float) -> tuple[float, frozenset[MailboxName]] | None:
-        """In how many seconds they count, and in which mailboxes they are; None where nothing waits."""
+    def due(self, now: float) -> tuple[float, frozenset[MailboxName] | None] | None:
+        """In how many seconds they count, and where to look then; None where nothing waits.
+
+        For a mailbox as a whole that is everywhere (None): only then it is decided about.
+        """
         if not self._missing:
             return None
-        return max(0.0, self._last + self._rest - now), frozenset(mailbox for mailbox, _ in self._missing)
+        everywhere = any(not name for _, name in self._missing)
+        mailboxes = frozenset(mailbox for mailbox, _ in self._missing)
+        return max(0.0, self._last + self._rest - now), None if everywhere else mailboxes

@@ -75,8 +75,8 @@ class Loop:
             self._wakeups.hint(self._clock(), side, mailboxes)
             self._bell.notify_all()
 
-    def look_later(self, seconds: float, side: Side, mailboxes: Collection[MailboxName]) -> None:
-        """Look at these mailboxes in so many seconds, at the latest."""
+    def look_later(self, seconds: float, side: Side, mailboxes: Collection[MailboxName] | None) -> None:
+        """Look at these mailboxes in so many seconds, at the latest; None: at everything."""
         with self._bell:
             self._wakeups.hint(self._clock() + seconds, side, mailboxes)
             self._bell.notify_all()
@@ -144,7 +144,7 @@ class Loop:
         well = self._work.make_pass(due)
         now = self._worked = self._clock()
         with self._bell:
-            self._wakeups.spent(now, now - began, due.mailboxes)
+            self._wakeups.spent(now, now - began, [None] if due.everything else [*due.mailboxes])
             self._troubles = 0 if well else self._troubles + 1
             if not well:
                 first, most = AGAIN

@@ -1,87 +1,14 @@
-"""Accounts that are kept equal by themselves, until somebody ends it."""
+"""Accounts that are kept equal by themselves, until somebody ends it; `watched` is one of them."""
 
 import math
-import os
 import threading
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Sequence
 
 from syncer.config import Account, Config
-from syncer.crew import Crew
-from syncer.daemon.control import Control
-from syncer.daemon.pending import Change
-from syncer.engine import Hints, Order, Pass
-from syncer.errors import (
-    AccountError,
-    ConnectError,
-    ConnectionLostError,
-    LockedError,
-    LoginError,
-    MailboxError,
-    StoppedError,
-)
-from syncer.imap.mailbox import ImapServer
-from syncer.imap.retry import OUTAGES, persistently
-from syncer.maildir.watcher import Watcher
-from syncer.ports import Progress
-from syncer.ports.push import Push
-from syncer.reconcile.events import Event
-from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.report import AccountReport, Report, SyncOptions, Target
-from syncer.values import Struct, replace
-from syncer.wakeups import Due
-from syncer.watching.deletions import Deletions
-from syncer.watching.listening import Listening
-from syncer.watching.loop import Loop
-from syncer.wiring.asking import answer_of, question_of
-from syncer.wiring.edge import contained, each_account
-from syncer.wiring.parts import LOCK_SECONDS, Workshop, connector_for, insist_unwatched, one_by_one, opened
-from syncer.wiring.passes import now, order_of
-from syncer.wiring.status import Files
-
-WHOLE = 3_600.0
-"""Seconds after which everything is looked at where the server tells of every mailbox by itself."""
-
-
-class Audience(Struct, frozen=True):
-    """Who is told what happens; called from several threads."""
-
-    passed: Callable[[AccountReport], None]
-    """A pass is over."""
-    failed: Callable[[str, AccountError, float], None]
-    """An account cannot be worked on, and is tried again after so many seconds, which may be infinitely many."""
-    progress: Progress
-    changed: Callable[[str, Sequence[Change]], None] | None = None
-    """These files of an account's Maildir were just changed; None: nobody wants to know."""
-    done: Callable[[str, int, Event], None] | None = None
-    """What was done in an account, and when; likewise."""
-
-
-class _Followed:
-    """Collects what is done to message files."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._changes: dict[MailboxName, tuple[list[str], list[str], list[tuple[str, str]]]] = {}
-
-    def __call__(self, mailbox: MailboxName, was: bytes | None, now: bytes | None) -> None:
-        """Take one."""
-        with self._lock:
-            added, removed, changed = self._changes.setdefault(mailbox, ([], [], []))
-            if was is not None and now is not None:
-                changed.append((os.fsdecode(was), os.fsdecode(now)))
-            elif now is not None:
-                added.append(os.fsdecode(now))
-            elif was is not None:
-                removed.append(os.fsdecode(was))
-
-    def take(self) -> list[Change]:
-        """What there was since the last time."""
-        with self._lock:
-            changes, self._changes = self._changes, {}
-        return [Change(mailbox, *lists) for mailbox, lists in changes.items()]
+from syncer.errors import AccountError
+from syncer.report import AccountReport, Report, Target
+from syncer.wiring.edge import each_account
+from syncer.wiring.watched import Audience, Watched
 
 
 class Watch:
@@ -93,7 +20,7 @@ class Watch:
         self._targets = targets
         self._audience = audience
         self._stop = stop
-        self._watched: list[_Watched] = []
+        self._watched: list[Watched] = []
 
     def run(self) -> Report:
         """Keep the accounts equal until the end; what is reported is why accounts were given up before."""
@@ -113,7 +40,7 @@ class Watch:
             watched.loop.end()
 
     def _one(self, account: Account, targets: Sequence[Target], _report: AccountReport) -> None:
-        watched = _Watched(self._config, account, targets, self._audience, self._stop)
+        watched = Watched(self._config, account, targets, self._audience, self._stop)
         self._watched.append(watched)
         try:
             watched.run()
@@ -121,236 +48,3 @@ class Watch:
             if not self._stop.is_set():
                 self._audience.failed(account.name, error, math.inf)
                 raise
-
-
-class _Watched:
-    """One account."""
-
-    def __init__(
-        self,
-        config: Config,
-        account: Account,
-        targets: Sequence[Target],
-        audience: Audience,
-        stop: threading.Event,
-    ) -> None:
-        self._config = config
-        self._account = account
-        self._audience = audience
-        self._stop = stop
-        chosen = {target.mailbox for target in targets}
-        self._chosen = None if None in chosen else chosen
-        self._workshop: Workshop | None = None
-        self._crew: Crew | None = None
-        self._trash: MailboxName | None = None
-        self._connect: Callable[[], ImapServer] | None = None
-        self._door = threading.Lock()
-        self._refused = False
-        """The log-in was, the last time that the loop has tried."""
-        self._listening: list[Listening] = []
-        self._followed = _Followed()
-        self._deletions = Deletions()
-        tell = partial(audience.failed, account.name)
-        self._outages = partial(persistently, tell=tell, kinds=(*OUTAGES, LoginError))
-        self._anything = partial(persistently, tell=tell)
-        self.loop = Loop(self, self._outages, stop, interval=account.poll_interval, keepalive=account.keepalive)
-
-    def hurry(self) -> None:
-        """See `Watch.hurry`."""
-        self.loop.hurry()
-        for listening in list(self._listening):
-            listening.hurry()
-
-    def run(self) -> None:
-        """Until the end. Where index or Maildir cannot be opened, or are not what they were, they are opened again."""
-        insist_unwatched(self._config, self._account)
-        self._anything(self._stay, self.loop.rest, self._stop)
-
-    def make_pass(self, due: Due) -> bool:
-        """See `Work`."""
-        report = AccountReport(self._account.name)
-        if self._refused:
-            self._connect = None  # the password may be another one by now
-        broken: list[AccountError] = []
-
-        def work(report: AccountReport) -> None:
-            try:
-                self._pass(due, report)
-            except AccountError as error:
-                broken.append(error)
-                raise
-
-        contained(self._account.name, report, work)
-        changes = self._followed.take()
-        if changes and self._audience.changed is not None:
-            self._audience.changed(self._account.name, changes)
-        if broken:
-            self._hang_up()
-            self._refused = isinstance(broken[0], LoginError)
-            raise broken[0]
-        if self._refused:
-            self._refused = False
-            for listening in list(self._listening):  # they have only heard that it was refused
-                listening.hurry()
-        if report.error is not None:  # a crew in which something failed begins nothing more
-            self._hang_up()
-        self._audience.passed(report)
-        return report.error is None and not any(mailbox.trouble for mailbox in report.mailboxes.values())
-
-    def keep(self) -> None:
-        """See `Work`."""
-        try:
-            if self._crew is not None:
-                self._crew.one(lambda server: server.noop())
-        except AccountError:  # it is made anew when it is needed
-            self._hang_up()
-
-    def _stay(self) -> None:
-        account = self._account
-        with ExitStack() as stack:
-            self._workshop = self._opened(stack)
-            if self._audience.changed is not None:
-                self._workshop.store.follower = self._followed
-            if self._audience.done is not None:
-                self._workshop.index.follower = partial(self._audience.done, account.name)
-            stack.callback(self._hang_up)
-            self._open_control(stack)
-            watcher = Watcher(str(account.maildir), account.layout, partial(self.loop.hint, "local"))
-            stack.enter_context(watcher)
-            for mailbox in self._heard_of():
-                listening = Listening(
-                    partial(self._listen, mailbox), self.loop, self._outages, keepalive=account.keepalive
-                )
-                self._listening.append(listening)
-                stack.callback(self._leave, listening)
-                listening.start()
-            self.loop.run()
-
-    def _opened(self, stack: ExitStack) -> Workshop:
-        """Index and Maildir; who waits for another run says so."""
-        open_it = partial(opened, self._config, self._account, stop=self._stop)
-        try:
-            return stack.enter_context(open_it())
-        except LockedError as error:
-            self._audience.failed(self._account.name, error, LOCK_SECONDS)
-        return stack.enter_context(open_it(wait=True))
-
-    def _open_control(self, stack: ExitStack) -> None:
-        """Answer those who want a pass; without it they are told that the account is locked."""
-        path = Files.of(self._config, self._account).control
-        try:
-            stack.enter_context(Control(path, self._answer))
-        except OSError as error:
-            import logging  # noqa: PLC0415 - seldom needed
-
-            words = "account %s: no socket at %s, so `syncer sync` cannot ask this watch: %s"
-            logging.getLogger(__name__).warning(words, self._account.name, path, error.strerror)
-
-    def _answer(self, line: bytes) -> bytes:
-        """What came of a pass that somebody asks for; nothing for a question that is not understood."""
-        question, report = question_of(line), AccountReport(self._account.name)
-        if question is None:
-            return b""
-
-        def work(report: AccountReport) -> None:
-            for mailbox in question.mailboxes:
-                order = order_of(self._account, question.options, mailbox)
-                try:
-                    self._make(order, report)
-                except ConnectionLostError:  # it was idle for long, perhaps
-                    self._hang_up()
-                    self._make(order, report)
-
-        def asked() -> None:
-            if self._refused:
-                self._connect = None  # as in `make_pass`
-            contained(self._account.name, report, work)
-            if report.error is not None:
-                self._hang_up()
-                self._refused |= report.error_kind == "connect"
-
-        try:
-            self.loop.request(asked)
-        except StoppedError as error:
-            report.fail(error)
-        self._audience.passed(report)
-        return answer_of(report)
-
-    def _heard_of(self) -> list[MailboxName]:
-        """The mailboxes to idle in; the first connection is the one for NOTIFY, if the server has it."""
-        named = [INBOX if name.upper() == INBOX else MailboxName(name) for name in self._account.idle]
-        return [name for name in dict.fromkeys(named) if self._wants(name)] or [INBOX]
-
-    def _leave(self, listening: Listening) -> None:
-        self._listening.remove(listening)
-        listening.end()
-
-    def _listen(self, mailbox: MailboxName) -> Push | None:
-        if self.loop.interval != self._account.poll_interval:
-            self.loop.look_every(self._account.poll_interval)  # until we are told of everything again
-        push: Push | None = None
-        server = self._connector()()
-        try:
-            push = server.listen(mailbox)
-        except MailboxError as error:  # it may come back
-            raise ConnectError(str(error)) from error
-        finally:
-            if push is None:
-                server.close()
-        if push is not None and push.covers is None:
-            self.loop.interval = max(WHOLE, self._account.poll_interval)
-        return push
-
-    def _pass(self, due: Due, report: AccountReport) -> None:
-        order = order_of(self._account, SyncOptions(), None)
-        order = replace(
-            order,
-            wants=self._wants,
-            hints=self._hints(due),
-            deleted=lambda mailboxes, missing: self._deletions.count(time.monotonic(), mailboxes, missing),
-            some=self._chosen is not None,
-        )
-        one = self._make(order, report)
-        if (later := self._deletions.due(time.monotonic())) is not None:
-            self.loop.look_later(later[0], "local", later[1])
-        if order.hints is None and self._workshop is not None:
-            self._trash = one.trash
-            self._workshop.store.purge_attic(self._account.keep_deleted, time.time())
-
-    def _make(self, order: Order, report: AccountReport) -> Pass:
-        """Make one pass, on the connections that stay."""
-        assert self._workshop is not None
-        if self._crew is None:
-            self._crew = Crew(self._connector(), self._account.connections, self._stop)
-        store, index = self._workshop.store, self._workshop.index
-        index.next_run()
-        one = Pass(order, self._crew, store, index, report, self._audience.progress, now, self._stop)
-        one.run()
-        self._crew.dismiss()
-        for mailbox in index.mailboxes():  # of those that were looked at it is told as well that all is well again
-            if order.is_about(mailbox.name):
-                report.mailbox(mailbox.name)
-        return one
-
-    def _hints(self, due: Due) -> Hints | None:
-        """Where to look; None for everywhere, which is where a mailbox is that the index does not know."""
-        assert self._workshop is not None
-        wanted = {name: sides for name, sides in due.mailboxes.items() if self._wants(name)}
-        known = {mailbox.name for mailbox in self._workshop.index.mailboxes()}
-        return None if due.everything or wanted.keys() - known else Hints(wanted, self._trash)
-
-    def _wants(self, mailbox: str) -> bool:
-        return self._account.wants(mailbox) and (self._chosen is None or mailbox in self._chosen)
-
-    def _connector(self) -> Callable[[], ImapServer]:
-        """What opens connections; it asks for the password once."""
-        with self._door:
-            if self._connect is None:
-                self._connect = one_by_one(connector_for(self._account, self._stop), self._stop)
-            return self._connect
-
-    def _hang_up(self) -> None:
-        """Close what is open."""
-        crew, self._crew = self._crew, None
-        if crew is not None:
-            crew.__exit__(None, None, None)

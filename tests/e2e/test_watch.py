@@ -430,3 +430,15 @@ def test_files_that_vanish_one_by_one_are_judged_together(dovecot: Dovecot, worl
             time.sleep(0.03)
         watched.until(lambda: "messages not deleted on the server" in watched.said, "held")
         assert len(world.client.uids("INBOX")) == 60
+
+
+@pytest.mark.dovecot
+def test_a_mailbox_that_is_deleted_here_is_deleted_there_when_nothing_more_vanishes(
+    dovecot: Dovecot, world_on: Make
+) -> None:
+    world = filled(world_on(dovecot, mailbox_changes="all", max_delete=1.0))
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        world.local.delete_mailbox("Work")
+        watched.until(lambda: world.client.mailboxes() == {"INBOX"}, "deleted")
+    world.converged()

@@ -42,3 +42,10 @@ def test_what_is_back_is_forgotten() -> None:
     assert not deletions.count(105.0, [INBOX], set())
     assert deletions.due(105.0) is None
     assert not deletions.count(120.0, [INBOX], missing("a"))
+
+
+def test_a_mailbox_that_is_gone_as_a_whole_is_decided_about_where_everything_is_looked_at() -> None:
+    deletions = Deletions(10.0)
+    assert not deletions.count(100.0, [INBOX, WORK], missing("", mailbox=WORK))
+    assert deletions.due(101.0) == (9.0, None)
+    assert deletions.count(110.0, [INBOX, WORK], missing("", mailbox=WORK))

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from imap.scripted import Answer, Scripted
 from worlds import Quiet
 
 from syncer.config import load_config
 from syncer.errors import AccountError
+from syncer.maildir.watcher import Watcher
 from syncer.report import AccountReport, SyncOptions
 from syncer.wiring import Audience, Watch
 from syncer.wiring.asking import asked_to_sync
@@ -162,3 +164,23 @@ def test_a_password_that_is_refused_is_tried_once_however_many_would_listen(tmp_
         one.until(ok=True)
         until(lambda: len(set(script.commands("SELECT"))) == 4, "all are listened to")
         assert len(script.commands("LOGIN")) == 6
+
+
+def test_where_the_server_tells_of_every_mailbox_one_connection_listens(tmp_path: Path) -> None:
+    idle = {"idle": '["INBOX", "One", "Two"]'}
+    with scripted(BASE + b" IDLE NOTIFY", NOTIFY=OK) as script, running(tmp_path, script, idle) as one:
+        one.until(ok=True)
+        until(lambda: len(script.commands("LOGOUT")) == 2, "the others closed")
+        assert len(script.commands("NOTIFY")) == 3
+
+
+def test_what_is_not_watched_but_polled_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Watcher, "degraded", "polled, since there are too many watches")
+    with scripted(BASE + b" IDLE") as script, running(tmp_path, script, {}) as one:
+        one.until(ok=True)
+        one.watch.hurry()
+        one.until(ok=True)
+        until(lambda: caplog.messages, "said")
+    assert caplog.messages == ["account work: polled, since there are too many watches"]
