@@ -5,6 +5,8 @@ changing anything; only the connection's retry policy and the report read it. Me
 them: what happened, to which account, mailbox, UID or file, and what to do.
 """
 
+from typing import Self
+
 
 class SyncerError(Exception):
     """Anything this program raises on purpose. Shown as one line, without a traceback."""
@@ -23,6 +25,14 @@ class ConfigError(SyncerError):
 
 class AccountError(SyncerError):
     """One account stops; the others go on."""
+
+    pause: float | None = None
+    """Seconds for which the server asks to be left alone."""
+
+    def after(self, pause: float | None) -> Self:
+        """The same error, with the pause that the server asks for."""
+        self.pause = pause
+        return self
 
 
 class ConnectError(AccountError):

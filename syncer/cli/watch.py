@@ -63,7 +63,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
     log.setLevel(logging.INFO)
     with Keeper(Supervisor.take(os.environ, os.getpid())) as keeper:
         watching = _Watching(options, output, config, chosen, keeper)
-        others = {signal.SIGUSR1: watching.hurry, signal.SIGHUP: watching.reload}
+        others = {signal.SIGUSR1: watching.insist, signal.SIGHUP: watching.reload}
         with stop_on_signals(watching.end, others) as stop, Network(watching.hurry):
             report = watching.run(stop)
         watching.close()
@@ -115,9 +115,14 @@ class _Watching:
         return None if stream is None else lambda account, at, event: stream.put(at, account, event)
 
     def hurry(self) -> None:
-        """Look at everything now."""
+        """Look at everything now: the network is another one."""
         if self._watch is not None:
-            self._watch.hurry()
+            self._watch.hurry("network")
+
+    def insist(self) -> None:
+        """The same, because a person wants it."""
+        if self._watch is not None:
+            self._watch.hurry("person")
 
     def reload(self) -> None:
         """Read the configuration again; one that is wrong changes nothing."""

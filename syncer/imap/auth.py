@@ -8,6 +8,7 @@ from syncer.errors import ConnectError, ConnectionLostError, LoginError, Protoco
 from syncer.imap.arguments import string
 from syncer.imap.greeting import Capabilities, Told
 from syncer.imap.responses import printable
+from syncer.imap.throttling import pause_in
 from syncer.imap.wire import Wire
 
 _LATER = ("UNAVAILABLE", "INUSE", "LIMIT")
@@ -73,8 +74,8 @@ class LogIn:
                 return self._wire.send(b"LOGIN", _astring(self._user), string(secret.encode("ascii")))
             # RFC 4959: the one response of PLAIN in the command.
             return self._wire.send(b"AUTHENTICATE PLAIN", _initial_response(self._user, secret))
-        except (ConnectionLostError, ProtocolError):
-            self._broke()
+        except (ConnectionLostError, ProtocolError) as error:
+            self._broke(pause=error.pause)
 
     def outcome(self, tag: bytes) -> Capabilities | None:
         """Wait for the reply; returns the capabilities that came with it.
@@ -85,8 +86,8 @@ class LogIn:
         """
         try:
             status = self._told.wait(tag)
-        except (ConnectionLostError, ProtocolError):
-            self._broke()
+        except (ConnectionLostError, ProtocolError) as error:
+            self._broke(pause=error.pause)
         if status.kind != "OK":
             self._refused(status.words)
         return self._told.capabilities
@@ -102,14 +103,16 @@ class LogIn:
         except UnacceptedError as error:
             self._refused(str(error))
 
-    def _broke(self, why: str | None = None) -> NoReturn:
+    def _broke(self, why: str | None = None, pause: float | None = None) -> NoReturn:
         words = self._clean(why or self._wire.closed or "")
-        raise ConnectError(f"{self._where}: the connection broke while logging in ({words})") from None
+        if pause is None:
+            words = f"the connection broke while logging in ({words})"
+        raise ConnectError(f"{self._where}: {words}").after(pause) from None
 
     def _refused(self, words: str) -> NoReturn:
-        words, who = self._clean(words), f"{self._user!r}"
-        if any(f"[{code}]" in words for code in _LATER):
-            raise ConnectError(f"{self._where}: the server cannot log in {who} now: {words}") from None
+        words, who, pause = self._clean(words), f"{self._user!r}", pause_in(words)
+        if pause is not None or any(f"[{code}]" in words for code in _LATER):
+            raise ConnectError(f"{self._where}: the server cannot log in {who} now: {words}").after(pause) from None
         raise LoginError(
             f"{self._where}: the server refused to log in {who}: {words}; check user and password"
         ) from None

@@ -12,7 +12,7 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from syncer.errors import ConnectError, ConnectionLostError, SyncerError, TlsError
+from syncer.errors import AccountError, ConnectError, ConnectionLostError, SyncerError, TlsError
 from syncer.later import Later
 from syncer.values import Struct
 
@@ -162,7 +162,7 @@ def explained(error: Exception, endpoint: Endpoint) -> SyncerError:
             text = f"the connection broke: {error}; check port and tls"
         case _:
             text = str(error).removeprefix(f"{where}: ")
-    return ConnectError(f"{where}: {text}")
+    return ConnectError(f"{where}: {text}").after(error.pause if isinstance(error, AccountError) else None)
 
 
 @lru_cache(maxsize=8)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from syncer.errors import AccountError, ConnectError, ConnectionLostError, LoginError, ProtocolError, TlsError
+from syncer.ports.rest import Hope, Rest
 
 if TYPE_CHECKING:
     import tenacity
@@ -19,6 +20,8 @@ OUTAGES = (ConnectError, ConnectionLostError, ProtocolError, TlsError)
 """What is over when the network or the server is well again."""
 CONNECT_ATTEMPTS = 3
 SESSION_ATTEMPTS = 3
+PATIENCE = 300.0
+"""Seconds for which a run that is to end waits where the server asks to be left alone."""
 
 LOGINS = (30.0, 300.0)
 """Seconds after the first refusals of a log-in, which may be over soon. Then it is parked."""
@@ -31,6 +34,8 @@ SOON = 8.0
 PART = 8
 """Of a longer one the pause is so small a part of the time that it has taken already."""
 LONGEST = 300.0
+THROTTLED = 14_400.0
+"""Seconds at most, where a server asks to be left alone again and again: each time it is left alone twice as long."""
 LASTED = 60.0
 """Seconds after which an attempt has not failed but ended: what was before it counts no more."""
 
@@ -47,7 +52,7 @@ def connecting(make: Callable[[], T], attempts: int, sleep: Callable[[float], No
         import tenacity  # noqa: PLC0415 - only who fails pays for it
 
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(ConnectError),
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, ConnectError) and error.pause is None),
             stop=tenacity.stop_after_attempt(attempts),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
             sleep=sleep,
@@ -58,16 +63,31 @@ def connecting(make: Callable[[], T], attempts: int, sleep: Callable[[float], No
 
 
 def session(work: Callable[[], T], stop: threading.Event) -> T:
-    """Do a whole session's work; again if its connection broke or was broken off. Ends when `stop` is set."""
+    """Do a whole session's work; again if its connection broke or was broken off. Ends when `stop` is set.
+
+    A server that asks to be left alone is, as long as that is no longer than `PATIENCE`.
+    """
+
+    def again(error: BaseException) -> bool:
+        return isinstance(error, (ConnectionLostError, ProtocolError)) and (error.pause or 0.0) <= PATIENCE
+
+    def say(state: "tenacity.RetryCallState") -> None:
+        if _asked(state):
+            import logging  # noqa: PLC0415 - seldom needed
+
+            assert state.outcome is not None
+            words = "%s; waiting for %.0f seconds"
+            logging.getLogger(__name__).warning(words, state.outcome.exception(), state.upcoming_sleep)
 
     def policy() -> "tenacity.Retrying":
         import tenacity  # noqa: PLC0415 - only who fails pays for it
 
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((ConnectionLostError, ProtocolError)),
+            retry=tenacity.retry_if_exception(again),
             stop=tenacity.stop_any(tenacity.stop_after_attempt(SESSION_ATTEMPTS), tenacity.stop_when_event_set(stop)),
-            wait=tenacity.wait_random_exponential(multiplier=1, max=30),
+            wait=tenacity.wait_combine(tenacity.wait_random_exponential(multiplier=1, max=30), _asked),
             sleep=tenacity.sleep_using_event(stop),
+            before_sleep=say,
             reraise=True,
         )
 
@@ -76,14 +96,15 @@ def session(work: Callable[[], T], stop: threading.Event) -> T:
 
 def persistently(
     work: Callable[[], T],
-    sleep: Callable[[float], None],
+    rest: Rest,
     stop: threading.Event,
     tell: Callable[[AccountError, float], None],
     kinds: tuple[type[AccountError], ...] = (AccountError,),
 ) -> T:
     """Do the work of a program that stays: again and again after errors of these kinds, until it is done.
 
-    `sleep` may end early, where there is hope. `tell` is told of each failure and of the pause after it, in seconds.
+    `tell` is told of each failure and of the pause after it, in seconds. What was refused, by a server that asks to be
+    left alone or for a wrong password, is not tried earlier only because the network is another one.
 
     Raises:
         AccountError: `stop` was set meanwhile, or it is of another kind.
@@ -110,7 +131,7 @@ def persistently(
             retry=tenacity.retry_if_exception_type(kinds),
             stop=tenacity.stop_when_event_set(stop),
             wait=lambda _state: failures.pause(),
-            sleep=sleep,
+            sleep=lambda seconds: rest(seconds, failures.hope),
             before_sleep=told,
             reraise=True,
         )
@@ -124,7 +145,7 @@ class _Failures:
     def __init__(self) -> None:
         self._began = 0.0
         """The attempt."""
-        self._logins = self._outages = self._others = 0
+        self._logins = self._outages = self._others = self._throttled = 0
         self._first = self._last = 0.0
         """Of the outages."""
         self._error: AccountError | None = None
@@ -136,9 +157,11 @@ class _Failures:
     def add(self, error: AccountError, now: float) -> None:
         """It has failed."""
         if now - self._began > LASTED and not isinstance(error, _AT_FIRST):
-            self._logins = self._outages = self._others = 0
+            self._logins = self._outages = self._others = self._throttled = 0
         self._error, self._last = error, now
-        if isinstance(error, LoginError):
+        if error.pause is not None:
+            self._throttled += 1
+        elif isinstance(error, LoginError):
             self._logins += 1
         elif isinstance(error, OUTAGES):
             self._first = now if not self._outages else self._first
@@ -146,8 +169,17 @@ class _Failures:
         else:
             self._others += 1
 
+    @property
+    def hope(self) -> Hope:
+        """What may end the pause. What was refused would only get worse by being tried in every network."""
+        error = self._error
+        refused = isinstance(error, LoginError) or (error is not None and error.pause is not None)
+        return "person" if refused else "network"
+
     def pause(self) -> float:
         """Seconds until the next attempt."""
+        if self._error is not None and (asked := self._error.pause) is not None:
+            return _doubled((asked, max(asked, THROTTLED)), self._throttled - 1)
         if isinstance(self._error, LoginError):
             past = self._logins - 1 - len(LOGINS)
             return LOGINS[past] if past < 0 else _doubled(PARKED, past)
@@ -155,6 +187,12 @@ class _Failures:
             return _doubled(TROUBLE, self._others - 1)
         most = min(LONGEST, max(SOON, (self._last - self._first) / PART))
         return random.uniform(0.0, min(most, 2.0 ** min(self._outages - 1, 32)))  # noqa: S311 - not to be kept secret
+
+
+def _asked(state: "tenacity.RetryCallState") -> float:
+    """The pause that the server asks for."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    return (error.pause or 0.0) if isinstance(error, AccountError) else 0.0
 
 
 def _doubled(bounds: tuple[float, float], times: int) -> float:

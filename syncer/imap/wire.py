@@ -14,6 +14,7 @@ from syncer.errors import ConnectionLostError, ProtocolError
 from syncer.imap.arguments import FORBIDDEN, Argument
 from syncer.imap.kept import Kept
 from syncer.imap.responses import LITERAL, Continuation, Response, Status, parse
+from syncer.imap.throttling import pause_in
 from syncer.imap.transport import Transport
 from syncer.values import Struct
 
@@ -272,11 +273,18 @@ class Wire:
                 if response.tag not in self._waiting:
                     self.fail(f"the server answered a command that was not sent: {response.words}")
                 self._waiting.discard(response.tag)
+                self._leave_alone_if_asked(response)
                 self._replies[response.tag] = response
                 return
             if response.kind == "BYE":
+                self._leave_alone_if_asked(response)
                 self._lost(f"the server ended the session: {response.words}")
         self.observe(response)
+
+    def _leave_alone_if_asked(self, said: Status) -> None:
+        if said.kind != "OK" and (pause := pause_in(said.words)) is not None:
+            self.shut(f"the server asks for a pause: {said.words}")
+            raise ConnectionLostError(f"{self.where}: the server asks for a pause: {said.words}").after(pause)
 
     def _broken(self, error: Exception) -> NoReturn:
         if self._closed is not None:

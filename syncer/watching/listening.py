@@ -7,10 +7,11 @@ tells nothing by itself is left to the loop, which looks at everything from time
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from syncer.errors import AccountError
 from syncer.ports.push import Heard, Push
+from syncer.ports.rest import STRONGER, Hope
 from syncer.watching.loop import Loop, Persistently
 
 
@@ -38,27 +39,28 @@ class Listening:
         self._check_now = False
         """Exactly as long as there is an octet in the pipe."""
         self._ended = False
-        self._hope = threading.Event()
+        self._hopes: Mapping[Hope, threading.Event] = {"network": threading.Event(), "person": threading.Event()}
         self._thread = threading.Thread(target=self._run, name="listening", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
-    def hurry(self) -> None:
-        """See whether the connection still stands, or try to make one: something has changed."""
+    def hurry(self, hope: Hope) -> None:
+        """See whether the connection still stands, or try to make one: something has changed. See `Loop.hurry`."""
         with self._lock:
             if self._ended:  # the descriptor may be another file by now
                 return
             if not self._check_now:
                 self._check_now = True
                 os.write(self._wake_writer, b".")
-            self._hope.set()
+            for waited_for in STRONGER[hope]:
+                self._hopes[waited_for].set()
 
     def end(self) -> None:
         """Close the connection and wait for the thread, which ends at once."""
         self._over.set()
-        self.hurry()
+        self.hurry("person")
         if self._thread.ident is not None:
             self._thread.join()
         with self._lock:
@@ -74,7 +76,8 @@ class Listening:
 
     def _listen(self) -> None:
         """Returns at the end, or where there is nothing to listen to."""
-        self._hope.clear()
+        for hope in self._hopes.values():
+            hope.clear()
         if self._over.is_set():
             return
         push = self._begin()
@@ -105,7 +108,7 @@ class Listening:
         if not heard.nothing:
             self._loop.hint("server", None if heard.everywhere else heard.mailboxes)
 
-    def _rest(self, seconds: float) -> None:
+    def _rest(self, seconds: float, hope: Hope) -> None:
         """Pause; not at all if there was new hope since the last attempt began."""
         if not self._over.is_set():
-            self._hope.wait(seconds)
+            self._hopes[hope].wait(seconds)

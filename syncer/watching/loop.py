@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from syncer.errors import AccountError, StoppedError
+from syncer.ports.rest import STRONGER, Hope, Rest
 from syncer.reconcile.identity import MailboxName, Side
 from syncer.wakeups import Due, Wakeups
 from syncer.workers import Task
@@ -34,7 +35,7 @@ class Work(Protocol):
         """Nothing has happened for a while: see that the connection is not taken for dead. Never raises."""
 
 
-Persistently = Callable[[Callable[[], object], Callable[[float], None], threading.Event], object]
+Persistently = Callable[[Callable[[], object], Rest, threading.Event], object]
 """Does work until it is done or the event is set; pauses with what it is given. See `syncer.imap.retry`."""
 
 
@@ -65,7 +66,7 @@ class Loop:
         self._worked = clock()
         self._bell = threading.Condition()
         self._wakeups = Wakeups()
-        self._hurried = False
+        self._hopes: set[Hope] = set()
         self._requests: deque[Task[object]] = deque()
         self._troubles = 0
 
@@ -81,10 +82,10 @@ class Loop:
             self._wakeups.hint(self._clock() + seconds, side, mailboxes)
             self._bell.notify_all()
 
-    def hurry(self) -> None:
-        """Look at everything now, and wait for nothing before trying again: there is new hope."""
+    def hurry(self, hope: Hope) -> None:
+        """Look at everything now, and try again what is waited for: there is new hope."""
         with self._bell:
-            self._hurried = True
+            self._hopes.update(STRONGER[hope])
             self._wakeups.hint(self._clock(), "server", None)
             self._bell.notify_all()
 
@@ -165,7 +166,7 @@ class Loop:
                 now = self._clock()
                 due = self._wakeups.take(now)
                 if due is not None:
-                    self._hurried = False
+                    self._hopes.clear()
                     return due
                 left = self._worked + self._keepalive - now
                 if left > 0:
@@ -176,15 +177,15 @@ class Loop:
             self._worked = self._clock()
         return None
 
-    def rest(self, seconds: float) -> None:
+    def rest(self, seconds: float, hope: Hope) -> None:
         """Pause after a failure."""
         end = self._clock() + seconds
         while not self._stop.is_set() and (left := end - self._clock()) > 0:
             self._serve()
             with self._bell:
-                self._bell.wait_for(lambda: self._hurried or self._stop.is_set() or self._requests, left)
-                if self._hurried:
-                    self._hurried = False
+                self._bell.wait_for(lambda: hope in self._hopes or self._stop.is_set() or self._requests, left)
+                if hope in self._hopes:
+                    self._hopes.clear()
                     return
 
     def _serve(self) -> None:

@@ -25,6 +25,7 @@ from syncer.imap.retry import OUTAGES, persistently
 from syncer.maildir.watcher import Watcher
 from syncer.ports import Progress
 from syncer.ports.push import Push
+from syncer.ports.rest import Hope
 from syncer.reconcile.events import Event
 from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.report import AccountReport, SyncOptions, Target
@@ -93,11 +94,11 @@ class Watched:
         self._anything = partial(persistently, tell=tell)
         self.loop = Loop(self, self._outages, stop, interval=account.poll_interval, keepalive=account.keepalive)
 
-    def hurry(self) -> None:
+    def hurry(self, hope: Hope) -> None:
         """See `Watch.hurry`."""
-        self.loop.hurry()
+        self.loop.hurry(hope)
         for listening in list(self._listening):
-            listening.hurry()
+            listening.hurry(hope)
 
     def run(self) -> None:
         """Until the end. Where index or Maildir cannot be opened, or are not what they were, they are opened again."""
@@ -129,7 +130,7 @@ class Watched:
         if self._refused:
             self._refused = False
             for listening in list(self._listening):  # they have only heard that it was refused
-                listening.hurry()
+                listening.hurry("person")
         if report.error is not None:  # a crew in which something failed begins nothing more
             self._hang_up()
         self._audience.passed(report)

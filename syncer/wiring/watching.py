@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from syncer.config import Account, Config
 from syncer.errors import AccountError
+from syncer.ports.rest import Hope
 from syncer.report import AccountReport, Report, Target
 from syncer.wiring.edge import each_account
 from syncer.wiring.watched import Audience, Watched
@@ -29,10 +30,10 @@ class Watch:
         )
         return Report(accounts)
 
-    def hurry(self) -> None:
-        """Look at everything now, and try again what is waited for."""
+    def hurry(self, hope: Hope) -> None:
+        """Look at everything now, and try again what is waited for: there is new hope."""
         for watched in list(self._watched):
-            watched.hurry()
+            watched.hurry(hope)
 
     def end(self) -> None:
         """`stop` was set."""

@@ -192,7 +192,7 @@ class TestFetch:
             assert sorted(bodies(talk(script).fetch(INBOX, range(1, 11)))) == [1, 2, 3, 4, 6, 7, 8, 9, 10]
 
     def test_a_server_that_refuses_everything_is_not_asked_for_ever(self, talk: Talk) -> None:
-        with Scripted({"UID FETCH": b"<tag> NO throttled\r\n"}) as script:
+        with Scripted({"UID FETCH": b"<tag> NO not today\r\n"}) as script:
             assert bodies(talk(script).fetch(INBOX, range(1, 10_000))) == {}
             assert len(script.commands("UID FETCH")) < 250
 

@@ -5,7 +5,20 @@ import threading
 import pytest
 
 from syncer.errors import AccountError, ConnectError, ConnectionLostError, LoginError, StoreError, TlsError
-from syncer.imap.retry import LOGINS, LONGEST, OUTAGES, PARKED, SOON, TROUBLE, persistently
+from syncer.imap.retry import (
+    LOGINS,
+    LONGEST,
+    OUTAGES,
+    PARKED,
+    PATIENCE,
+    SOON,
+    THROTTLED,
+    TROUBLE,
+    connecting,
+    persistently,
+    session,
+)
+from syncer.ports.rest import Hope
 
 
 class Failing:
@@ -14,6 +27,7 @@ class Failing:
     def __init__(self, error: AccountError, times: int) -> None:
         self.error, self.left = error, times
         self.pauses: list[float] = []
+        self.hopes: set[Hope] = set()
         self.told: list[tuple[str, float]] = []
 
     def work(self) -> str:
@@ -25,8 +39,12 @@ class Failing:
     def tell(self, error: AccountError, seconds: float) -> None:
         self.told.append((str(error), seconds))
 
+    def rest(self, seconds: float, hope: Hope) -> None:
+        self.pauses.append(seconds)
+        self.hopes.add(hope)
+
     def tried(self, **more: object) -> str:
-        return persistently(self.work, self.pauses.append, threading.Event(), self.tell, **more)  # type: ignore[arg-type]
+        return persistently(self.work, self.rest, threading.Event(), self.tell, **more)  # type: ignore[arg-type]
 
 
 def test_what_goes_well_is_done_once() -> None:
@@ -42,6 +60,7 @@ def test_an_outage_is_waited_for_with_short_pauses_of_chance(error: AccountError
     assert all(0 <= pause <= SOON for pause in failing.pauses)
     assert len(set(failing.pauses[5:])) > 10
     assert failing.told == [(str(error), pause) for pause in failing.pauses]
+    assert failing.hopes == {"network"}
 
 
 def test_a_long_one_with_longer_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +76,44 @@ def test_a_password_that_does_not_work_is_parked() -> None:
     assert failing.tried() == "done"
     hour, day = PARKED
     assert failing.pauses == [*LOGINS, hour, 2 * hour, 4 * hour, 8 * hour, 16 * hour, day, day]
+    assert failing.hopes == {"person"}
+
+
+def test_a_server_that_asks_for_a_pause_has_it_and_a_longer_one_each_time_that_it_asks_again() -> None:
+    failing = Failing(ConnectionLostError("throttled").after(300.0), 8)
+    assert failing.tried() == "done"
+    assert failing.pauses == [300, 600, 1200, 2400, 4800, 9600, THROTTLED, THROTTLED]
+    assert failing.hopes == {"person"}
+
+
+def test_an_outage_after_it_is_waited_for_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    throttled, lost = ConnectionLostError("throttled").after(300.0), ConnectError("no network")
+    pauses = Scenario(monkeypatch, (0.1, throttled), (0.1, lost), (0.1, throttled)).run()
+    assert (pauses[0], pauses[1] <= SOON, pauses[2]) == (300.0, True, 600.0)
+
+
+def test_a_run_that_is_to_end_waits_as_long_as_it_is_asked_to_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing, waited = Failing(ConnectionLostError("me@there: throttled").after(200.0), 1), []
+    monkeypatch.setattr(threading.Event, "wait", lambda _event, timeout: waited.append(timeout))
+    assert session(failing.work, threading.Event()) == "done"
+    assert waited[0] >= 200.0
+    assert caplog.messages == [f"me@there: throttled; waiting for {waited[0]:.0f} seconds"]
+
+
+def test_a_run_that_is_to_end_does_not_wait_for_hours() -> None:
+    failing = Failing(ConnectionLostError("throttled").after(PATIENCE + 1), 9)
+    with pytest.raises(ConnectionLostError, match="throttled"):
+        session(failing.work, threading.Event())
+    assert failing.left == 8
+
+
+def test_a_connection_that_is_refused_with_a_pause_is_not_tried_again_at_once() -> None:
+    failing = Failing(ConnectError("too many requests").after(900.0), 9)
+    with pytest.raises(ConnectError, match="too many requests"):
+        connecting(failing.work, 3, failing.pauses.append)
+    assert failing.left == 8
 
 
 def test_what_somebody_has_to_mend_is_tried_less_and_less_often() -> None:
@@ -76,7 +133,7 @@ def test_what_is_of_another_kind_is_raised_at_once() -> None:
 def test_at_the_end_nothing_is_tried_again() -> None:
     failing, stop = Failing(ConnectError("no"), 9), threading.Event()
 
-    def pause(_seconds: float) -> None:
+    def pause(_seconds: float, _hope: Hope) -> None:
         stop.set()
 
     with pytest.raises(ConnectError, match="no"):
@@ -99,7 +156,7 @@ class Scenario:
             self.now += seconds
             raise error
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, _hope: Hope) -> None:
         self.pauses.append(seconds)
         self.now += seconds
 

@@ -11,6 +11,7 @@ import pytest
 
 from syncer.errors import ConnectError, ConnectionLostError
 from syncer.ports.push import Heard, Push
+from syncer.ports.rest import Rest
 from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.watching.listening import Listening
 
@@ -69,14 +70,14 @@ class Hints:
         return self.given.get(timeout=LONG)
 
 
-def persistently(work: Callable[[], object], sleep: Callable[[float], None], stop: threading.Event) -> None:
+def persistently(work: Callable[[], object], rest: Rest, stop: threading.Event) -> None:
     while True:
         try:
             work()
         except (ConnectError, ConnectionLostError):
             if stop.is_set():
                 raise
-            sleep(3600.0 if os.environ.get("PATIENT") else 0.0)
+            rest(3600.0 if os.environ.get("PATIENT") else 0.0, "network")
         else:
             return
 
@@ -149,7 +150,7 @@ def test_who_is_in_a_hurry_has_it_checked_now(scene: Scene) -> None:
     assert scene.hints.next() is None
     for _ in range(3):
         ears.checked.clear()
-        listening.hurry()
+        listening.hurry("network")
         assert ears.checked.wait(LONG)
         assert scene.hints.next() == {"Checked"}
     listening.end()
@@ -162,7 +163,7 @@ def test_who_is_in_a_hurry_ends_the_pause_before_another_attempt(scene: Scene, m
     listening.start()
     assert scene.failed.wait(LONG)
     while scene.begun.empty():  # the pause may not have begun yet
-        listening.hurry()
+        listening.hurry("network")
         threading.Event().wait(0.01)
     assert scene.hints.next() is None
     listening.end()
@@ -184,7 +185,7 @@ def test_who_is_in_a_hurry_too_late_touches_no_other_file(scene: Scene, tmp_path
     listening.end()
     others = [os.open(tmp_path / f"message{number}", os.O_CREAT | os.O_WRONLY) for number in range(8)]
     try:
-        listening.hurry()
+        listening.hurry("network")
     finally:
         for other in others:
             os.close(other)
@@ -209,7 +210,7 @@ def test_who_is_in_a_hurry_while_an_attempt_fails_has_it_tried_again_at_once(
     listening = scene.listening()
     listening.start()
     assert trying.wait(LONG)
-    listening.hurry()
+    listening.hurry("network")
     fail.set()
     try:
         assert scene.hints.next() is None
@@ -224,7 +225,7 @@ def test_hurrying_very_often_keeps_nobody_waiting() -> None:
 
     def often() -> None:
         for _ in range(70_000):
-            listening.hurry()
+            listening.hurry("network")
 
     hurrying = threading.Thread(target=often, daemon=True)
     hurrying.start()
@@ -257,9 +258,9 @@ def test_two_who_are_in_a_hurry_at_the_same_time_do_not_keep_it_busy(
     monkeypatch.setattr("syncer.watching.listening.os.write", slowly)
     monkeypatch.setattr(ears, "hear", counted)
     monkeypatch.setattr(ears, "check", lambda: (heard.set(), Heard())[1])
-    second = threading.Thread(target=listening.hurry, name="second")
+    second = threading.Thread(target=listening.hurry, args=("network",), name="second")
     second.start()
-    listening.hurry()
+    listening.hurry("network")
     second.join(LONG)
     assert heard.wait(LONG)
     threading.Event().wait(0.3)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from syncer.errors import AccountError, ConnectionLostError, StoppedError, StoreError
+from syncer.ports.rest import Hope, Rest
 from syncer.reconcile.identity import INBOX, MailboxName, Side
 from syncer.wakeups import Due
 from syncer.watching.loop import EVERYTHING, Loop
@@ -49,8 +50,9 @@ class Pauses:
     def __init__(self) -> None:
         self.resting = threading.Event()
         self.seconds = 0.0
+        self.hope: Hope = "network"
 
-    def __call__(self, work: Callable[[], object], sleep: Callable[[float], None], stop: threading.Event) -> None:
+    def __call__(self, work: Callable[[], object], rest: Rest, stop: threading.Event) -> None:
         while True:
             try:
                 work()
@@ -58,7 +60,7 @@ class Pauses:
                 if stop.is_set():
                     raise
                 self.resting.set()
-                sleep(self.seconds)
+                rest(self.seconds, self.hope)
             else:
                 return
 
@@ -130,7 +132,19 @@ def test_who_is_in_a_hurry_ends_the_pause_after_a_failure(work: Work, pauses: Pa
     work.answers = [ConnectionLostError("gone")]
     with running(work, pauses) as loop:
         assert pauses.resting.wait(LONG)
-        loop.hurry()
+        loop.hurry("network")
+        work.until(EVERYTHING, EVERYTHING, EVERYTHING)
+
+
+def test_a_pause_after_a_refusal_is_ended_by_a_person_and_not_by_another_network(work: Work, pauses: Pauses) -> None:
+    pauses.seconds, pauses.hope = 3600.0, "person"
+    work.answers = [ConnectionLostError("left alone")]
+    with running(work, pauses) as loop:
+        assert pauses.resting.wait(LONG)
+        loop.hurry("network")
+        loop.request(lambda: None)  # it has been awake since
+        assert work.asked == [EVERYTHING]
+        loop.hurry("person")
         work.until(EVERYTHING, EVERYTHING, EVERYTHING)
 
 

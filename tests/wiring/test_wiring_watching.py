@@ -100,7 +100,7 @@ def until(happened: object, what: str) -> None:
 def test_a_listing_that_is_refused_once_costs_one_pass(tmp_path: Path) -> None:
     with scripted(LIST=[NO, LISTED]) as script, running(tmp_path, script) as one:
         assert "not now" in str(one.until(ok=False).error)
-        one.watch.hurry()
+        one.watch.hurry("network")
         assert one.until(ok=True).error is None
         assert one.fails() == []
 
@@ -126,7 +126,7 @@ def test_a_mailbox_that_cannot_be_idled_in_is_tried_again(tmp_path: Path) -> Non
         assert "Gone" in one.failed.get(timeout=LONG)[0]
         until(lambda: len(script.commands("LOGOUT")) == 1, "the connection closed")
         there[0] = EMPTY
-        until(lambda: (one.watch.hurry(), script.commands("IDLE"))[1], "listened to")
+        until(lambda: (one.watch.hurry("network"), script.commands("IDLE"))[1], "listened to")
 
 
 def test_everything_is_looked_at_more_often_when_the_server_does_not_tell_any_more(tmp_path: Path) -> None:
@@ -160,10 +160,25 @@ def test_a_password_that_is_refused_is_tried_once_however_many_would_listen(tmp_
         assert {seconds for _, seconds in told} == {30.0}
         assert len(script.commands("LOGIN")) == 1
         script.replies["LOGIN"] = b"<tag> OK [CAPABILITY " + BASE + b" IDLE] in\r\n"
-        one.watch.hurry()
+        one.watch.hurry("person")
         one.until(ok=True)
         until(lambda: len(set(script.commands("SELECT"))) == 4, "all are listened to")
         assert len(script.commands("LOGIN")) == 6
+
+
+def test_a_server_that_throttles_is_left_alone_as_long_as_it_asks(tmp_path: Path) -> None:
+    throttled = b"<tag> BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds\r\n"
+    with scripted(LIST=[LISTED, throttled, LISTED]) as script, running(tmp_path, script) as one:
+        one.until(ok=True)
+        one.watch.hurry("person")
+        words, seconds = one.failed.get(timeout=LONG)
+        assert "throttled" in words
+        assert seconds == 299.961
+        tried = len(script.commands("LOGIN"))
+        one.watch.hurry("network")
+        assert one.ask() is not None  # so it has been awake since; who asks is a person, and is served
+        assert len(script.commands("LOGIN")) == tried + 1
+        assert one.fails() == []
 
 
 def test_where_the_server_tells_of_every_mailbox_one_connection_listens(tmp_path: Path) -> None:
@@ -180,7 +195,7 @@ def test_what_is_not_watched_but_polled_is_said_once(
     monkeypatch.setattr(Watcher, "degraded", "polled, since there are too many watches")
     with scripted(BASE + b" IDLE") as script, running(tmp_path, script, {}) as one:
         one.until(ok=True)
-        one.watch.hurry()
+        one.watch.hurry("network")
         one.until(ok=True)
         until(lambda: caplog.messages, "said")
     assert caplog.messages == ["account work: polled, since there are too many watches"]
