@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -98,14 +98,14 @@ class _Watching:
                     config, over = self._config, self._over
                     if stop.event.is_set():
                         over.set()
+                wanted = self._chosen or [Target(account.name) for account in config.accounts]
+                starting = _Starting({target.account for target in wanted}, self._keeper.ready)
                 with _hook(config) as hook:
-                    audience = Audience(
-                        self._told.passed, self._told.failed, heard, hook.note if hook else None, self._events()
-                    )
-                    watch = self._watch = Watch(config, self._chosen, audience, over)
-                    self._keeper.ready()
-                    names = [str(target) for target in self._chosen] or [account.name for account in config.accounts]
-                    self._output.say(f"watching {', '.join(names)}")
+                    told, note = self._told, hook.note if hook else None
+                    audience = Audience(starting.begun, told.passed, told.failed, heard, note, self._events())
+                    watch = self._watch = Watch(config, wanted, audience, over)
+                    self._keeper.stuck = watch.stuck
+                    self._output.say(f"watching {', '.join(map(str, wanted))}")
                     report = watch.run()
                 if not self._again or stop.event.is_set():
                     return report
@@ -157,6 +157,23 @@ class _Watching:
             watch = self._watch
         if watch is not None:
             watch.end()
+
+
+class _Starting:
+    """Ready are we when each account is open, or was said to wait for something: a disk may be away for days."""
+
+    def __init__(self, accounts: Collection[str], ready: Callable[[], None]) -> None:
+        self._left = set(accounts)
+        self._ready = ready
+        self._lock = threading.Lock()
+
+    def begun(self, account: str) -> None:
+        """One more is; called from several threads."""
+        with self._lock:
+            if account in self._left:
+                self._left.remove(account)
+                if not self._left:
+                    self._ready()
 
 
 @contextmanager

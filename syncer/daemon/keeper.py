@@ -1,11 +1,19 @@
 """Tells the service manager what the program does, and from time to time that it is alive."""
 
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from syncer.daemon.notify import Supervisor
+from syncer.later import Later
+
+if TYPE_CHECKING:
+    import faulthandler
+    import logging
+else:
+    faulthandler, logging = Later("faulthandler"), Later("logging")
 
 
 class Keeper:
@@ -17,6 +25,8 @@ class Keeper:
         self._lock = threading.Lock()
         self._said: dict[str, str] = {}
         self._thread: threading.Thread | None = None
+        self.stuck: Callable[[], Collection[str]] = tuple
+        """Tells which accounts are; then it is not said that the program lives, until its supervisor ends it."""
 
     def __enter__(self) -> Self:
         if self._supervisor.interval is not None:
@@ -56,8 +66,17 @@ class Keeper:
 
     def _beat(self) -> None:
         assert self._supervisor.interval is not None
+        accused: set[str] = set()
         while not self._over.wait(self._supervisor.interval):
-            self._supervisor.alive()
+            stuck = self.stuck()
+            if not stuck:
+                self._supervisor.alive()
+            elif not accused.issuperset(stuck):
+                accused.update(stuck)
+                words = "account %s: stuck: nothing goes on, and this is where; please report it"
+                logging.getLogger(__name__).error(words, ", ".join(sorted(stuck)))
+                if sys.stderr is not None:
+                    faulthandler.dump_traceback(sys.stderr, all_threads=True)
 
 
 def _status(said: Mapping[str, str]) -> str:

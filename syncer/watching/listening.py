@@ -25,14 +25,19 @@ class Listening:
         persistently: Persistently,
         *,
         keepalive: float,
+        deaf: Callable[[Exception], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`begin` connects; None where the server cannot tell. Every `keepalive` seconds the connection is checked."""
+        """`begin` connects; None where the server cannot tell. Every `keepalive` seconds the connection is checked.
+
+        `deaf` is told of a fault of ours that ends the listening: others have to look from time to time.
+        """
         self._begin = begin
         self._loop = loop
         self._persistently = persistently
         self._over = threading.Event()
         self._keepalive = keepalive
+        self._deaf = deaf
         self._clock = clock
         self._wake_reader, self._wake_writer = os.pipe()
         self._lock = threading.Lock()
@@ -73,6 +78,8 @@ class Listening:
             self._persistently(self._listen, self._rest, self._over)
         except AccountError:  # only at the end is it given up
             return
+        except Exception as error:  # noqa: BLE001 - a thread that dies in silence leaves the account without news
+            self._deaf(error)
 
     def _listen(self) -> None:
         """Returns at the end, or where there is nothing to listen to."""

@@ -14,6 +14,7 @@ from syncer.errors import AccountError, StoppedError
 from syncer.ports.rest import STRONGER, Hope, Rest
 from syncer.reconcile.identity import MailboxName, Side
 from syncer.wakeups import Due, Wakeups
+from syncer.watching.pulse import Pulse
 from syncer.workers import Task
 
 EVERYTHING = Due({}, everything=True)
@@ -59,6 +60,8 @@ class Loop:
         self._work = work
         self._persistently = persistently
         self._stop = stop
+        self.pulse = Pulse()
+        """Of the passes, and of all else that is done in between."""
         self.interval = interval
         """May be changed."""
         self._keepalive = keepalive
@@ -142,7 +145,8 @@ class Loop:
 
     def _pass(self, due: Due) -> None:
         began = self._clock()
-        well = self._work.make_pass(due)
+        with self.pulse.working():
+            well = self._work.make_pass(due)
         now = self._worked = self._clock()
         with self._bell:
             self._wakeups.spent(now, now - began, [None] if due.everything else [*due.mailboxes])
@@ -173,7 +177,8 @@ class Loop:
                     wait = self._wakeups.wait(now)
                     self._bell.wait(left if wait is None else min(wait, left))
                     continue
-            self._work.keep()
+            with self.pulse.working():
+                self._work.keep()
             self._worked = self._clock()
         return None
 
@@ -191,4 +196,5 @@ class Loop:
     def _serve(self) -> None:
         """Do what was requested."""
         while self._requests:
-            self._requests.popleft().run()
+            with self.pulse.working():
+                self._requests.popleft().run()

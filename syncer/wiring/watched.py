@@ -34,6 +34,7 @@ from syncer.wakeups import Due
 from syncer.watching.deletions import Deletions
 from syncer.watching.listening import Listening
 from syncer.watching.loop import Loop
+from syncer.watching.pulse import Signs
 from syncer.wiring.asking import answer_of, question_of
 from syncer.wiring.edge import contained
 from syncer.wiring.followed import Followed
@@ -48,6 +49,8 @@ WHOLE = 3_600.0
 class Audience(Struct, frozen=True):
     """Who is told what happens; called from several threads."""
 
+    begun: Callable[[str], None]
+    """An account is open and watched, or it was said what is waited for; called at least once."""
     passed: Callable[[AccountReport], None]
     """A pass is over."""
     failed: Callable[[str, AccountError, float], None]
@@ -71,7 +74,7 @@ class Watched:
         stop: threading.Event,
     ) -> None:
         self._config = config
-        self._account = account
+        self.account = account
         self._audience = audience
         self._stop = stop
         chosen = {target.mailbox for target in targets}
@@ -89,10 +92,10 @@ class Watched:
         """What was said last of what is not watched."""
         self._followed = Followed()
         self._deletions = Deletions()
-        tell = partial(audience.failed, account.name)
-        self._outages = partial(persistently, tell=tell, kinds=(*OUTAGES, LoginError))
-        self._anything = partial(persistently, tell=tell)
+        self._outages = partial(persistently, tell=self._tell, kinds=(*OUTAGES, LoginError))
+        self._anything = partial(persistently, tell=self._tell)
         self.loop = Loop(self, self._outages, stop, interval=account.poll_interval, keepalive=account.keepalive)
+        self._progress = Signs(audience.progress, self.loop.pulse)
 
     def hurry(self, hope: Hope) -> None:
         """See `Watch.hurry`."""
@@ -102,12 +105,12 @@ class Watched:
 
     def run(self) -> None:
         """Until the end. Where index or Maildir cannot be opened, or are not what they were, they are opened again."""
-        insist_unwatched(self._config, self._account)
+        insist_unwatched(self._config, self.account)
         self._anything(self._stay, self.loop.rest, self._stop)
 
     def make_pass(self, due: Due) -> bool:
         """See `Work`."""
-        report = AccountReport(self._account.name)
+        report = AccountReport(self.account.name)
         if self._refused:
             self._connect = None  # the password may be another one by now
         broken: list[AccountError] = []
@@ -119,10 +122,10 @@ class Watched:
                 broken.append(error)
                 raise
 
-        contained(self._account.name, report, work)
+        contained(self.account.name, report, work)
         changes = self._followed.take()
         if changes and self._audience.changed is not None:
-            self._audience.changed(self._account.name, changes)
+            self._audience.changed(self.account.name, changes)
         if broken:
             self._hang_up()
             self._refused = isinstance(broken[0], LoginError)
@@ -146,7 +149,7 @@ class Watched:
             self._hang_up()
 
     def _stay(self) -> None:
-        account = self._account
+        account = self.account
         with ExitStack() as stack:
             self._workshop = self._opened(stack)
             if self._audience.changed is not None:
@@ -158,9 +161,14 @@ class Watched:
             self._open_control(stack)
             watcher = Watcher(str(account.maildir), account.layout, partial(self.loop.hint, "local"))
             self._watcher = stack.enter_context(watcher)
+            self._audience.begun(account.name)
             for mailbox in self._heard_of():
                 listening = Listening(
-                    partial(self._listen, mailbox), self.loop, self._outages, keepalive=account.keepalive
+                    partial(self._listen, mailbox),
+                    self.loop,
+                    self._outages,
+                    keepalive=account.keepalive,
+                    deaf=self._deaf,
                 )
                 self._listening.append(listening)
                 stack.callback(self._leave, listening)
@@ -169,33 +177,33 @@ class Watched:
 
     def _opened(self, stack: ExitStack) -> Workshop:
         """Index and Maildir; who waits for another run says so."""
-        open_it = partial(opened, self._config, self._account, stop=self._stop)
+        open_it = partial(opened, self._config, self.account, stop=self._stop)
         try:
             return stack.enter_context(open_it())
         except LockedError as error:
-            self._audience.failed(self._account.name, error, LOCK_SECONDS)
+            self._tell(error, LOCK_SECONDS)
         return stack.enter_context(open_it(wait=True))
 
     def _open_control(self, stack: ExitStack) -> None:
         """Answer those who want a pass; without it they are told that the account is locked."""
-        path = Files.of(self._config, self._account).control
+        path = Files.of(self._config, self.account).control
         try:
             stack.enter_context(Control(path, self._answer))
         except OSError as error:
             import logging  # noqa: PLC0415 - seldom needed
 
             words = "account %s: no socket at %s, so `syncer sync` cannot ask this watch: %s"
-            logging.getLogger(__name__).warning(words, self._account.name, path, error.strerror)
+            logging.getLogger(__name__).warning(words, self.account.name, path, error.strerror)
 
     def _answer(self, line: bytes) -> bytes:
         """What came of a pass that somebody asks for; nothing for a question that is not understood."""
-        question, report = question_of(line), AccountReport(self._account.name)
+        question, report = question_of(line), AccountReport(self.account.name)
         if question is None:
             return b""
 
         def work(report: AccountReport) -> None:
             for mailbox in question.mailboxes:
-                order = order_of(self._account, question.options, mailbox)
+                order = order_of(self.account, question.options, mailbox)
                 try:
                     self._make(order, report)
                 except ConnectionLostError:  # it was idle for long, perhaps
@@ -205,7 +213,7 @@ class Watched:
         def asked() -> None:
             if self._refused:
                 self._connect = None  # as in `make_pass`
-            contained(self._account.name, report, work)
+            contained(self.account.name, report, work)
             if report.error is not None:
                 self._hang_up()
                 self._refused |= report.error_kind == "connect"
@@ -223,12 +231,12 @@ class Watched:
         if degraded is not None and degraded != self._degraded:
             import logging  # noqa: PLC0415 - seldom needed
 
-            logging.getLogger(__name__).warning("account %s: %s", self._account.name, degraded)
+            logging.getLogger(__name__).warning("account %s: %s", self.account.name, degraded)
         self._degraded = degraded
 
     def _heard_of(self) -> list[MailboxName]:
         """The mailboxes to idle in, where the server has no NOTIFY."""
-        named = [INBOX if name.upper() == INBOX else MailboxName(name) for name in self._account.idle]
+        named = [INBOX if name.upper() == INBOX else MailboxName(name) for name in self.account.idle]
         return [name for name in dict.fromkeys(named) if self._wants(name)] or [INBOX]
 
     def _leave_workshop(self) -> None:
@@ -240,8 +248,8 @@ class Watched:
         listening.end()
 
     def _listen(self, mailbox: MailboxName) -> Push | None:
-        if self.loop.interval != self._account.poll_interval:
-            self.loop.look_every(self._account.poll_interval)  # until we are told of everything again
+        if self.loop.interval != self.account.poll_interval:
+            self.loop.look_every(self.account.poll_interval)  # until we are told of everything again
         push: Push | None = None
         server = self._connector()()
         try:
@@ -256,11 +264,24 @@ class Watched:
         if mailbox != self._heard_of()[0]:  # the first connection is told of every mailbox
             push.close()
             return None
-        self.loop.interval = max(WHOLE, self._account.poll_interval)
+        self.loop.interval = max(WHOLE, self.account.poll_interval)
         return push
 
+    def _tell(self, error: AccountError, seconds: float) -> None:
+        """Something failed, and is tried again in so many seconds."""
+        self._audience.failed(self.account.name, error, seconds)
+        self._audience.begun(self.account.name)
+
+    def _deaf(self, error: Exception) -> None:
+        """See `Listening`."""
+        import logging  # noqa: PLC0415 - only where there is a fault of ours
+
+        words = "account %s: internal error, please report it; nobody listens any more, the server is asked instead"
+        logging.getLogger(__name__).error(words, self.account.name, exc_info=error)
+        self.loop.look_every(self.account.poll_interval)
+
     def _pass(self, due: Due, report: AccountReport) -> None:
-        order = order_of(self._account, SyncOptions(), None)
+        order = order_of(self.account, SyncOptions(), None)
         order = replace(
             order,
             wants=self._wants,
@@ -273,17 +294,17 @@ class Watched:
             self.loop.look_later(later[0], "local", later[1])
         if order.hints is None and self._workshop is not None:
             self._trash = one.trash
-            self._workshop.store.purge_attic(self._account.keep_deleted, time.time())
+            self._workshop.store.purge_attic(self.account.keep_deleted, time.time())
 
     def _make(self, order: Order, report: AccountReport) -> Pass:
         """Make one pass, on the connections that stay."""
         if self._workshop is None:
-            raise StoppedError(f"account {self._account.name}: it is being opened again; try again")
+            raise StoppedError(f"account {self.account.name}: it is being opened again; try again")
         if self._crew is None:
-            self._crew = Crew(self._connector(), self._account.connections, self._stop)
+            self._crew = Crew(self._connector(), self.account.connections, self._stop)
         store, index = self._workshop.store, self._workshop.index
         index.next_run()
-        one = Pass(order, self._crew, store, index, report, self._audience.progress, now, self._stop)
+        one = Pass(order, self._crew, store, index, report, self._progress, now, self._stop)
         one.run()
         self._crew.dismiss()
         for mailbox in index.mailboxes():  # of those that were looked at it is told as well that all is well again
@@ -299,13 +320,13 @@ class Watched:
         return None if due.everything or wanted.keys() - known else Hints(wanted, self._trash)
 
     def _wants(self, mailbox: str) -> bool:
-        return self._account.wants(mailbox) and (self._chosen is None or mailbox in self._chosen)
+        return self.account.wants(mailbox) and (self._chosen is None or mailbox in self._chosen)
 
     def _connector(self) -> Callable[[], ImapServer]:
         """What opens connections; it asks for the password once."""
         with self._door:
             if self._connect is None:
-                self._connect = one_by_one(connector_for(self._account, self._stop), self._stop)
+                self._connect = one_by_one(connector_for(self.account, self._stop), self._stop)
             return self._connect
 
     def _hang_up(self) -> None:

@@ -35,6 +35,10 @@ class Watch:
         for watched in list(self._watched):
             watched.hurry(hope)
 
+    def stuck(self) -> list[str]:
+        """The names of accounts in which nothing goes on although it should."""
+        return [watched.account.name for watched in list(self._watched) if watched.loop.pulse.stuck]
+
     def end(self) -> None:
         """`stop` was set."""
         for watched in list(self._watched):
@@ -49,3 +53,5 @@ class Watch:
             if not self._stop.is_set():
                 self._audience.failed(account.name, error, math.inf)
                 raise
+        finally:
+            self._audience.begun(account.name)

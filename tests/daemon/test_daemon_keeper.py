@@ -63,6 +63,29 @@ def test_that_it_is_alive_is_told_again_and_again_until_the_end(manager: socket.
     assert threading.active_count() == before
 
 
+def test_an_account_that_is_stuck_is_accused_once_and_nobody_says_that_the_program_lives(
+    manager: socket.socket, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = threading.Semaphore(0)
+
+    def stuck() -> list[str]:
+        asked.release()
+        return ["work"]
+
+    with Keeper(supervised(manager, WATCHDOG_USEC="20000")) as keeper:
+        heard(manager, 1)
+        keeper.stuck = stuck
+        for _ in range(4):
+            assert asked.acquire(timeout=30)
+        keeper.stopping()
+    said = [manager.recv(4096)]
+    while said[-1] != b"STOPPING=1":
+        said.append(manager.recv(4096))
+    assert len(said) <= 3  # one that was on its way, and one between asking and being told
+    assert caplog.messages == ["account work: stuck: nothing goes on, and this is where; please report it"]
+    assert "most recent call first" in capfd.readouterr().err
+
+
 def test_without_a_manager_nothing_is_said_and_no_thread_is_started() -> None:
     with Keeper(Supervisor.take({}, os.getpid())) as keeper:
         keeper.ready()

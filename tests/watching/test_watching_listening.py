@@ -82,12 +82,17 @@ def persistently(work: Callable[[], object], rest: Rest, stop: threading.Event) 
             return
 
 
+def not_deaf(error: Exception) -> None:
+    raise AssertionError("it is not") from error
+
+
 class Scene:
     def __init__(self) -> None:
         self.hints = Hints()
         self.begun: queue.Queue[Ears] = queue.Queue()
         self.refusals = 0
         self.failed = threading.Event()
+        self.deaf: queue.Queue[Exception] = queue.Queue()
 
     def begin(self) -> Push | None:
         if self.refusals:
@@ -99,7 +104,7 @@ class Scene:
         return ears
 
     def listening(self, keepalive: float = 3600.0) -> Listening:
-        return Listening(self.begin, self.hints, persistently, keepalive=keepalive)  # type: ignore[arg-type]
+        return Listening(self.begin, self.hints, persistently, keepalive=keepalive, deaf=self.deaf.put)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -171,7 +176,7 @@ def test_who_is_in_a_hurry_ends_the_pause_before_another_attempt(scene: Scene, m
 
 def test_a_server_that_cannot_tell_is_not_listened_to(scene: Scene) -> None:
     listening = Listening(
-        lambda: None, scene.hints, persistently, keepalive=3600.0  # type: ignore[arg-type]
+        lambda: None, scene.hints, persistently, keepalive=3600.0, deaf=not_deaf  # type: ignore[arg-type]
     )  # fmt: skip
     listening.start()
     listening.end()
@@ -221,7 +226,7 @@ def test_who_is_in_a_hurry_while_an_attempt_fails_has_it_tried_again_at_once(
 def test_hurrying_very_often_keeps_nobody_waiting() -> None:
     """A pipe holds 65536 octets, and where the server cannot tell nobody takes them out."""
     hints = Hints()
-    listening = Listening(lambda: None, hints, persistently, keepalive=3600.0)  # type: ignore[arg-type]
+    listening = Listening(lambda: None, hints, persistently, keepalive=3600.0, deaf=not_deaf)  # type: ignore[arg-type]
 
     def often() -> None:
         for _ in range(70_000):
@@ -265,4 +270,17 @@ def test_two_who_are_in_a_hurry_at_the_same_time_do_not_keep_it_busy(
     assert heard.wait(LONG)
     threading.Event().wait(0.3)
     assert len(turns) < 20
+    listening.end()
+
+
+def test_a_fault_of_ours_is_told_to_those_who_then_have_to_look_for_themselves(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(_seconds: float, _wake: int) -> Heard:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(Ears, "hear", lambda _ears, seconds, wake: faulty(seconds, wake))
+    listening = scene.listening()
+    listening.start()
+    assert str(scene.deaf.get(timeout=LONG)) == "a fault"
     listening.end()

@@ -12,8 +12,11 @@ from worlds import Quiet
 
 from syncer.config import load_config
 from syncer.errors import AccountError
+from syncer.imap.push import Notify
 from syncer.maildir.watcher import Watcher
+from syncer.ports.push import Heard
 from syncer.report import AccountReport, SyncOptions
+from syncer.watching.pulse import Pulse
 from syncer.wiring import Audience, Watch
 from syncer.wiring.asking import asked_to_sync
 from syncer.wiring.status import Files
@@ -37,6 +40,7 @@ class Running:
     def __init__(self, directory: Path, script: Scripted, settings: Mapping[str, str]) -> None:
         self.passed: queue.Queue[AccountReport] = queue.Queue()
         self.failed: queue.Queue[tuple[str, float]] = queue.Queue()
+        self.begun: queue.Queue[str] = queue.Queue()
         (directory / "state").mkdir()
         lines = [
             f'state_dir = "{directory}/state"', "[accounts.work]", f'host = "{script.host}"', f"port = {script.port}",
@@ -48,7 +52,8 @@ class Running:
         conf.chmod(0o600)
         self.config = load_config(conf, {"HOME": str(directory)})
         self.stop = threading.Event()
-        self.watch = Watch(self.config, [], Audience(self.passed.put, self._failed, Quiet()), self.stop)
+        audience = Audience(self.begun.put, self.passed.put, self._failed, Quiet())
+        self.watch = Watch(self.config, [], audience, self.stop)
         self.thread = threading.Thread(target=self.watch.run, daemon=True)
 
     def _failed(self, _account: str, error: AccountError, seconds: float) -> None:
@@ -95,6 +100,47 @@ def until(happened: object, what: str) -> None:
             return
         end.wait(0.01)
     raise AssertionError(what)
+
+
+def test_it_has_begun_when_the_account_is_open(tmp_path: Path) -> None:
+    with scripted() as script, running(tmp_path, script) as one:
+        assert one.begun.get(timeout=LONG) == "work"
+        assert one.ask() is not None
+        assert one.fails() == []
+
+
+def test_it_has_begun_as_well_when_it_was_said_what_it_waits_for(tmp_path: Path) -> None:
+    (tmp_path / "Mail").write_text("no directory")
+    with scripted() as script, running(tmp_path, script) as one:
+        assert one.begun.get(timeout=LONG) == "work"
+        assert "not a directory" in one.fails()[0]
+        assert one.ask() is None
+
+
+def test_a_fault_of_ours_while_listening_is_said_and_the_server_is_asked_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def faulty(_push: Notify, _seconds: float, _wake: int) -> Heard:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(Notify, "hear", faulty)
+    often = {"poll_interval": '"10s"'}
+    with scripted(BASE + b" IDLE NOTIFY", NOTIFY=OK) as script, running(tmp_path, script, often) as one:
+        one.until(ok=True)
+        until(lambda: caplog.messages, "said")
+        loop = until_loop(one)
+        until(lambda: loop.interval == 10.0, "asked")
+    assert caplog.messages == [
+        "account work: internal error, please report it; nobody listens any more, the server is asked instead"
+    ]
+
+
+def test_an_account_in_which_nothing_goes_on_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted() as script, running(tmp_path, script) as one:
+        one.until(ok=True)
+        assert one.watch.stuck() == []
+        monkeypatch.setattr(Pulse, "stuck", True)
+        assert one.watch.stuck() == ["work"]
 
 
 def test_a_listing_that_is_refused_once_costs_one_pass(tmp_path: Path) -> None:
