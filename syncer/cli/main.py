@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> int:
 
     prepare_streams()
     _never_dump_core()
-    output = Output(options.verbosity)
+    output = Output(options.verbosity, options.log_format)
     run = cast("Callable[[argparse.Namespace, Output], int]", options.run)
     try:
         leave_on_signals()
@@ -107,7 +107,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse in two steps, so that only the command that is run has to be loaded."""
     first = argparse.ArgumentParser(
         prog="syncer",
-        usage="syncer [-c FILE] [-v | -q] COMMAND ...",
+        usage="syncer [-c FILE] [-v | -q] [--log-format FORMAT] COMMAND ...",
         description=_DESCRIPTION,
         epilog="commands:\n" + "".join(f"  {name:9} {text}\n" for name, text in COMMANDS.items()) + f"\n{_EPILOG}",
         formatter_class=_Formatter,
@@ -137,7 +137,13 @@ def _parse_command(options: argparse.Namespace) -> argparse.Namespace:
     )
     module.configure(second)
     _add_common(second, again=True)
-    second.set_defaults(run=module.run, usage_error=second.error, config=options.config, verbosity=options.verbosity)
+    second.set_defaults(
+        run=module.run,
+        usage_error=second.error,
+        config=options.config,
+        verbosity=options.verbosity,
+        log_format=options.log_format,
+    )
     return second.parse_args(options.rest)
 
 
@@ -145,6 +151,12 @@ def _add_common(parser: argparse.ArgumentParser, *, again: bool = False) -> None
     """The options that may stand before the command or after it."""
     default = argparse.SUPPRESS if again else None
     parser.add_argument("-c", dest="config", metavar="FILE", default=default, help="the configuration file")
+    parser.add_argument(
+        "--log-format",
+        choices=("human", "json"),
+        default=default or "human",
+        help="what is said on standard error: lines for people, or one JSON document for each (human)",
+    )
     volume = parser.add_mutually_exclusive_group()
     volume.add_argument(
         "-v",

@@ -1,4 +1,4 @@
-"""Printing: standard error for people, standard output for results.
+"""Printing: standard error for people, or as lines of JSON for a collector of logs; standard output for results.
 
 Every text passes through `escape`, since any of it may come from a server. A reader that went away, a full disk or a
 closed stream must not stop a pass half-way, so failing to print is remembered and never raised.
@@ -6,12 +6,16 @@ closed stream must not stop a pass half-way, so failing to print is remembered a
 
 import os
 import sys
-from typing import Any, Final, Literal, TextIO
+import time
+from collections.abc import Sequence
+from typing import Any, Final, Literal, NamedTuple, TextIO
 
 from syncer.later import later
 
 Style = Literal["error", "warning", "plain"]
+LogFormat = Literal["human", "json"]
 
+_LEVELS: Final = {"error": "error", "warning": "warning", "plain": "info"}
 _COLOURS: Final = {"error": "\x1b[31m", "warning": "\x1b[33m", "plain": ""}
 _RESET: Final = "\x1b[0m"
 
@@ -30,11 +34,22 @@ def escape(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+class Line(NamedTuple):
+    """One line, how it looks, the least verbosity that shows it (-1: always), and what it is about."""
+
+    text: str
+    style: Style = "plain"
+    least: int = 0
+    about: tuple[str, ...] = ()
+    """The account, or account and mailbox."""
+
+
 class Output:
     """Where a command prints. `verbosity` is -1 with `-q`, 1 with `-v`, else 0."""
 
-    def __init__(self, verbosity: int = 0) -> None:
+    def __init__(self, verbosity: int = 0, log_format: LogFormat = "human") -> None:
         self.verbosity = verbosity
+        self._log_format = log_format
         self.failed = False
         """A result could not be written although somebody was reading."""
 
@@ -48,10 +63,24 @@ class Output:
 
         self._write(sys.stdout, f"{dumps(document, indent=1)}\n")
 
-    def say(self, line: str, style: Style = "plain", *, least: int = 0) -> None:
-        """One line for the person, shown if the verbosity is at least `least`."""
-        if self.verbosity >= least:
-            self._write(sys.stderr, self._painted(escape(line), style))
+    def say(
+        self, line: str, style: Style = "plain", *, least: int = 0, about: Sequence[str] = (), more: Sequence[str] = ()
+    ) -> None:
+        """One line for the person, shown if the verbosity is at least `least`; `more` are lines that belong to it.
+
+        `about` is the account, or account and mailbox, that it is about. For a person they are in `line` as well.
+        """
+        if self.verbosity < least:
+            return
+        if self._log_format == "json":
+            self._write(sys.stderr, _as_json(line, style, about, more))
+        else:
+            for each in (line, *more):
+                self._write(sys.stderr, self._painted(escape(each), style))
+
+    def tell(self, line: Line) -> None:
+        """Say a line."""
+        self.say(line.text, line.style, least=line.least, about=line.about)
 
     def error(self, line: str) -> None:
         """What went wrong: shown even with `-q`."""
@@ -75,6 +104,22 @@ class Output:
         except OSError as error:
             self.failed |= stream is sys.stdout and not isinstance(error, BrokenPipeError)
             _point_nowhere(stream)
+
+
+def _as_json(line: str, style: Style, about: Sequence[str], more: Sequence[str]) -> str:
+    """One JSON document on one line, in ASCII; without what the message of a line for people begins with."""
+    from json import dumps  # noqa: PLC0415 - only `--log-format json` pays for it
+
+    account, mailbox = (*about, None, None)[:2]
+    message = line.removeprefix("syncer: ").removeprefix(f"{':'.join(about)}: " if about else "").strip()
+    document = {
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "level": _LEVELS[style],
+        "account": account,
+        "mailbox": mailbox,
+        "message": "\n".join(map(escape, (message, *more))),
+    }
+    return f"{dumps(document)}\n"
 
 
 def on_terminal(stream: TextIO | None) -> bool:

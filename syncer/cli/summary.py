@@ -2,9 +2,9 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
-from syncer.cli.output import Style
+from syncer.cli.output import Line
 from syncer.reconcile.identity import INBOX
 from syncer.report import COUNTERS, AccountReport, HeldDeletions, MailboxReport, Report
 
@@ -20,25 +20,20 @@ _WORDS: Final = {
 }
 
 
-class Line(NamedTuple):
-    """One line, how it looks, and the least verbosity that shows it (-1: always)."""
-
-    text: str
-    style: Style = "plain"
-    least: int = 0
-
-
 def summary(report: Report, command: Sequence[str]) -> Iterator[Line]:
     """The lines of a report. `command` is what begins a command to go on with, such as `syncer -c FILE sync`."""
     for account in report.accounts:
+        about = (account.name,)
         if not report.dry_run:
-            yield from (Line(f"{account.name}: {action}", least=1) for action in account.plan)
+            yield from (Line(f"{account.name}: {action}", least=1, about=about) for action in account.plan)
         for mailbox in account.mailboxes.values():
-            yield from _mailbox(f"{account.name}:{mailbox.name}", mailbox, command)
+            for line in _mailbox(f"{account.name}:{mailbox.name}", mailbox, command):
+                yield line._replace(about=(account.name, mailbox.name))
         if account.error is not None:
-            yield Line(f"syncer: {account.name}: {account.error}", "error", -1)
+            yield Line(f"syncer: {account.name}: {account.error}", "error", -1, about)
         else:
-            yield Line(f"{account.name}: {_outcome(account, dry_run=report.dry_run)} ({account.seconds:.1f} s)")
+            outcome = _outcome(account, dry_run=report.dry_run)
+            yield Line(f"{account.name}: {outcome} ({account.seconds:.1f} s)", about=about)
 
 
 def counted(mailbox: MailboxReport) -> str:

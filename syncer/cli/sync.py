@@ -73,4 +73,4 @@ def _print(report: Report, options: argparse.Namespace, output: Output) -> None:
                 output.result(f"{account.name}: {action}")
     command = ["syncer", *(["-c", options.config] if options.config else []), "sync"]
     for line in summary(report, command):
-        output.say(line.text, line.style, least=line.least)
+        output.tell(line)

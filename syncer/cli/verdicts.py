@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from syncer.cli.summary import Line
+from syncer.cli.output import Line
 from syncer.reconcile.verdicts import HARMLESS, Absence, Finding, Kind, Remedy
 from syncer.verification import AccountVerification, Found, MailboxVerification, Verification
 
@@ -46,11 +46,14 @@ _ADVICE: Final = {
 def lines(found: Verification, command: Sequence[str]) -> Iterator[Line]:
     """The lines. `command` is what begins a command that repairs, such as `syncer -c FILE verify --repair`."""
     for account in found.accounts:
+        about = (account.name,)
         for mailbox in account.mailboxes.values():
-            yield from _mailbox(f"{account.name}:{mailbox.name}", mailbox, command, repaired=found.options.repair)
+            target = f"{account.name}:{mailbox.name}"
+            for line in _mailbox(target, mailbox, command, repaired=found.options.repair):
+                yield line._replace(about=(account.name, mailbox.name))
         if account.error is not None:
-            yield Line(f"syncer: {account.name}: {account.error}", "error", -1)
-        yield Line(f"{account.name}: {_outcome(account)} ({account.seconds:.1f} s)")
+            yield Line(f"syncer: {account.name}: {account.error}", "error", -1, about)
+        yield Line(f"{account.name}: {_outcome(account)} ({account.seconds:.1f} s)", about=about)
 
 
 def _mailbox(target: str, mailbox: MailboxVerification, command: Sequence[str], *, repaired: bool) -> Iterator[Line]:

@@ -67,7 +67,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         output.json(found.to_json())
     command = ["syncer", *(["-c", options.config] if options.config else []), "verify", "--repair"]
     for line in lines(found, command):
-        output.say(line.text, line.style, least=line.least)
+        output.tell(line)
     return found.exit_status() if stop.status is None else stop.status
 
 

@@ -7,14 +7,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from syncer.cli.output import Output
+from syncer.cli.output import Line, Output, Style
 from syncer.cli.progress import progress
 from syncer.cli.signals import Stop, stop_on_signals
-from syncer.cli.summary import Line, summary
+from syncer.cli.summary import summary
 from syncer.cli.targets import configuration, targets
 from syncer.config import Config
 from syncer.daemon.events import Stream
@@ -189,6 +189,10 @@ def _hook(config: Config) -> Iterator[Hook | None]:
         hook.close(patience=PATIENCE)
 
 
+_STYLES: Final[Mapping[int, tuple[Style, int]]] = {2: ("plain", 0), 3: ("warning", -1), 4: ("error", -1)}
+"""By tens of a level of logging: how it looks, and the least verbosity that shows it."""
+
+
 class _Log(logging.Handler):
     """What is logged, printed: what went wrong always, the rest as `syncer watch` prints what it does."""
 
@@ -198,8 +202,9 @@ class _Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one."""
-        worse = record.levelno >= logging.WARNING
-        self._output.say(record.getMessage(), "warning" if worse else "plain", least=-1 if worse else 0)
+        style, least = _STYLES[min(record.levelno // 10, 4)]
+        traceback = logging.Formatter().formatException(record.exc_info).split("\n") if record.exc_info else ()
+        self._output.say(record.getMessage(), style, least=least, more=traceback)
 
 
 class _Told:
@@ -219,13 +224,13 @@ class _Told:
         """A pass is over."""
         with self._lock:
             if self._failing.pop(report.name, None) is not None:
-                self._output.say(f"{report.name}: all is well again", least=-1)
+                self._output.say(f"{report.name}: all is well again", least=-1, about=(report.name,))
             for name, mailbox in report.mailboxes.items():
                 alone = AccountReport(report.name, mailboxes={name: mailbox})
                 lines = tuple(summary(Report([alone]), self._command))[:-1]
                 self._print(f"{report.name}:{name}", lines)
             if report.error is not None:
-                self._print(report.name, (Line(f"syncer: {report.name}: {report.error}", "error", -1),))
+                self._print(report.name, (Line(f"syncer: {report.name}: {report.error}", "error", -1, (report.name,)),))
             else:
                 self._wrong.pop(report.name, None)
             self._keeper.tell(report.name, "both sides are equal" if report.ok else "not all is in order")
@@ -235,13 +240,14 @@ class _Told:
         with self._lock:
             if math.isinf(seconds):
                 self._keeper.tell(account, f"given up: {error}")
-                self._output.error(str(error))
+                self._output.say(f"syncer: {error}", "error", least=-1, about=(account,))
                 return
             self._keeper.tell(account, f"tried again in {_duration(seconds)}: {error}")
             if self._failing.get(account) != str(error):
                 self._failing[account] = str(error)
-                self._output.say(f"syncer: {error}", "warning", least=-1)
-                self._output.say(f"{account}: tried again in {_duration(seconds)}, and then until it works")
+                words = f"{account}: tried again in {_duration(seconds)}, and then until it works"
+                self._output.say(f"syncer: {error}", "warning", least=-1, about=(account,))
+                self._output.say(words, about=(account,))
 
     def _print(self, place: str, lines: Sequence[Line]) -> None:
         wrong = tuple(line for line in lines if line.least < 0)
@@ -249,7 +255,7 @@ class _Told:
         self._wrong[place] = wrong
         for line in lines:
             if line.least >= 0 or not same:
-                self._output.say(line.text, line.style, least=line.least)
+                self._output.tell(line)
 
 
 def _duration(seconds: float) -> str:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,6 +123,16 @@ def test_every_problem_of_the_configuration_is_a_line_and_status_2(syncer: Calla
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith('syncer: CONF: accounts.work.hots: unknown key; did you mean "host"?\n')
     assert len(ran.err.splitlines()) == 5
+
+
+@pytest.mark.parametrize("words", [("--log-format", "json", "sync"), ("sync", "--log-format=json")])
+def test_what_went_wrong_can_be_json(syncer: Callable[..., Ran], conf: Path, words: Sequence[str]) -> None:
+    conf.write_text("[accounts.work]\nhots = 1\n")
+    ran = syncer(*words)
+    assert (ran.status, ran.out) == (2, "")
+    said = [json.loads(line) for line in ran.err.splitlines()]
+    assert (len(said), {line["level"] for line in said}) == (5, {"error"})
+    assert said[0]["message"] == 'CONF: accounts.work.hots: unknown key; did you mean "host"?'
 
 
 def test_without_a_configuration_it_shows_one_that_can_be_copied(tmp_path: Path) -> None:

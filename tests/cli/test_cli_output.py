@@ -1,14 +1,16 @@
 """Printing: nothing that a server says can steer the terminal, and nothing that fails to print stops a pass."""
 
 import io
+import json
 import sys
+import time
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncer.cli.output import Output, escape, on_terminal
+from syncer.cli.output import Line, Output, escape, on_terminal
 
 
 class Terminal(io.StringIO):
@@ -119,3 +121,24 @@ def test_words_for_people_that_cannot_be_written_are_no_failure(
         output = Output()
         output.error("e")
         assert not output.failed
+
+
+def test_what_is_said_can_be_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncer.cli.output.time.gmtime", lambda: time.struct_time((2026, 11, 26, 13, 15, 0, 3, 330, 0)))
+    output = Output(0, "json")
+    output.tell(Line("syncer: work:Entwürfe: UID 7: refused", "error", -1, ("work", "Entwürfe")))
+    output.say("work: tried again in 9 s", about=("work",))
+    output.say("a\x1b[31mb", "warning", more=["  c\n", "d"])
+    output.say("not now", least=1)
+    output.result("r\x1b")
+    out, err = capsys.readouterr()
+    assert out == "r\\x1b\n"
+    assert err.isascii()
+    assert [json.loads(line) for line in err.splitlines()] == [
+        {"at": "2026-11-26T13:15:00Z", "level": level, "account": account, "mailbox": mailbox, "message": message}
+        for level, account, mailbox, message in (
+            ("error", "work", "Entwürfe", "UID 7: refused"),
+            ("info", "work", None, "tried again in 9 s"),
+            ("warning", None, None, "a\\x1b[31mb\n  c\\n\nd"),
+        )
+    ]

@@ -2,19 +2,35 @@
 
 import pytest
 
-from syncer.cli.summary import Line, size, summary
+from syncer.cli.output import Line
+from syncer.cli.summary import size, summary
 from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.report import AccountReport, HeldDeletions, MailboxReport, Report
 
 SYNC = ("syncer", "-c", "my file", "sync")
 
 
-def said(*mailboxes: MailboxReport, dry_run: bool = False, plan: tuple[str, ...] = (), **account: object) -> list[Line]:
+def said(*mailboxes: MailboxReport, **more: object) -> list[Line]:
+    """Without what each line is about."""
+    return [line._replace(about=()) for line in lines(*mailboxes, **more)]  # type: ignore[arg-type]
+
+
+def lines(
+    *mailboxes: MailboxReport, dry_run: bool = False, plan: tuple[str, ...] = (), **account: object
+) -> list[Line]:
     one = AccountReport("work", **account)  # type: ignore[arg-type]
     one.seconds = 0.24
     one.mailboxes.update({mailbox.name: mailbox for mailbox in mailboxes})
     one.plan.extend(plan)
     return list(summary(Report([one], dry_run), SYNC))
+
+
+def test_each_line_knows_what_it_is_about() -> None:
+    box = MailboxReport(INBOX, downloaded=1, held=[HeldDeletions("server", 9, "too many")])
+    assert [line.about for line in lines(box, plan=("download UID 7",))] == [
+        ("work",), *[("work", "INBOX")] * 5, ("work",),
+    ]  # fmt: skip
+    assert [line.about for line in lines(error="no network")] == [("work",)]
 
 
 def test_nothing_to_do_is_one_line() -> None:

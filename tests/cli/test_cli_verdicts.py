@@ -2,7 +2,7 @@
 
 import pytest
 
-from syncer.cli.summary import Line
+from syncer.cli.output import Line
 from syncer.cli.verdicts import lines
 from syncer.errors import ConnectError, RefusedError
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
@@ -23,7 +23,9 @@ def found(kind: Kind, remedy: Remedy = Remedy.NONE, file: File = (A,), server: S
 def said(*ones: Found, repair: bool = False, **mailbox: object) -> list[Line]:
     box = MailboxVerification(INBOX, messages=5, checked=5, found=list(ones), **mailbox)  # type: ignore[arg-type]
     account = AccountVerification("work", seconds=1.25, mailboxes={INBOX: box})
-    return list(lines(Verification(VerifyOptions(repair=repair), [account]), COMMAND))
+    told = list(lines(Verification(VerifyOptions(repair=repair), [account]), COMMAND))
+    assert [line.about for line in told] == [("work", "INBOX")] * (len(told) - 1) + [("work",)]
+    return [line._replace(about=()) for line in told]
 
 
 def error(text: str) -> Line:
