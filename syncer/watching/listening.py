@@ -8,11 +8,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from syncer.errors import AccountError
 from syncer.ports.push import Heard, Push
 from syncer.ports.rest import STRONGER, Hope
+from syncer.reconcile.identity import MailboxName
 from syncer.watching.loop import Loop, Persistently
+
+Listens = Callable[[frozenset[MailboxName] | None], AbstractContextManager[None]]
+"""A context in which a connection tells of these mailboxes; None: of all of them."""
 
 
 class Listening:
@@ -26,6 +31,7 @@ class Listening:
         *,
         keepalive: float,
         deaf: Callable[[Exception], None],
+        listens: Listens = lambda _covers: nullcontext(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`begin` connects; None where the server cannot tell. Every `keepalive` seconds the connection is checked.
@@ -35,6 +41,7 @@ class Listening:
         self._begin = begin
         self._loop = loop
         self._persistently = persistently
+        self._listens = listens
         self._over = threading.Event()
         self._keepalive = keepalive
         self._deaf = deaf
@@ -91,16 +98,20 @@ class Listening:
         if push is None:
             return
         try:
-            self._loop.hint("server", None)
-            checked = self._clock()
-            while not self._over.is_set():
-                heard = push.hear(max(0.0, checked + self._keepalive - self._clock()), self._wake_reader)
-                if heard.nothing and self._is_time(checked):
-                    heard = push.check()
-                    checked = self._clock()
-                self._pass_on(heard)
+            with self._listens(push.covers):
+                self._hear(push)
         finally:
             push.close()
+
+    def _hear(self, push: Push) -> None:
+        self._loop.hint("server", None)
+        checked = self._clock()
+        while not self._over.is_set():
+            heard = push.hear(max(0.0, checked + self._keepalive - self._clock()), self._wake_reader)
+            if heard.nothing and self._is_time(checked):
+                heard = push.check()
+                checked = self._clock()
+            self._pass_on(heard)
 
     def _is_time(self, checked: float) -> bool:
         """Whether the connection is to be checked now."""

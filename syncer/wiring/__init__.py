@@ -1,10 +1,10 @@
 """Puts the parts together: the only room that knows which server, Maildir and index an account has.
 
 `parts` opens them, `calls` begins to connect, `edge` works on accounts side by side, `passes` makes a pass, `verifying`
-reads and compares everything, `watching` stays and keeps accounts equal (`watched` one of them), `chores` checks
-accounts and handles mailboxes, `history` tells what was done and brings back what was removed, and `status` reads what
-an index says. Each is loaded when one of its functions is first asked for, so that `status` loads nothing that talks to
-a server.
+reads and compares everything, `watching` stays and keeps accounts equal (`watched` one of them, of which `telling`
+tells), `chores` checks accounts and handles mailboxes, `history` tells what was done and brings back what was removed,
+and `status` reads what an index says. Each is loaded when one of its functions is first asked for, so that `status`
+loads nothing that talks to a server.
 """
 
 from importlib import import_module
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     )
     from syncer.wiring.history import Wish, account_log, message_history, place_of, restore_from_attic
     from syncer.wiring.status import account_status
+    from syncer.wiring.telling import Audience
     from syncer.wiring.verifying import verify_accounts
-    from syncer.wiring.watched import Audience
     from syncer.wiring.watching import Watch
 
 __all__ = [
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Audience": "watched",
+    "Audience": "telling",
     "Watch": "watching",
     "Wish": "history",
     "account_log": "history",

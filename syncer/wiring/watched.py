@@ -9,7 +9,6 @@ from functools import partial
 from syncer.config import Account, Config
 from syncer.crew import Crew
 from syncer.daemon.control import Control
-from syncer.daemon.pending import Change
 from syncer.engine import Hints, Order, Pass
 from syncer.errors import (
     AccountError,
@@ -23,13 +22,12 @@ from syncer.errors import (
 from syncer.imap.mailbox import ImapServer
 from syncer.imap.retry import OUTAGES, persistently
 from syncer.maildir.watcher import Watcher
-from syncer.ports import Progress
+from syncer.ports import KnownMailbox
 from syncer.ports.push import Push
 from syncer.ports.rest import Hope
-from syncer.reconcile.events import Event
 from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.report import AccountReport, SyncOptions, Target
-from syncer.values import Struct, replace
+from syncer.values import replace
 from syncer.wakeups import Due
 from syncer.watching.deletions import Deletions
 from syncer.watching.listening import Listening
@@ -41,25 +39,10 @@ from syncer.wiring.followed import Followed
 from syncer.wiring.parts import LOCK_SECONDS, Workshop, connector_for, insist_unwatched, one_by_one, opened
 from syncer.wiring.passes import now, order_of
 from syncer.wiring.status import Files
+from syncer.wiring.telling import Audience, Telling
 
 WHOLE = 3_600.0
 """Seconds after which everything is looked at where the server tells of every mailbox by itself."""
-
-
-class Audience(Struct, frozen=True):
-    """Who is told what happens; called from several threads."""
-
-    begun: Callable[[str], None]
-    """An account is open and watched, or it was said what is waited for; called at least once."""
-    passed: Callable[[AccountReport], None]
-    """A pass is over."""
-    failed: Callable[[str, AccountError, float], None]
-    """An account cannot be worked on, and is tried again after so many seconds, which may be infinitely many."""
-    progress: Progress
-    changed: Callable[[str, Sequence[Change]], None] | None = None
-    """These files of an account's Maildir were just changed; None: nobody wants to know."""
-    done: Callable[[str, int, Event], None] | None = None
-    """What was done in an account, and when; likewise."""
 
 
 class Watched:
@@ -88,12 +71,13 @@ class Watched:
         """The log-in was, the last time that the loop has tried."""
         self._listening: list[Listening] = []
         self._watcher: Watcher | None = None
-        self._degraded: str | None = None
-        """What was said last of what is not watched."""
+        self._known: tuple[KnownMailbox, ...] = ()
+        """The mailboxes that are watched, as the last pass left them in the index."""
         self._followed = Followed()
         self._deletions = Deletions()
-        self._outages = partial(persistently, tell=self._tell, kinds=(*OUTAGES, LoginError))
-        self._anything = partial(persistently, tell=self._tell)
+        self.telling = Telling(account.name, audience)
+        self._outages = partial(persistently, tell=self.telling.failed, kinds=(*OUTAGES, LoginError))
+        self._anything = partial(persistently, tell=self.telling.failed)
         self.loop = Loop(self, self._outages, stop, interval=account.poll_interval, keepalive=account.keepalive)
         self._progress = Signs(audience.progress, self.loop.pulse)
 
@@ -136,8 +120,8 @@ class Watched:
                 listening.hurry("person")
         if report.error is not None:  # a crew in which something failed begins nothing more
             self._hang_up()
-        self._audience.passed(report)
-        self._say_what_is_polled()
+        self.telling.passed(report, self._known)
+        self.telling.watches(self._watcher.degraded if self._watcher is not None else None)
         return report.error is None and not any(mailbox.trouble for mailbox in report.mailboxes.values())
 
     def keep(self) -> None:
@@ -161,7 +145,7 @@ class Watched:
             self._open_control(stack)
             watcher = Watcher(str(account.maildir), account.layout, partial(self.loop.hint, "local"))
             self._watcher = stack.enter_context(watcher)
-            self._audience.begun(account.name)
+            self.telling.opened()
             for mailbox in self._heard_of():
                 listening = Listening(
                     partial(self._listen, mailbox),
@@ -169,6 +153,7 @@ class Watched:
                     self._outages,
                     keepalive=account.keepalive,
                     deaf=self._deaf,
+                    listens=self.telling.listening,
                 )
                 self._listening.append(listening)
                 stack.callback(self._leave, listening)
@@ -181,7 +166,7 @@ class Watched:
         try:
             return stack.enter_context(open_it())
         except LockedError as error:
-            self._tell(error, LOCK_SECONDS)
+            self.telling.failed(error, LOCK_SECONDS)
         return stack.enter_context(open_it(wait=True))
 
     def _open_control(self, stack: ExitStack) -> None:
@@ -222,17 +207,9 @@ class Watched:
             self.loop.request(asked)
         except StoppedError as error:
             report.fail(error)
-        self._audience.passed(report)
+        if not question.options.dry_run:
+            self.telling.passed(report, self._known)
         return answer_of(report)
-
-    def _say_what_is_polled(self) -> None:
-        """Once for each reason: what is changed there goes out later than the person expects."""
-        degraded = self._watcher.degraded if self._watcher is not None else None
-        if degraded is not None and degraded != self._degraded:
-            import logging  # noqa: PLC0415 - seldom needed
-
-            logging.getLogger(__name__).warning("account %s: %s", self.account.name, degraded)
-        self._degraded = degraded
 
     def _heard_of(self) -> list[MailboxName]:
         """The mailboxes to idle in, where the server has no NOTIFY."""
@@ -267,11 +244,6 @@ class Watched:
         self.loop.interval = max(WHOLE, self.account.poll_interval)
         return push
 
-    def _tell(self, error: AccountError, seconds: float) -> None:
-        """Something failed, and is tried again in so many seconds."""
-        self._audience.failed(self.account.name, error, seconds)
-        self._audience.begun(self.account.name)
-
     def _deaf(self, error: Exception) -> None:
         """See `Listening`."""
         import logging  # noqa: PLC0415 - only where there is a fault of ours
@@ -303,11 +275,14 @@ class Watched:
         if self._crew is None:
             self._crew = Crew(self._connector(), self.account.connections, self._stop)
         store, index = self._workshop.store, self._workshop.index
+        if not order.dry_run:
+            self.telling.began()
         index.next_run()
         one = Pass(order, self._crew, store, index, report, self._progress, now, self._stop)
         one.run()
         self._crew.dismiss()
-        for mailbox in index.mailboxes():  # of those that were looked at it is told as well that all is well again
+        self._known = tuple(mailbox for mailbox in index.mailboxes() if self._wants(mailbox.name))
+        for mailbox in self._known:  # of those that were looked at it is told as well that all is well again
             if order.is_about(mailbox.name):
                 report.mailbox(mailbox.name)
         return one
@@ -334,3 +309,4 @@ class Watched:
         crew, self._crew = self._crew, None
         if crew is not None:
             crew.__exit__(None, None, None)
+            self.telling.unlinked()

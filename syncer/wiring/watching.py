@@ -8,8 +8,10 @@ from syncer.config import Account, Config
 from syncer.errors import AccountError
 from syncer.ports.rest import Hope
 from syncer.report import AccountReport, Report, Target
+from syncer.watching.standing import Standing
 from syncer.wiring.edge import each_account
-from syncer.wiring.watched import Audience, Watched
+from syncer.wiring.telling import Audience
+from syncer.wiring.watched import Watched
 
 
 class Watch:
@@ -44,6 +46,10 @@ class Watch:
         for watched in list(self._watched):
             watched.loop.end()
 
+    def standings(self) -> tuple[Standing, ...]:
+        """How it stands with each account."""
+        return tuple(watched.telling.standing for watched in list(self._watched))
+
     def _one(self, account: Account, targets: Sequence[Target], _report: AccountReport) -> None:
         watched = Watched(self._config, account, targets, self._audience, self._stop)
         self._watched.append(watched)
@@ -51,7 +57,7 @@ class Watch:
             watched.run()
         except AccountError as error:
             if not self._stop.is_set():
-                self._audience.failed(account.name, error, math.inf)
+                watched.telling.failed(error, math.inf)
                 raise
         finally:
             self._audience.begun(account.name)

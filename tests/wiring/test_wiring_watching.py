@@ -17,6 +17,7 @@ from syncer.maildir.watcher import Watcher
 from syncer.ports.push import Heard
 from syncer.report import AccountReport, SyncOptions
 from syncer.watching.pulse import Pulse
+from syncer.watching.standing import Standing
 from syncer.wiring import Audience, Watch
 from syncer.wiring.asking import asked_to_sync
 from syncer.wiring.status import Files
@@ -41,6 +42,7 @@ class Running:
         self.passed: queue.Queue[AccountReport] = queue.Queue()
         self.failed: queue.Queue[tuple[str, float]] = queue.Queue()
         self.begun: queue.Queue[str] = queue.Queue()
+        self.stands: list[Standing] = []
         (directory / "state").mkdir()
         lines = [
             f'state_dir = "{directory}/state"', "[accounts.work]", f'host = "{script.host}"', f"port = {script.port}",
@@ -52,7 +54,7 @@ class Running:
         conf.chmod(0o600)
         self.config = load_config(conf, {"HOME": str(directory)})
         self.stop = threading.Event()
-        audience = Audience(self.begun.put, self.passed.put, self._failed, Quiet())
+        audience = Audience(self.begun.put, self.passed.put, self._failed, Quiet(), stands=self.stands.append)
         self.watch = Watch(self.config, [], audience, self.stop)
         self.thread = threading.Thread(target=self.watch.run, daemon=True)
 
@@ -209,7 +211,7 @@ def test_a_password_that_is_refused_is_tried_once_however_many_would_listen(tmp_
         one.watch.hurry("person")
         one.until(ok=True)
         until(lambda: len(set(script.commands("SELECT"))) == 4, "all are listened to")
-        assert len(script.commands("LOGIN")) == 6
+        until(lambda: len(script.commands("LOGIN")) == 6, "each by a connection of its own, and the passes by theirs")
 
 
 def test_a_server_that_throttles_is_left_alone_as_long_as_it_asks(tmp_path: Path) -> None:
@@ -245,3 +247,45 @@ def test_what_is_not_watched_but_polled_is_said_once(
         one.until(ok=True)
         until(lambda: caplog.messages, "said")
     assert caplog.messages == ["account work: polled, since there are too many watches"]
+
+
+def test_how_it_stands_is_told_whenever_it_changes(tmp_path: Path) -> None:
+    with scripted(BASE + b" IDLE") as script, running(tmp_path, script) as one:
+        until(lambda: one.stands and one.stands[-1].how == "idle" and one.stands[-1].busy is None, "it idles")
+        now = one.watch.standings()
+        assert [(each.account, each.idle, each.connected, each.waiting) for each in now] == [
+            ("work", {"INBOX"}, True, None)
+        ]
+        assert [each for each in one.stands if each.busy is not None]
+        script.replies["LIST"] = NO
+        one.watch.hurry("network")
+        until(lambda: one.stands[-1].last and not one.stands[-1].last.ok, "it has failed")
+        failed = one.stands[-1]
+        assert failed.last is not None
+        assert "not now" in str(failed.last.error)
+        assert failed.well is not None
+        script.replies["LIST"] = LISTED
+        one.watch.hurry("network")
+        until(lambda: one.stands[-1].last and one.stands[-1].last.ok, "all is well again")
+    assert one.watch.standings()[0].idle == set()
+
+
+def test_a_password_that_is_refused_is_what_is_waited_for(tmp_path: Path) -> None:
+    refused = b"<tag> NO [AUTHENTICATIONFAILED] no\r\n"
+    with scripted(BASE + b" IDLE", LOGIN=refused) as script, running(tmp_path, script) as one:
+        until(lambda: one.stands and one.stands[-1].waiting, "refused")
+        waiting = one.stands[-1].waiting
+        assert waiting is not None
+        assert (waiting.kind, waiting.until and waiting.until > one.stands[-1].since) == ("login", True)
+        assert not one.stands[-1].connected
+
+
+def test_a_dry_run_that_was_asked_for_is_no_pass(tmp_path: Path) -> None:
+    with scripted() as script, running(tmp_path, script) as one:
+        one.until(ok=True)
+        before = one.watch.standings()
+        control = Files.of(one.config, one.config.accounts[0]).control
+        answer = asked_to_sync(control, [None], SyncOptions(dry_run=True), threading.Event())
+        assert answer is not None
+        assert answer.ok
+        assert one.watch.standings() == before
