@@ -28,6 +28,7 @@ from syncer.settings import (
     Tls,
     UnfitError,
     parse_command,
+    parse_metrics_file,
     parse_path,
 )
 from syncer.values import Struct
@@ -43,7 +44,7 @@ max_delete = 0.5
 keep_deleted = "30d"
 """
 
-_TOP_LEVEL: Final = ("accounts", "state_dir", "on_change")
+_TOP_LEVEL: Final = ("accounts", "state_dir", "on_change", "metrics_file")
 _ACCOUNT_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,63}")
 _LOOPBACK: Final = re.compile(r"localhost|::1|127\.\d{1,3}\.\d{1,3}\.\d{1,3}", re.IGNORECASE)
 _KINDS: Final = {
@@ -110,6 +111,8 @@ class Config(Struct, frozen=True):
     """The file."""
     on_change: tuple[str, ...] | None = None
     """What `watch` runs after it has changed something in a Maildir."""
+    metrics_file: Path | None = None
+    """Where `watch` tells Prometheus how it stands."""
 
 
 def find_config(option: str | None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -159,11 +162,12 @@ class _Reading:
                 self._unknown("", key, _TOP_LEVEL)
         state_dir = self._state_dir(content)
         on_change = self._value("on_change", "on_change", Setting(parse_command), content)
+        metrics_file = self._value("metrics_file", "metrics_file", Setting(parse_metrics_file), content)
         accounts = self._accounts(content.get("accounts"))
         self._keep_apart()
         if self._problems or state_dir is None:
             raise ConfigError(self._problems)
-        return Config(accounts, state_dir, self._path, on_change)
+        return Config(accounts, state_dir, self._path, on_change, metrics_file)
 
     def _state_dir(self, content: Mapping[str, object]) -> Path | None:
         homes = _homes("XDG_STATE_HOME", ".local/state", self._environ)

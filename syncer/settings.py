@@ -95,6 +95,14 @@ def parse_path(value: object, base: Path) -> Path:
     return Path(os.path.abspath(base / expanded))
 
 
+def parse_metrics_file(value: object, base: Path) -> Path:
+    """Where the collector of node_exporter finds it: it reads what ends in `.prom`. Raises UnfitError."""
+    path = parse_path(value, base)
+    if path.suffix != ".prom" or path.name == ".prom":
+        raise UnfitError("a path that ends in .prom, in the directory of node_exporter's textfile collector")
+    return path
+
+
 def parse_command(value: object, _base: Path) -> tuple[str, ...]:
     """A command as a list of words, or as a string in which spaces and quotes make words of it. Raises UnfitError."""
     if isinstance(value, str):

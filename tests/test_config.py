@@ -255,7 +255,7 @@ def test_every_problem_of_a_file_is_reported_at_once(conf: Path) -> None:
     assert problems(conf, text, 0o640) == [
         'acounts: unknown key; did you mean "accounts"?',
         "host: unknown key here; it belongs below a line such as [accounts.work]",
-        "colour: unknown key, allowed: accounts, state_dir, on_change",
+        "colour: unknown key, allowed: accounts, state_dir, on_change, metrics_file",
         "state_dir: found 3, allowed: a path",
         'accounts.work.hots: unknown key; did you mean "host"?',
         "accounts.work.host: missing, and there is no default",
@@ -512,9 +512,16 @@ def test_a_command_for_changes_is_words(conf: Path) -> None:
         load(conf, "on_change = 3\n" + MINIMAL)
 
 
+def test_the_file_for_prometheus_has_a_name_that_its_collector_reads(conf: Path) -> None:
+    assert load(conf, 'metrics_file = "m/s.prom"\n' + MINIMAL).metrics_file == conf.parent / "m" / "s.prom"
+    for wrong in ('"/m/syncer.txt"', '"/m/.prom"', '"/m/"', "3"):
+        with pytest.raises(ConfigError, match=r"metrics_file: found .*, allowed: a path"):
+            load(conf, f"metrics_file = {wrong}\n" + MINIMAL)
+
+
 def test_the_sample_has_every_key_and_no_other() -> None:
     document = tomllib.loads(uncommented(SAMPLE.read_text()))
-    assert set(document) == {"state_dir", "on_change", "accounts"}
+    assert set(document) == {"state_dir", "on_change", "metrics_file", "accounts"}
     assert {key for account in document["accounts"].values() for key in account} == set(ACCOUNT_SETTINGS)
     assert set(document["accounts"]["work"]) == set(ACCOUNT_SETTINGS) - set(CREDENTIALS[1:])
 

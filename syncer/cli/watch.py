@@ -27,6 +27,7 @@ from syncer.reconcile.events import Event
 from syncer.report import AccountReport, Report, Target, exit_status
 
 if TYPE_CHECKING:
+    from syncer.daemon.metrics import Metrics
     from syncer.wiring import Watch
 
 PATIENCE: Final = 1.5
@@ -100,9 +101,16 @@ class _Watching:
                         over.set()
                 wanted = self._chosen or [Target(account.name) for account in config.accounts]
                 starting = _Starting({target.account for target in wanted}, self._keeper.ready)
-                with _hook(config) as hook:
-                    told, note = self._told, hook.note if hook else None
-                    audience = Audience(starting.begun, told.passed, told.failed, heard, note, self._events())
+                with _hook(config) as hook, _metrics(config) as metrics:
+                    audience = Audience(
+                        starting.begun,
+                        self._told.passed if metrics is None else _both(self._told.passed, metrics.passed),
+                        self._told.failed,
+                        heard,
+                        hook.note if hook else None,
+                        self._events(),
+                        metrics.stands if metrics else None,
+                    )
                     watch = self._watch = Watch(config, wanted, audience, over)
                     self._keeper.stuck = watch.stuck
                     self._output.say(f"watching {', '.join(map(str, wanted))}")
@@ -157,6 +165,26 @@ class _Watching:
             watch = self._watch
         if watch is not None:
             watch.end()
+
+
+@contextmanager
+def _metrics(config: Config) -> Iterator["Metrics | None"]:
+    """What Prometheus is told, if it is to be told."""
+    if config.metrics_file is None:
+        yield None
+        return
+    from syncer.daemon.metrics import Metrics  # noqa: PLC0415 - few have Prometheus
+
+    with Metrics(config.metrics_file) as metrics:
+        yield metrics
+
+
+def _both(*listeners: Callable[[AccountReport], None]) -> Callable[[AccountReport], None]:
+    def heard(report: AccountReport) -> None:
+        for listener in listeners:
+            listener(report)
+
+    return heard
 
 
 class _Starting:

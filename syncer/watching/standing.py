@@ -62,6 +62,8 @@ class Standing(Struct, frozen=True):
     """None before the first pass has ended."""
     well: int | None = None
     """When the last pass ended in which nothing failed and nothing was held back."""
+    answered: int | None = None
+    """When the server was last known to answer."""
     waiting: Waiting | None = None
     """None while the account can be worked on."""
     troubles: Mapping[MailboxName, str] = field(default_factory=dict)
@@ -96,6 +98,7 @@ def passed(standing: Standing, report: AccountReport, at: int, known: Iterable[K
         busy=None,
         last=found,
         well=at if report.ok else standing.well,
+        answered=at if report.error is None else standing.answered,
         linked=report.error is None,
         waiting=standing.waiting if report.error is not None else None,
         troubles={mailbox.name: mailbox.error for mailbox in known if mailbox.error is not None},
@@ -107,6 +110,11 @@ def failed(standing: Standing, error: AccountError, at: int, seconds: float) -> 
     """It could not be worked on, and is tried again in so many seconds, which may be infinitely many."""
     until = None if seconds == float("inf") else at + round(seconds)
     return replace(standing, waiting=Waiting(kind_of(error), str(error), until))
+
+
+def kept(standing: Standing, at: int) -> Standing:
+    """The server has answered, although nothing was to be done."""
+    return replace(standing, answered=at)
 
 
 def unlinked(standing: Standing) -> Standing:

@@ -68,6 +68,10 @@ class Telling:
         self._audience.failed(self._account, error, seconds)
         self._audience.begun(self._account)
 
+    def kept(self) -> None:
+        """The server has answered, although nothing was to be done."""
+        self._becomes(stands.kept)
+
     def unlinked(self) -> None:
         """The connections on which passes are made were closed."""
         self._becomes(lambda standing, _: stands.unlinked(standing))

@@ -129,6 +129,7 @@ class Watched:
         try:
             if self._crew is not None:
                 self._crew.one(lambda server: server.noop())
+                self.telling.kept()
         except AccountError:  # it is made anew when it is needed
             self._hang_up()
 

@@ -292,6 +292,29 @@ def test_a_command_is_told_which_files_have_changed(dovecot: Dovecot, world_on: 
 
 
 @pytest.mark.dovecot
+def test_prometheus_is_told_and_what_is_said_can_be_json(dovecot: Dovecot, world_on: Make, tmp_path: Path) -> None:
+    told = tmp_path / "syncer.prom"
+    world = filled(world_on(dovecot))
+    world.configuration.write_text(f'metrics_file = "{told}"\n' + world.configuration.read_text())
+    with Watched(world, "--log-format", "json") as watched:
+        watched.until_equal(12)
+        watched.until(
+            lambda: 'syncer_changes_total{account="test",change="downloaded"} 12' in told.read_text(), "all are counted"
+        )
+        assert {
+            'syncer_connection_up{account="test"} 1',
+            'syncer_mailboxes_in_trouble{account="test"} 0',
+            'syncer_errors_total{account="test",stopped="message"} 0',
+        } <= set(told.read_text().splitlines())
+        said = [json.loads(line) for line in watched.said.splitlines()]
+        assert {("info", "test", "INBOX"), ("info", "test", "Work")} <= {
+            (line["level"], line["account"], line["mailbox"]) for line in said if "downloaded" in line["message"]
+        }
+    assert not told.exists()
+    world.converged()
+
+
+@pytest.mark.dovecot
 def test_a_sync_asks_the_watch_and_prints_what_it_would_print_alone(dovecot: Dovecot, world_on: Make) -> None:
     world = filled(world_on(dovecot, poll_interval="1d", max_delete=0.5))
     with Watched(world) as watched:

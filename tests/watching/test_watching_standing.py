@@ -28,6 +28,7 @@ from syncer.watching.standing import (
     deaf,
     failed,
     hears,
+    kept,
     kind_of,
     passed,
     unlinked,
@@ -54,7 +55,7 @@ def test_a_pass_is_under_way_until_it_has_ended() -> None:
     under_way = began(FRESH, 110)
     assert under_way == Standing("me", since=100, busy=110)
     done = passed(under_way, report(), 112, [known(INBOX)])
-    assert done == Standing("me", since=100, linked=True, last=LastPass(112, 0.5, ok=True), well=112)
+    assert done == Standing("me", since=100, linked=True, last=LastPass(112, 0.5, ok=True), well=112, answered=112)
 
 
 def test_a_pass_that_found_trouble_is_not_the_last_good_one() -> None:
@@ -65,11 +66,12 @@ def test_a_pass_that_found_trouble_is_not_the_last_good_one() -> None:
     assert bad == replace(
         good,
         last=LastPass(120, 0.5, ok=False),
+        answered=120,
         troubles={INBOX: "no", WORK: "h"},
         held={WORK: ("local", "server")},
     )
     assert passed(bad, report(), 130, [known(INBOX), known(WORK)]) == replace(
-        good, last=LastPass(130, 0.5, ok=True), well=130
+        good, last=LastPass(130, 0.5, ok=True), well=130, answered=130
     )
 
 
@@ -79,6 +81,10 @@ def test_what_is_waited_for_is_over_when_a_pass_comes_to_its_end() -> None:
     gave_up = passed(waiting, report(ConnectError("no route")), 115, [])
     assert gave_up == replace(waiting, last=LastPass(115, 0.5, ok=False, error="no route"))
     assert passed(gave_up, report(), 120, []).waiting is None
+
+
+def test_a_server_that_answers_while_nothing_is_to_be_done_is_known_to_answer() -> None:
+    assert kept(FRESH, 110) == Standing("me", since=100, answered=110)
 
 
 def test_what_was_given_up_is_not_tried_again() -> None:
