@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from syncer.errors import ServerRefusedError
+from syncer.errors import ConnectionLostError, ServerRefusedError
 from syncer.imap.responses import Code, Continuation, Counted, Data, Fetch, Response, Status
 from syncer.ports.push import Heard
 
@@ -163,6 +164,8 @@ class Idle(_Listening):
         super().__init__(session, close)
         session.select(mailbox, afresh=True, new_epoch=True)
         self.covers = frozenset({mailbox})
+        self._looks_cheaply = "LIST-STATUS" in session.capabilities
+        """What is gone here was moved, perhaps: who looks everywhere at once need not download it again."""
         self._tag: bytes | None = None
         self._go_on()
 
@@ -176,12 +179,22 @@ class Idle(_Listening):
         self._keep_on()
         return self._heard()
 
+    def close(self) -> None:
+        """See `Push`. A server that still idles takes no LOGOUT."""
+        with suppress(ConnectionLostError):
+            if self._tag is not None:
+                self._wire.write(b"DONE\r\n")
+        super().close()
+
     def _take_in(self, response: Response) -> None:
         match response:
             case Status(tag) if tag == self._tag:
                 self._wire.reply(tag)
                 self._tag = None
-            case Counted("EXISTS" | "EXPUNGE") | Fetch() | Data("VANISHED"):
+            case Counted("EXPUNGE") | Data("VANISHED"):
+                self._mailboxes |= self.covers
+                self._everywhere |= self._looks_cheaply
+            case Counted("EXISTS") | Fetch():
                 self._mailboxes |= self.covers
 
     def _go_on(self) -> None:

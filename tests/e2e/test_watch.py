@@ -68,6 +68,20 @@ def test_whatever_happens_on_either_side_happens_on_the_other(server_named: Name
     world.converged()
 
 
+@pytest.mark.parametrize("name", [SERVERS[1], SERVERS[3]])
+def test_a_message_that_is_moved_there_is_moved_here_although_only_inbox_is_listened_to(
+    server_named: Named, world_on: Make, name: str
+) -> None:
+    world = filled(world_on(server_named(name), poll_interval="1d"))
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        for uid in (1, 2, 3):  # a pass that is under way may have seen INBOX before the move and Work after it
+            world.client.move("INBOX", [uid], "Work")
+            watched.until_equal(12)
+        watched.until(lambda: "test:Work: 1 moved in the Maildir\n" in watched.said, "moved")
+    world.converged()
+
+
 @pytest.mark.dovecot
 def test_many_edits_go_out_in_a_few_commands(dovecot: Dovecot, world_on: Make) -> None:
     with CountingProxy(dovecot.port) as proxy:

@@ -64,6 +64,22 @@ class TestIdle:
         with Scripted({"IDLE": before + b"+ idling\r\n"}, capabilities=BASE + b" IDLE") as script:
             assert listening(talk(script)).hear(LONG, wake[0]) == IN_INBOX
 
+    def test_who_hangs_up_ends_the_idling_first(self, talk: Talk) -> None:
+        with idling() as script:
+            listening(talk(script)).close()
+            end = time.monotonic() + LONG
+            while not script.commands("LOGOUT") and time.monotonic() < end:
+                time.sleep(0.01)
+            assert [line.split(b" ")[-1] for line in script.lines[-3:]] == [b"IDLE", b"DONE", b"LOGOUT"]
+
+    @pytest.mark.parametrize("said", [b"* 2 EXPUNGE\r\n", b"* VANISHED 3\r\n"])
+    def test_what_is_gone_may_be_in_another_mailbox_where_it_is_cheap_to_look(
+        self, talk: Talk, wake: tuple[int, int], said: bytes
+    ) -> None:
+        capabilities = BASE + b" IDLE LIST-EXTENDED LIST-STATUS"
+        with Scripted({"IDLE": b"+ idling\r\n" + said}, capabilities=capabilities) as script:
+            assert listening(talk(script)).hear(LONG, wake[0]) == Heard(frozenset({INBOX}), everywhere=True)
+
     @pytest.mark.parametrize("said", [b"* 4 EXISTS\r\n", b"* VANISHED 3\r\n", b"* 3 EXPUNGE\r\n* 4 EXISTS\r\n"])
     def test_what_is_said_later_ends_the_wait(self, talk: Talk, wake: tuple[int, int], said: bytes) -> None:
         with idling() as script:
