@@ -26,6 +26,8 @@ SERVERS = [
     pytest.param("cyrus", marks=pytest.mark.cyrus),
     pytest.param("courier", marks=pytest.mark.courier),
 ]
+EVERY = [SERVERS[0], *SERVERS[3:]]
+"""With NOTIFY; with IDLE; with IDLE and without CONDSTORE."""
 QUICK = {"poll_interval": "10s"}
 Named = Callable[[str], Server]
 Make = Callable[..., World]
@@ -82,10 +84,10 @@ def test_a_message_that_is_moved_there_is_moved_here_although_only_inbox_is_list
     world.converged()
 
 
-@pytest.mark.dovecot
-def test_many_edits_go_out_in_a_few_commands(dovecot: Dovecot, world_on: Make) -> None:
-    with CountingProxy(dovecot.port) as proxy:
-        world = world_on(dovecot, port=proxy.port)
+@pytest.mark.parametrize("name", EVERY)
+def test_many_edits_go_out_in_a_few_commands(server_named: Named, world_on: Make, name: str) -> None:
+    with CountingProxy(server_named(name).port) as proxy:
+        world = world_on(server_named(name), port=proxy.port)
         for number in range(300):
             world.client.append("INBOX", note(f"i{number}"), ())
         with Watched(world) as watched:
@@ -98,9 +100,9 @@ def test_many_edits_go_out_in_a_few_commands(dovecot: Dovecot, world_on: Make) -
         world.converged()
 
 
-@pytest.mark.dovecot
-def test_what_happened_while_it_did_not_run_is_found(dovecot: Dovecot, world_on: Make) -> None:
-    world = filled(world_on(dovecot))
+@pytest.mark.parametrize("name", EVERY)
+def test_what_happened_while_it_did_not_run_is_found(server_named: Named, world_on: Make, name: str) -> None:
+    world = filled(world_on(server_named(name)))
     with Watched(world) as watched:
         watched.until_equal(12)
     world.client.append("INBOX", note("meanwhile there"), ())
@@ -111,10 +113,12 @@ def test_what_happened_while_it_did_not_run_is_found(dovecot: Dovecot, world_on:
     world.converged()
 
 
-@pytest.mark.dovecot
-def test_a_connection_that_is_cut_is_made_again_and_nothing_is_missed(dovecot: Dovecot, world_on: Make) -> None:
-    with CountingProxy(dovecot.port) as proxy:
-        world = filled(world_on(dovecot, port=proxy.port))
+@pytest.mark.parametrize("name", EVERY)
+def test_a_connection_that_is_cut_is_made_again_and_nothing_is_missed(
+    server_named: Named, world_on: Make, name: str
+) -> None:
+    with CountingProxy(server_named(name).port) as proxy:
+        world = filled(world_on(server_named(name), port=proxy.port))
         with Watched(world) as watched:
             watched.until_equal(12)
             for number in range(3):
@@ -128,9 +132,9 @@ def test_a_connection_that_is_cut_is_made_again_and_nothing_is_missed(dovecot: D
         world.converged()
 
 
-@pytest.mark.dovecot
-def test_a_process_that_was_stopped_and_goes_on_misses_nothing(dovecot: Dovecot, world_on: Make) -> None:
-    world = filled(world_on(dovecot))
+@pytest.mark.parametrize("name", EVERY)
+def test_a_process_that_was_stopped_and_goes_on_misses_nothing(server_named: Named, world_on: Make, name: str) -> None:
+    world = filled(world_on(server_named(name)))
     with Watched(world) as watched:
         watched.until_equal(12)
         watched.signal(signal.SIGSTOP)
@@ -169,10 +173,12 @@ def test_a_signal_makes_it_read_the_configuration_again(dovecot: Dovecot, world_
     world.converged()
 
 
-@pytest.mark.dovecot
-def test_a_password_that_stops_working_is_parked_and_tried_again_on_a_signal(dovecot: Dovecot, world_on: Make) -> None:
-    with CountingProxy(dovecot.port) as proxy:
-        world = filled(world_on(dovecot, port=proxy.port))
+@pytest.mark.parametrize("name", EVERY)
+def test_a_password_that_stops_working_is_parked_and_tried_again_on_a_signal(
+    server_named: Named, world_on: Make, name: str
+) -> None:
+    with CountingProxy(server_named(name).port) as proxy:
+        world = filled(world_on(server_named(name), port=proxy.port))
         right = world.settings["password"]
         world.configure(password="wrong")
         with Watched(world) as watched:
@@ -184,9 +190,9 @@ def test_a_password_that_stops_working_is_parked_and_tried_again_on_a_signal(dov
         world.converged()
 
 
-@pytest.mark.dovecot
-def test_a_maildir_that_goes_away_and_comes_back_loses_nothing(dovecot: Dovecot, world_on: Make) -> None:
-    world = filled(world_on(dovecot))
+@pytest.mark.parametrize("name", EVERY)
+def test_a_maildir_that_goes_away_and_comes_back_loses_nothing(server_named: Named, world_on: Make, name: str) -> None:
+    world = filled(world_on(server_named(name)))
     root = world.local.root
     with Watched(world) as watched:
         watched.until_equal(12)
@@ -212,10 +218,10 @@ def test_one_mailbox_can_be_watched_alone(dovecot: Dovecot, world_on: Make) -> N
         assert "INBOX" not in world.local.mailboxes() or not world.local.files("INBOX")
 
 
-@pytest.mark.dovecot
-def test_connections_and_descriptors_do_not_grow(dovecot: Dovecot, world_on: Make) -> None:
-    with CountingProxy(dovecot.port) as proxy:
-        world = filled(world_on(dovecot, port=proxy.port))
+@pytest.mark.parametrize("name", EVERY)
+def test_connections_and_descriptors_do_not_grow(server_named: Named, world_on: Make, name: str) -> None:
+    with CountingProxy(server_named(name).port) as proxy:
+        world = filled(world_on(server_named(name), port=proxy.port))
         with Watched(world) as watched:
             watched.until_equal(12)
             descriptors = watched.descriptors()
