@@ -5,6 +5,7 @@ counted in the summary; with `CI=true` in the environment that is an error.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -65,6 +66,16 @@ def courier() -> Iterator[Courier]:
     server = started(Courier)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def notmuch_is_there() -> None:
+    """Skip (an error in CI) where notmuch is not installed."""
+    if not shutil.which("notmuch"):
+        reason = "notmuch is not installed"
+        if CI:
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
 
 
 def skipped(config: pytest.Config) -> int:

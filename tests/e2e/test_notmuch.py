@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import shutil
 import subprocess
 from collections.abc import Callable
 
@@ -15,13 +14,8 @@ MESSAGES = 300
 
 
 @pytest.fixture
-def notmuch(tmp_path: pathlib.Path) -> Callable[..., str]:
+def notmuch(tmp_path: pathlib.Path, notmuch_is_there: None) -> Callable[..., str]:
     """`notmuch(world, *arguments)` runs notmuch on the world's Maildir and returns what it prints."""
-    if not shutil.which("notmuch"):
-        reason = "notmuch is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
 
     def run(world: World, *arguments: str) -> str:
         configuration = tmp_path / "notmuch.conf"
