@@ -142,6 +142,15 @@ def test_half_of_a_move_deletes_nothing(world: World) -> None:
     assert len(world.server.mailboxes[WORK].messages) == 9
 
 
+def test_a_move_of_which_the_second_half_was_seen_first_leaves_nothing_behind(world: World) -> None:
+    name = a_file(world)
+    directories = world.store.directories
+    directories[WORK].files[name] = directories[INBOX].files.pop(name)
+    assert world.sync(hints=hints(WORK, sides=("local",))).mailbox(WORK).uploaded == 1
+    assert world.sync(hints=hints(INBOX, sides=("local",))).mailbox(INBOX).deleted_remote == 1
+    equal(world)
+
+
 def test_small_mailboxes_that_are_emptied_one_after_the_other_are_no_less_an_accident() -> None:
     world = World(policy=Policy())
     names = [MailboxName(f"Box{number}") for number in range(10)]

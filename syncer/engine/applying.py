@@ -109,10 +109,11 @@ class Applying:
         accepted, refusals = refuse(observations)
         elsewhere, complete = NO_NAMES, True
         store = self._pass.store
-        if any(file_left(observation) for observation in accepted):
+        missing = {pair.name for observation in accepted for pair in file_left(observation)}
+        if missing:
             planned = {observation.mailbox for observation in accepted}
             others = [mailbox for mailbox in store.mailboxes() if mailbox not in planned]
-            elsewhere, complete = names_elsewhere(store, others)
+            elsewhere, complete = names_elsewhere(store, self._index, others, missing)
         found = evidence(self._pass.crew, store, accepted)
         self._explain(unread(accepted, found))
         policy = self._policy

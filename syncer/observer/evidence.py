@@ -1,23 +1,29 @@
 """What matching and deciding want to know beyond what a look shows: contents of candidates, names in other places."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from syncer.crew import Crew
 from syncer.errors import MailboxError
-from syncer.ports import LocalStore, Server
+from syncer.ports import Index, LocalStore, Server
 from syncer.ports.contents import contents_of
 from syncer.reconcile.candidates import Message, wanted_contents, wanted_files, wanted_headers
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.matching import Evidence
-from syncer.reconcile.observations import Fingerprint, Observation
+from syncer.reconcile.observations import Fingerprint, Observation, PairState
 
 Item = TypeVar("Item")
 
 
-def names_elsewhere(store: LocalStore, mailboxes: Iterable[MailboxName]) -> tuple[frozenset[UniqueName], bool]:
-    """The unique names in mailboxes that are not planned for, and whether all of them could be listed."""
+def names_elsewhere(
+    store: LocalStore, index: Index, mailboxes: Iterable[MailboxName], missing: Collection[UniqueName]
+) -> tuple[frozenset[UniqueName], bool]:
+    """The missing names that are in mailboxes that are not planned for, and whether all of them could be listed.
+
+    A file that the index has paired where it is does not count: it is on the server by itself, and keeps nothing else
+    there. A move of which the target was looked at first ends so.
+    """
     names: set[UniqueName] = set()
     complete = True
     for mailbox in mailboxes:
@@ -26,7 +32,9 @@ def names_elsewhere(store: LocalStore, mailboxes: Iterable[MailboxName]) -> tupl
         except MailboxError:
             complete = False
         else:
-            names.update(listing.messages)
+            if here := listing.messages.keys() & missing:
+                paired = (pair.name for pair in index.pairs_among(mailbox, names=here) if pair.state is PairState.BOTH)
+                names.update(here.difference(paired))
             complete &= listing.complete or listing.missing
     return frozenset(names), complete
 
