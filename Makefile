@@ -6,11 +6,12 @@ WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 PYTEST ?=
 BENCH ?=
 TORTURE ?=
+SOAK ?=
 
 # An editable install would else be compiled anew at every start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help test check demo bench bench-quick torture format clean servers peers
+.PHONY: help test check demo bench bench-quick torture soak format clean servers peers
 
 help:
 	@echo 'make demo     see it work: a server, an account, two sides that become the same'
@@ -18,10 +19,11 @@ help:
 	@echo 'make check    everything but the tests'
 	@echo 'make bench    measure it beside mbsync and offlineimap3: an hour, 30 GB; bench-quick: some minutes, 2 GB'
 	@echo 'make torture  everything that is done to it to make it lose a message, in full: many hours'
+	@echo 'make soak     keep it running for two hours while everything around it changes and fails'
 	@echo 'make format   write the code in the one format'
 	@echo 'make clean    remove what the commands above have made'
 	@echo
-	@echo 'Variables: PYTHON (to make .venv with), WORKERS (of the tests), PYTEST, BENCH and TORTURE (further options)'
+	@echo 'Variables: PYTHON (to make .venv with), WORKERS (of the tests), PYTEST, BENCH, TORTURE and SOAK (further options)'
 
 .venv/.ready: pyproject.toml tools/venv.sh
 	@echo '--- virtual environment'
@@ -61,6 +63,9 @@ bench-quick: .venv/.ready peers
 
 torture: .venv/.ready servers
 	@$(BIN)/python -m torture $(TORTURE)
+
+soak: .venv/.ready servers
+	@$(BIN)/python -m torture.soak $(SOAK)
 
 format: .venv/.ready
 	@$(BIN)/ruff format .

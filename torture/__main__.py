@@ -73,11 +73,11 @@ def _play(trial: Trial, options: argparse.Namespace) -> results.Result:
 
 def _portion(trial: Trial, options: argparse.Namespace, first: int, count: int | None) -> results.Result:
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    blank = results.Result(trial.name, _commit(), now, first=first)
+    blank = results.Result(trial.name, commit(), now, first=first)
     return runner.run(trial, blank, count, options.workers, lambda line: print(line, flush=True))
 
 
-def _commit() -> str:
+def commit() -> str:
     """What is tried: the commit, with `+` where files differ from it, other than those that trials write."""
 
     def git(*words: str) -> str:

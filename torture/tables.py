@@ -1,16 +1,69 @@
-"""Tables of RELIABILITY.md about what is no trial: accidents beside other programs, and malformed messages."""
+"""Tables of RELIABILITY.md about what is no trial: the soak, accidents beside other programs, malformed messages."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+USED = (("rss", "resident memory, MB", 1e6), ("descriptors", "descriptors", 1.0), ("threads", "threads", 1.0))
+"""Of the soak's process: what, in which words and in which unit."""
 
 
 def tables(directory: Path) -> list[str]:
     """What is no trial and has a table of its own, of which there are results in `directory`."""
-    made: dict[str, Callable[[Any], str]] = {"accidents": accidents_table, "malformed": malformed_table}
+    made: dict[str, Callable[[Any], str]] = {
+        "soak": soak_table,
+        "accidents": accidents_table,
+        "malformed": malformed_table,
+    }
     files = {name: directory / f"{name}.json" for name in made}
     return [made[name](json.loads(file.read_text())) for name, file in files.items() if file.exists()]
+
+
+def soak_table(document: Any) -> str:
+    """`soak.json`: what was done to `syncer watch`, what was found, and what the process used."""
+    edits, faults = sum(document["deeds"].values()), document["faults"]
+    kinds = ", ".join(f"{count} {name}" for name, count in faults.items())
+    ended = " (interrupted)" if document["interrupted"] else ""
+    rows = [
+        ("minutes", f"{document['seconds'] / 60:.0f}{ended}"),
+        ("edits on both sides", f"{edits:,}"),
+        ("faults", f"{sum(faults.values())}: {kinds}"),
+        ("quiet points at which every message was as it must be", str(len(document["checks"]))),
+        ("of these, right only after SIGUSR1", str(sum(bool(check["late"]) for check in document["checks"]))),
+        *_slowest(document["checks"]),
+        *_used(document["flatness"]),
+        ("seed, commit, date", f"{document['seed']}, {document['commit']}, {document['date'][:10]}"),
+    ]
+    lines = ["## Soak", ""]
+    lines += ["`syncer watch`, edited on both sides all the time, with a fault each minute (`make soak`).", ""]
+    lines += ["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows)]
+    if document["failure"]:
+        first = document["failure"].splitlines()
+        lines += ["", f"**It failed** after the fault {document['last_fault']}:", ""]
+        lines += [f"    {line}" for line in first[:20]]
+    lines += ["", "![What the process used](torture/results/soak.svg)"]
+    return "\n".join(lines) + "\n"
+
+
+def _slowest(checks: Sequence[Mapping[str, float]]) -> Iterator[tuple[str, str]]:
+    """How long it took from the last edit and fault until everything was right."""
+    if checks:
+        seconds = sorted(check["converged"] for check in checks)
+        yield "seconds until both sides were right", f"{statistics.median(seconds):.1f}, at most {seconds[-1]:.1f}"
+        seconds = sorted(check["indexed"] for check in checks)
+        yield "seconds until notmuch knew a message", f"{statistics.median(seconds):.1f}, at most {seconds[-1]:.1f}"
+
+
+def _used(flatness: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """What the last process used, in the second and the last quarter of its life."""
+    if flatness is None:
+        return
+    for key, name, unit in USED:
+        second, last = (value / unit for value in flatness[key])
+        yield f"{name}: second and last quarter of its life", f"{second:.4g}, {last:.4g}"
+    yield "flat", "yes" if flatness["flat"] else "**no**"
 
 
 def accidents_table(document: Any) -> str:
