@@ -248,17 +248,17 @@ class ImapServer:
         """See `Server`."""
         self._wire.run(b"NOOP")
 
-    def listen(self, mailbox: MailboxName) -> Push | None:
+    def listen(self, mailbox: MailboxName, *, notify: bool = True) -> Push | None:
         """Hear of changes on this connection from now on, and do nothing else with it; None if the server cannot tell.
 
-        Where it can tell of one mailbox only, it is this one.
+        Where it can tell of one mailbox only, or `notify` is false, it is this one.
 
         Raises:
             MailboxError: the mailbox cannot be selected.
         """
         from syncer.imap.push import listen  # noqa: PLC0415 - see above
 
-        return listen(self._session, mailbox, self.close)
+        return listen(self._session, mailbox, self.close, notify=notify)
 
     def close(self) -> None:
         """See `Server`."""

@@ -30,15 +30,15 @@ _ENDS = 20
 """So often may a server end IDLE, or give up on NOTIFY, by itself between two checks."""
 
 
-def listen(session: Session, mailbox: MailboxName, close: Callable[[], None]) -> Push | None:
-    """NOTIFY where the server has it and takes it, else IDLE on `mailbox`; None where it has neither.
+def listen(session: Session, mailbox: MailboxName, close: Callable[[], None], *, notify: bool) -> Push | None:
+    """NOTIFY where it is wanted and the server takes it, else IDLE on `mailbox`; None where it has neither.
 
     The session is used for nothing else from then on. `close` ends it.
 
     Raises:
         MailboxError: `mailbox` cannot be selected.
     """
-    if "NOTIFY" in session.capabilities:
+    if notify and "NOTIFY" in session.capabilities:
         try:
             return Notify(session, close)
         except ServerRefusedError:  # it may refuse any of the events (RFC 5465 section 5: BADEVENT)

@@ -7,14 +7,14 @@ tells nothing by itself is left to the loop, which looks at everything from time
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from syncer.errors import AccountError
 from syncer.ports.push import Heard, Push
 from syncer.ports.rest import STRONGER, Hope
 from syncer.reconcile.identity import MailboxName
-from syncer.watching.loop import Loop, Persistently
+from syncer.watching.loop import Persistently
 
 Listens = Callable[[frozenset[MailboxName] | None], AbstractContextManager[None]]
 """A context in which a connection tells of these mailboxes; None: of all of them."""
@@ -26,7 +26,7 @@ class Listening:
     def __init__(
         self,
         begin: Callable[[], Push | None],
-        loop: Loop,
+        told: Callable[[Collection[MailboxName] | None], None],
         persistently: Persistently,
         *,
         keepalive: float,
@@ -34,12 +34,14 @@ class Listening:
         listens: Listens = lambda _covers: nullcontext(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`begin` connects; None where the server cannot tell. Every `keepalive` seconds the connection is checked.
+        """`begin` connects; None where the server cannot tell. `told` gets what it tells of; None: of everything.
+
+        Every `keepalive` seconds the connection is checked.
 
         `deaf` is told of a fault of ours that ends the listening: others have to look from time to time.
         """
         self._begin = begin
-        self._loop = loop
+        self._told = told
         self._persistently = persistently
         self._listens = listens
         self._over = threading.Event()
@@ -104,7 +106,7 @@ class Listening:
             push.close()
 
     def _hear(self, push: Push) -> None:
-        self._loop.hint("server", None)
+        self._told(None)
         checked = self._clock()
         while not self._over.is_set():
             heard = push.hear(max(0.0, checked + self._keepalive - self._clock()), self._wake_reader)
@@ -124,7 +126,7 @@ class Listening:
 
     def _pass_on(self, heard: Heard) -> None:
         if not heard.nothing:
-            self._loop.hint("server", None if heard.everywhere else heard.mailboxes)
+            self._told(None if heard.everywhere else heard.mailboxes)
 
     def _rest(self, seconds: float, hope: Hope) -> None:
         """Pause; not at all if there was new hope since the last attempt began."""

@@ -58,7 +58,7 @@ class Loop:
         `persistently` tries again after an outage. `stop` ends it all; call `end` after it was set.
         """
         self._work = work
-        self._persistently = persistently
+        self.persistently = persistently
         self._stop = stop
         self.pulse = Pulse()
         """Of the passes, and of all else that is done in between."""
@@ -124,7 +124,7 @@ class Loop:
         try:
             while due is not None:
                 try:
-                    self._persistently(self._attempts(due), self.rest, self._stop)
+                    self.persistently(self._attempts(due), self.rest, self._stop)
                 except AccountError:
                     if not self._stop.is_set():
                         raise

@@ -12,37 +12,31 @@ from syncer.daemon.control import Control
 from syncer.engine import Hints, Order, Pass
 from syncer.errors import (
     AccountError,
-    ConnectError,
     ConnectionLostError,
     LockedError,
     LoginError,
-    MailboxError,
     StoppedError,
 )
 from syncer.imap.mailbox import ImapServer
 from syncer.imap.retry import OUTAGES, persistently
 from syncer.maildir.watcher import Watcher
 from syncer.ports import KnownMailbox
-from syncer.ports.push import Push
 from syncer.ports.rest import Hope
-from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.reconcile.identity import MailboxName
 from syncer.report import AccountReport, SyncOptions, Target
 from syncer.values import replace
 from syncer.wakeups import Due
 from syncer.watching.deletions import Deletions
-from syncer.watching.listening import Listening
 from syncer.watching.loop import Loop
 from syncer.watching.pulse import Signs
 from syncer.wiring.asking import answer_of, question_of
 from syncer.wiring.edge import contained
 from syncer.wiring.followed import Followed
+from syncer.wiring.hearing import Hearing
 from syncer.wiring.parts import LOCK_SECONDS, Workshop, connector_for, insist_unwatched, one_by_one, opened
 from syncer.wiring.passes import now, order_of
 from syncer.wiring.status import Files
 from syncer.wiring.telling import Audience, Telling
-
-WHOLE = 3_600.0
-"""Seconds after which everything is looked at where the server tells of every mailbox by itself."""
 
 
 class Watched:
@@ -69,7 +63,6 @@ class Watched:
         self._door = threading.Lock()
         self._refused = False
         """The log-in was, the last time that the loop has tried."""
-        self._listening: list[Listening] = []
         self._watcher: Watcher | None = None
         self._known: tuple[KnownMailbox, ...] = ()
         """The mailboxes that are watched, as the last pass left them in the index."""
@@ -79,13 +72,13 @@ class Watched:
         self._outages = partial(persistently, tell=self.telling.failed, kinds=(*OUTAGES, LoginError))
         self._anything = partial(persistently, tell=self.telling.failed)
         self.loop = Loop(self, self._outages, stop, interval=account.poll_interval, keepalive=account.keepalive)
+        self._hearing = Hearing(account, self._wants, self._connector, self.loop, self.telling)
         self._progress = Signs(audience.progress, self.loop.pulse)
 
     def hurry(self, hope: Hope) -> None:
         """See `Watch.hurry`."""
         self.loop.hurry(hope)
-        for listening in list(self._listening):
-            listening.hurry(hope)
+        self._hearing.hurry(hope)
 
     def run(self) -> None:
         """Until the end. Where index or Maildir cannot be opened, or are not what they were, they are opened again."""
@@ -116,8 +109,7 @@ class Watched:
             raise broken[0]
         if self._refused:
             self._refused = False
-            for listening in list(self._listening):  # they have only heard that it was refused
-                listening.hurry("person")
+            self._hearing.hurry("person")  # it has only heard that it was refused
         if report.error is not None:  # a crew in which something failed begins nothing more
             self._hang_up()
         self.telling.passed(report, self._known)
@@ -147,18 +139,7 @@ class Watched:
             watcher = Watcher(str(account.maildir), account.layout, partial(self.loop.hint, "local"))
             self._watcher = stack.enter_context(watcher)
             self.telling.opened()
-            for mailbox in self._heard_of():
-                listening = Listening(
-                    partial(self._listen, mailbox),
-                    self.loop,
-                    self._outages,
-                    keepalive=account.keepalive,
-                    deaf=self._deaf,
-                    listens=self.telling.listening,
-                )
-                self._listening.append(listening)
-                stack.callback(self._leave, listening)
-                listening.start()
+            stack.enter_context(self._hearing)
             self.loop.run()
 
     def _opened(self, stack: ExitStack) -> Workshop:
@@ -212,46 +193,9 @@ class Watched:
             self.telling.passed(report, self._known)
         return answer_of(report)
 
-    def _heard_of(self) -> list[MailboxName]:
-        """The mailboxes to idle in, where the server has no NOTIFY."""
-        named = [INBOX if name.upper() == INBOX else MailboxName(name) for name in self.account.idle]
-        return [name for name in dict.fromkeys(named) if self._wants(name)] or [INBOX]
-
     def _leave_workshop(self) -> None:
         """It is about to be closed."""
         self._workshop = None
-
-    def _leave(self, listening: Listening) -> None:
-        self._listening.remove(listening)
-        listening.end()
-
-    def _listen(self, mailbox: MailboxName) -> Push | None:
-        if self.loop.interval != self.account.poll_interval:
-            self.loop.look_every(self.account.poll_interval)  # until we are told of everything again
-        push: Push | None = None
-        server = self._connector()()
-        try:
-            push = server.listen(mailbox)
-        except MailboxError as error:  # it may come back
-            raise ConnectError(str(error)) from error
-        finally:
-            if push is None:
-                server.close()
-        if push is None or push.covers is not None:
-            return push
-        if mailbox != self._heard_of()[0]:  # the first connection is told of every mailbox
-            push.close()
-            return None
-        self.loop.interval = max(WHOLE, self.account.poll_interval)
-        return push
-
-    def _deaf(self, error: Exception) -> None:
-        """See `Listening`."""
-        import logging  # noqa: PLC0415 - only where there is a fault of ours
-
-        words = "account %s: internal error, please report it; nobody listens any more, the server is asked instead"
-        logging.getLogger(__name__).error(words, self.account.name, exc_info=error)
-        self.loop.look_every(self.account.poll_interval)
 
     def _pass(self, due: Due, report: AccountReport) -> None:
         order = order_of(self.account, SyncOptions(), None)
@@ -262,7 +206,10 @@ class Watched:
             deleted=lambda mailboxes, missing: self._deletions.count(time.monotonic(), mailboxes, missing),
             some=self._chosen is not None,
         )
+        began = time.monotonic()
         one = self._make(order, report)
+        if order.hints is None:
+            self._hearing.looked(began, report)
         if (later := self._deletions.due(time.monotonic())) is not None:
             self.loop.look_later(later[0], "local", later[1])
         if order.hints is None and self._workshop is not None:

@@ -84,6 +84,22 @@ def test_a_message_that_is_moved_there_is_moved_here_although_only_inbox_is_list
     world.converged()
 
 
+@pytest.mark.dovecot
+def test_a_server_that_tells_of_nothing_after_a_rename_is_looked_at_all_the_same(
+    dovecot: Dovecot, world_on: Make
+) -> None:
+    world = filled(world_on(dovecot, keepalive="10s", **QUICK))
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        world.client.rename_mailbox("Work", "Elsewhere")
+        watched.until(lambda: "Elsewhere" in world.local.mailboxes(), "renamed here")
+        for number in range(3):
+            world.client.create(f"New {number}")
+            world.client.append(f"New {number}", note(f"after it {number}"), ())
+        watched.until_equal(15)
+    world.converged()
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_many_edits_go_out_in_a_few_commands(server_named: Named, world_on: Make, name: str) -> None:
     with CountingProxy(server_named(name).port) as proxy:

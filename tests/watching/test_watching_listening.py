@@ -5,6 +5,7 @@ import queue
 import select
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,9 @@ class Scene:
         return ears
 
     def listening(self, keepalive: float = 3600.0) -> Listening:
-        return Listening(self.begin, self.hints, persistently, keepalive=keepalive, deaf=self.deaf.put)  # type: ignore[arg-type]
+        return Listening(
+            self.begin, partial(self.hints.hint, "server"), persistently, keepalive=keepalive, deaf=self.deaf.put
+        )  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -176,7 +179,7 @@ def test_who_is_in_a_hurry_ends_the_pause_before_another_attempt(scene: Scene, m
 
 def test_a_server_that_cannot_tell_is_not_listened_to(scene: Scene) -> None:
     listening = Listening(
-        lambda: None, scene.hints, persistently, keepalive=3600.0, deaf=not_deaf  # type: ignore[arg-type]
+        lambda: None, partial(scene.hints.hint, "server"), persistently, keepalive=3600.0, deaf=not_deaf  # type: ignore[arg-type]
     )  # fmt: skip
     listening.start()
     listening.end()
@@ -226,7 +229,7 @@ def test_who_is_in_a_hurry_while_an_attempt_fails_has_it_tried_again_at_once(
 def test_hurrying_very_often_keeps_nobody_waiting() -> None:
     """A pipe holds 65536 octets, and where the server cannot tell nobody takes them out."""
     hints = Hints()
-    listening = Listening(lambda: None, hints, persistently, keepalive=3600.0, deaf=not_deaf)  # type: ignore[arg-type]
+    listening = Listening(lambda: None, partial(hints.hint, "server"), persistently, keepalive=3600.0, deaf=not_deaf)  # type: ignore[arg-type]
 
     def often() -> None:
         for _ in range(70_000):

@@ -15,9 +15,11 @@ from syncer.errors import AccountError
 from syncer.imap.push import Notify
 from syncer.maildir.watcher import Watcher
 from syncer.ports.push import Heard
+from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.report import AccountReport, SyncOptions
 from syncer.watching.pulse import Pulse
 from syncer.watching.standing import Standing
+from syncer.watching.trust import Trust
 from syncer.wiring import Audience, Watch
 from syncer.wiring.asking import asked_to_sync
 from syncer.wiring.status import Files
@@ -183,7 +185,7 @@ def test_everything_is_looked_at_more_often_when_the_server_does_not_tell_any_mo
         running(tmp_path, script, {"poll_interval": '"10s"'}) as one,
     ):
         loop = until_loop(one)
-        until(lambda: loop.interval == 3600.0, "told of everything")
+        until(lambda: loop.interval == 540, "told of everything")
         one.until(ok=True)
         for sock in list(script._open):
             sock.shutdown(2)
@@ -227,6 +229,23 @@ def test_a_server_that_throttles_is_left_alone_as_long_as_it_asks(tmp_path: Path
         assert one.ask() is not None  # so it has been awake since; who asks is a person, and is served
         assert len(script.commands("LOGIN")) == tried + 1
         assert one.fails() == []
+
+
+def test_a_server_that_does_not_keep_its_promise_to_tell_is_idled_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    untold = [frozenset({MailboxName("Work")})]
+    idle = {"poll_interval": '"10s"', "idle": '["INBOX", "Two"]'}
+    with scripted(BASE + b" IDLE NOTIFY", NOTIFY=OK) as script, running(tmp_path, script, idle) as one:
+        until(lambda: one.stands and one.stands[-1].how == "notify", "told of everything")
+        one.until(ok=True)
+        monkeypatch.setattr(Trust, "looked", lambda *_: untold.pop() if untold else frozenset())
+        one.watch.hurry("network")
+        until(lambda: one.stands[-1].idle == {INBOX, "Two"}, "idles")
+        assert (one.stands[-1].how, until_loop(one).interval) == ("idle", 10)
+    assert caplog.messages == [
+        "account work: the server told nothing of changes in Work, as it had promised to (NOTIFY); using IDLE"
+    ]
 
 
 def test_where_the_server_tells_of_every_mailbox_one_connection_listens(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""PURE: whether a server that has promised to tell of every change does so. Times are seconds on one clock.
+
+Dovecot 2.3 does not: once a mailbox was renamed while somebody had NOTIFY set, its list index counts as corrupt, and it
+tells of next to nothing from then on, on new connections as well, without a word. So everything is looked at from time
+to time all the same, and what such a look finds must have been told of.
+"""
+
+from collections.abc import Collection
+
+from syncer.reconcile.identity import MailboxName
+
+BEFORE = 60.0
+"""Seconds between being told of a change and looking for it, where there was much to do."""
+
+
+class Trust:
+    """In what one connection tells, which has promised to tell of every mailbox."""
+
+    def __init__(self, now: float) -> None:
+        """It has just promised."""
+        self._looked = now
+        """When the look before began."""
+        self._all = now
+        """When it told last that anything may have happened anywhere."""
+        self._told: dict[MailboxName, float] = {}
+        self._untold: set[MailboxName] = set()
+        """What was found and not told of, not even since."""
+
+    def told(self, now: float, mailboxes: Collection[MailboxName] | None) -> None:
+        """It tells of these mailboxes; None: of all of them."""
+        if mailboxes is None:
+            self._all = now
+            self._untold.clear()
+        else:
+            self._told.update(dict.fromkeys(mailboxes, now))
+            self._untold.difference_update(mailboxes)
+
+    def looked(self, began: float, changed: Collection[MailboxName]) -> frozenset[MailboxName]:
+        """Everything was looked at from `began` on, and in these mailboxes the server had changed.
+
+        Returns those that an earlier look had found, and of which it has not told since: a server may tell of a change
+        some moments after it can be seen.
+        """
+        lost = frozenset(self._untold)
+        since = min(self._looked, began) - BEFORE
+        self._looked = began
+        if self._all < since:
+            self._untold.update(name for name in changed if self._told.get(name, since - 1.0) < since)
+        return lost

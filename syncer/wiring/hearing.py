@@ -1,0 +1,144 @@
+"""What one account hears of its server: by NOTIFY on one connection, else by IDLE in some mailboxes.
+
+How often everything is looked at follows from that. A server that promises to tell of every mailbox is believed as
+long as what is found by looking was told of before.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from syncer.config import Account
+from syncer.errors import ConnectError, MailboxError
+from syncer.imap.mailbox import ImapServer
+from syncer.ports.push import Push
+from syncer.ports.rest import Hope
+from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.report import AccountReport
+from syncer.watching.listening import Listening
+from syncer.watching.loop import Loop
+from syncer.watching.trust import Trust
+from syncer.wiring.telling import Telling
+
+
+class Hearing:
+    """Listens for as long as the context lasts."""
+
+    def __init__(
+        self,
+        account: Account,
+        wants: Callable[[MailboxName], bool],
+        connector: Callable[[], Callable[[], ImapServer]],
+        loop: Loop,
+        telling: Telling,
+    ) -> None:
+        """`connector` gives what opens a connection at the moment: the password may change."""
+        self._account = account
+        self._connector = connector
+        self._loop = loop
+        self._telling = telling
+        named = [INBOX if name.upper() == INBOX else MailboxName(name) for name in account.idle]
+        self._mailboxes = [name for name in dict.fromkeys(named) if wants(name)] or [INBOX]
+        """To idle in, where the server has no NOTIFY, or does not keep its promise."""
+        self._listening: list[Listening] = []
+        self._lock = threading.Lock()
+        self._trust: Trust | None = None
+        """While the server has promised to tell of every mailbox."""
+        self._deceived = False
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def hurry(self, hope: Hope) -> None:
+        """See whether all connections still stand, and try to make those that do not."""
+        for listening in list(self._listening):
+            listening.hurry(hope)
+
+    def looked(self, began: float, report: AccountReport) -> None:
+        """Everything was looked at, from `began` (monotonic) on: what the server had changed it must have told."""
+        changed = [
+            box.name
+            for box in report.mailboxes.values()
+            if box.downloaded or box.flags_local or box.moved_local or box.deleted_local
+        ]
+        with self._lock:
+            lost = self._trust.looked(began, changed) if self._trust is not None else None
+        if lost:
+            import logging  # noqa: PLC0415 - seldom needed
+
+            words = "account %s: the server told nothing of changes in %s, as it had promised to (NOTIFY); using IDLE"
+            logging.getLogger(__name__).warning(words, self._account.name, ", ".join(sorted(lost)))
+            self._deceived = True
+            self._end()
+            self._begin()
+
+    def _begin(self) -> None:
+        for mailbox in self._mailboxes:
+            listening = Listening(
+                partial(self._listen, mailbox),
+                self._told,
+                self._loop.persistently,
+                keepalive=self._account.keepalive,
+                deaf=self._deaf,
+                listens=self._telling.listening,
+            )
+            self._listening.append(listening)
+            listening.start()
+
+    def _end(self) -> None:
+        while self._listening:
+            self._listening.pop().end()
+
+    def _told(self, mailboxes: Collection[MailboxName] | None) -> None:
+        with self._lock:
+            if self._trust is not None:
+                self._trust.told(time.monotonic(), mailboxes)
+        self._loop.hint("server", mailboxes)
+
+    def _listen(self, mailbox: MailboxName) -> Push | None:
+        first = mailbox == self._mailboxes[0]
+        if first:
+            self._promised(None)
+        push: Push | None = None
+        server = self._connector()()
+        try:
+            push = server.listen(mailbox, notify=not self._deceived)
+        except MailboxError as error:  # it may come back
+            raise ConnectError(str(error)) from error
+        finally:
+            if push is None:
+                server.close()
+        if push is None or push.covers is not None:
+            return push
+        if not first:  # the first connection is told of every mailbox
+            push.close()
+            return None
+        self._promised(Trust(time.monotonic()))
+        return push
+
+    def _promised(self, trust: Trust | None) -> None:
+        """The server tells of every mailbox from now on, or nobody knows."""
+        account = self._account
+        with self._lock:
+            self._trust = trust
+        if trust is not None:
+            self._loop.interval = max(account.keepalive, account.poll_interval)
+        elif self._loop.interval != account.poll_interval:
+            self._loop.look_every(account.poll_interval)
+
+    def _deaf(self, error: Exception) -> None:
+        """See `Listening`."""
+        import logging  # noqa: PLC0415 - only where there is a fault of ours
+
+        words = "account %s: internal error, please report it; nobody listens any more, the server is asked instead"
+        logging.getLogger(__name__).error(words, self._account.name, exc_info=error)
+        self._loop.look_every(self._account.poll_interval)
