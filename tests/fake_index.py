@@ -177,6 +177,10 @@ class FakeIndex:
             if pair.uid in wanted or pair.name in named or any(first <= pair.uid <= last for first, last in ranges)
         )
 
+    def holders(self, names: Collection[UniqueName]) -> frozenset[MailboxName]:
+        with self._lock:
+            return frozenset(name for name in self.rows if self.pairs_among(name, names=names))
+
     def latest(self, mailbox: MailboxName, count: int, below: Uid | None = None) -> tuple[Pair, ...]:
         descending = reversed(self.pairs(mailbox))
         return tuple([pair for pair in descending if below is None or pair.uid < below][: max(count, 0)])

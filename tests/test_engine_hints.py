@@ -14,7 +14,7 @@ from syncer.reconcile.identity import INBOX, MailboxName, Side, Uid, UniqueName
 from syncer.reconcile.policy import Policy
 from syncer.report import HeldDeletions
 
-WORK = MailboxName("Work")
+WORK, PLAY = MailboxName("Work"), MailboxName("Play")
 BOTH: tuple[Side, Side] = ("server", "local")
 
 
@@ -131,24 +131,72 @@ def test_a_move_between_mailboxes_is_one(world: World) -> None:
     equal(world)
 
 
-def test_half_of_a_move_deletes_nothing(world: World) -> None:
-    name = a_file(world)
+def move(world: World, name: UniqueName, source: MailboxName, target: MailboxName) -> None:
     directories = world.store.directories
-    directories[WORK].files[name] = directories[INBOX].files.pop(name)
-    world.sync(hints=hints(INBOX, sides=("local",)))
-    assert len(world.server.mailboxes[INBOX].messages) == 8
-    world.sync()
+    directories[target].files[name] = directories[source].files.pop(name)
+
+
+@pytest.mark.parametrize("end", [INBOX, WORK])
+def test_a_move_of_which_one_end_is_hinted_is_one(world: World, end: MailboxName) -> None:
+    move(world, a_file(world), INBOX, WORK)
+    report = world.sync(hints=hints(end, sides=("local",)))
+    assert [(m.uploaded, m.bytes_up, m.deleted_remote) for m in report.mailboxes.values()] == [(0, 0, 0)]
+    assert report.mailbox(INBOX).moved_remote == 1
     equal(world)
     assert len(world.server.mailboxes[WORK].messages) == 9
 
 
-def test_a_move_of_which_the_second_half_was_seen_first_leaves_nothing_behind(world: World) -> None:
+@pytest.mark.parametrize("end", [INBOX, WORK, PLAY])
+def test_moves_that_hang_together_are_followed_to_the_last_end(world: World, end: MailboxName) -> None:
+    world.server.create(PLAY)
+    world.sync()
+    move(world, a_file(world, WORK), WORK, PLAY)
+    move(world, a_file(world, INBOX), INBOX, WORK)
+    report = world.sync(hints=hints(end, sides=("local",)))
+    assert {name: (m.moved_remote, m.bytes_up) for name, m in report.mailboxes.items()} == {INBOX: (1, 0), WORK: (1, 0)}
+    equal(world)
+
+
+def test_a_move_that_nobody_names_the_uid_of_is_one_as_well(world: World) -> None:
+    world.server.tells_uids = False
+    move(world, a_file(world), INBOX, WORK)
+    report = world.sync(hints=hints(WORK, sides=("local",)))
+    assert (report.mailbox(INBOX).moved_remote, sum(m.bytes_up for m in report.mailboxes.values())) == (1, 0)
+    equal(world)
+
+
+def test_where_a_file_of_the_same_name_is_only_the_maildir_is_looked_at(world: World, asked: list[str]) -> None:
     name = a_file(world)
-    directories = world.store.directories
-    directories[WORK].files[name] = directories[INBOX].files.pop(name)
+    world.store.put(WORK, name, world.store.directories[INBOX].files[name].octets)
     assert world.sync(hints=hints(WORK, sides=("local",))).mailbox(WORK).uploaded == 1
+    assert {command for command in asked if command.startswith("CHANGES")} == {f"CHANGES {WORK}"}
+    assert len(world.server.mailboxes[INBOX].messages) == 8
+
+
+def test_a_file_of_the_same_name_that_is_on_the_server_by_itself_keeps_nothing_else_there(world: World) -> None:
+    name = a_file(world)
+    world.store.put(WORK, name, world.store.directories[INBOX].files[name].octets)
+    world.sync(hints=hints(WORK, sides=("local",)))
+    del world.store.directories[INBOX].files[name]
     assert world.sync(hints=hints(INBOX, sides=("local",))).mailbox(INBOX).deleted_remote == 1
     equal(world)
+
+
+def test_a_mailbox_that_the_settings_leave_out_is_no_end_of_a_move(world: World) -> None:
+    move(world, a_file(world), INBOX, WORK)
+    report = world.sync(wants=lambda name: name == WORK, hints=hints(WORK, sides=("local",)))
+    assert (report.mailbox(WORK).uploaded, report.mailboxes.keys()) == (1, {WORK})
+    assert len(world.server.mailboxes[INBOX].messages) == 8
+
+
+def test_half_of_a_move_to_a_mailbox_that_is_not_known_deletes_nothing(world: World) -> None:
+    world.store.create(PLAY)
+    move(world, a_file(world), INBOX, PLAY)
+    world.sync(hints=hints(INBOX, sides=("local",)))
+    assert len(world.server.mailboxes[INBOX].messages) == 8
+    world.sync()
+    equal(world)
+    assert len(world.server.mailboxes[PLAY].messages) == 1
 
 
 def test_small_mailboxes_that_are_emptied_one_after_the_other_are_no_less_an_accident() -> None:

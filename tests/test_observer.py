@@ -348,30 +348,31 @@ class TestImpostors:
 
 class TestNamesElsewhere:
     @staticmethod
-    def among(world: World, mailboxes: list[MailboxName], missing: str = "abcd") -> tuple[frozenset[UniqueName], bool]:
-        return names_elsewhere(world.store, world.index, mailboxes, {UniqueName(name) for name in missing})
+    def among(world: World, mailboxes: list[MailboxName], missing: str = "abcd") -> tuple[dict[str, str], bool]:
+        found = names_elsewhere(world.store, world.index, mailboxes, {UniqueName(name) for name in missing})
+        return {mailbox: "".join(sorted(names)) for mailbox, names in found.names.items()}, found.complete
 
     def test_names_of_all_of_them(self) -> None:
         world = World.of("", "", "a: Work/b: Work/c: Job/d:")
-        assert self.among(world, [WORK, JOB]) == ({"b", "c", "d"}, True)
-        assert self.among(world, [WORK, JOB], missing="bx") == ({"b"}, True)
-        assert self.among(world, []) == (frozenset(), True)
+        assert self.among(world, [WORK, JOB]) == ({WORK: "bc", JOB: "d"}, True)
+        assert self.among(world, [WORK, JOB], missing="bx") == ({WORK: "b"}, True)
+        assert self.among(world, []) == ({}, True)
 
     def test_a_file_that_is_paired_where_it_is_keeps_nothing_else(self) -> None:
         world = World.of("Work/b: Job/d:", "Work/b:", "Work/b: Work/c: Job/b:")
-        assert self.among(world, [WORK]) == ({"c"}, True)
-        assert self.among(world, [WORK, JOB]) == ({"b", "c"}, True)
+        assert self.among(world, [WORK]) == ({WORK: "c"}, True)
+        assert self.among(world, [WORK, JOB]) == ({WORK: "c", JOB: "b"}, True)
 
     def test_one_that_changed_or_failed_makes_it_incomplete(self) -> None:
         world = World.of("", "", "Work/b: Job/d:")
         world.store.directories[WORK].complete = False
-        assert self.among(world, [WORK, JOB]) == ({"b", "d"}, False)
+        assert self.among(world, [WORK, JOB]) == ({WORK: "b", JOB: "d"}, False)
         store_hears(world, scan_Job=MailboxError("Job: cannot be read"))
         world.store.directories[WORK].complete = True
-        assert self.among(world, [WORK, JOB]) == ({"b"}, False)
+        assert self.among(world, [WORK, JOB]) == ({WORK: "b"}, False)
 
     def test_one_that_does_not_exist_is_complete(self) -> None:
-        assert self.among(World(), [PLAY]) == (frozenset(), True)
+        assert self.among(World(), [PLAY]) == ({}, True)
 
 
 class TestEvidence:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from syncer.errors import MailboxError, MessageError, StoppedError, VanishedError
 from syncer.executor import Bench, Executor
 from syncer.executor.portions import are_large, connections_for, portions
-from syncer.observer.evidence import evidence, names_elsewhere
+from syncer.observer.evidence import Elsewhere, evidence
 from syncer.observer.look import Look, Observer
 from syncer.ports import Server
 from syncer.reconcile.actions import (
@@ -28,12 +28,12 @@ from syncer.reconcile.actions import (
     Plan,
     RemoveLocal,
 )
-from syncer.reconcile.candidates import File, file_left
+from syncer.reconcile.candidates import File
 from syncer.reconcile.identity import MailboxName, Side, UniqueName
 from syncer.reconcile.mailboxes import arrange
 from syncer.reconcile.observations import Observation, PairState
 from syncer.reconcile.places import Places
-from syncer.reconcile.planner import NO_NAMES, plan, refuse
+from syncer.reconcile.planner import plan, refuse
 from syncer.reconcile.policy import Policy
 from syncer.reconcile.triage import unread
 from syncer.report import HeldDeletions
@@ -97,8 +97,8 @@ class Applying:
             self._index.add_mailbox(mailbox)
         return places
 
-    def decide(self, look: Look) -> None:
-        """Plan what is to be done about what was seen."""
+    def decide(self, look: Look, elsewhere: Elsewhere) -> None:
+        """Plan what is to be done about what was seen; `elsewhere` is where missed files are."""
         self._executor.bench.look_again = False
         for name, sight in look.sights.items():
             if sight.renewal is not None:
@@ -107,14 +107,7 @@ class Applying:
         if self._order.dry_run:
             observations = [_as_if_created(o, look.places) for o in observations]
         accepted, refusals = refuse(observations)
-        elsewhere, complete = NO_NAMES, True
-        store = self._pass.store
-        missing = {pair.name for observation in accepted for pair in file_left(observation)}
-        if missing:
-            planned = {observation.mailbox for observation in accepted}
-            others = [mailbox for mailbox in store.mailboxes() if mailbox not in planned]
-            elsewhere, complete = names_elsewhere(store, self._index, others, missing)
-        found = evidence(self._pass.crew, store, accepted)
+        found = evidence(self._pass.crew, self._pass.store, accepted)
         self._explain(unread(accepted, found))
         policy = self._policy
         if self._order.hints is not None:
@@ -123,8 +116,8 @@ class Applying:
             accepted,
             found,
             policy,
-            elsewhere,
-            everything_seen=complete and look.everything_seen,
+            frozenset().union(*elsewhere.names.values()),
+            everything_seen=elsewhere.complete and look.everything_seen,
             whole=self._order.whole,
         )
         decision = replace(decision, actions=self._counted(decision.actions, {here.mailbox for here in accepted}))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syncer.engine.applying import Applying
+from syncer.engine.ends import elsewhere, other_ends
 from syncer.engine.generations import Generations
 from syncer.engine.passing import DAY
 from syncer.engine.recording import finished
 from syncer.errors import MailboxError
+from syncer.observer.evidence import Elsewhere
 from syncer.observer.glance import Glance
 from syncer.observer.look import Look, Observer
 from syncer.reconcile.identity import MailboxName, Side
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from syncer.engine.passing import Pass
 
 BOTH_SIDES: frozenset[Side] = frozenset({"server", "local"})
+LOCAL: frozenset[Side] = frozenset({"local"})
 ROUNDS = 3
 """How often one pass looks at the account: once, again for what could not be recorded at first, and once to spare."""
 
@@ -35,6 +38,8 @@ class Rounds:
         self._observer.spelling.normal(one.index.keywords())
         self._generations = Generations(one.store, one.index)
         self.applying = Applying(one, self._observer, self._policy())
+        self._other_ends: set[MailboxName] = set()
+        """Mailboxes that there is no hint of, and that are looked at all the same."""
 
     def run(self, places: Places) -> None:
         """See `Pass.run`; `places` are those of the glance."""
@@ -42,7 +47,7 @@ class Rounds:
         for number in range(ROUNDS):
             places = applying.arrange(self._for_renames(self._again() if number else places))
             look = self._observer.look(places, one.chosen(places), one.index.deleted_since(one.now() - DAY))
-            applying.decide(look)
+            applying.decide(look, self._elsewhere(look))
             if one.order.dry_run:
                 break
             if applying.has_something_to_do:
@@ -66,7 +71,17 @@ class Rounds:
         hints = self._pass.order.hints
         if hints is None:
             return self._glance.places()
-        return self._glance.remembered(dict.fromkeys(hints.mailboxes, BOTH_SIDES))
+        return self._glance.remembered(dict.fromkeys([*hints.mailboxes, *self._other_ends], BOTH_SIDES))
+
+    def _elsewhere(self, look: Look) -> Elsewhere:
+        """Where missed files are. Who was told where to look looks at the other ends of moves as well."""
+        found = elsewhere(self._pass, look)
+        while self._pass.order.hints is not None and (more := other_ends(self._pass, look, found)):
+            self._other_ends |= more
+            look.places = self._glance.remembered(dict.fromkeys([*look.places.known, *more], LOCAL))
+            self._observer.look_further(look, more)
+            found = elsewhere(self._pass, look)
+        return found
 
     def _for_renames(self, places: Places) -> Places:
         wanted = self._pass.order.policy.mailbox_changes == "all" and not places.settled

@@ -10,7 +10,7 @@ from syncer.index import parking
 from syncer.index.codec import CODE, to_bytes, to_text
 from syncer.index.session import Session
 from syncer.reconcile.flags import Flags
-from syncer.reconcile.identity import Uid, UniqueName
+from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Fingerprint, Pair, PairState
 
 T = TypeVar("T")
@@ -33,6 +33,11 @@ _NAMED = f"""
     WITH wanted (wanted_name) AS (VALUES {{}})
     SELECT {_COLUMNS} FROM wanted CROSS JOIN pair WHERE mailbox_id = ? AND name = wanted_name
 """  # noqa: S608 (same)
+_HOLDERS = """
+    WITH wanted (wanted_name) AS (VALUES {})
+    SELECT DISTINCT mailbox.name FROM wanted CROSS JOIN mailbox CROSS JOIN pair
+    WHERE pair.mailbox_id = mailbox.id AND pair.name = wanted_name
+"""
 _PLACEHOLDERS = 800
 """At most so many in one statement; SQLite before 3.32 allows 999."""
 
@@ -76,6 +81,15 @@ def among(
         rows = session.connection.execute(_NAMED.format(",".join(["(?)"] * len(wanted))), (*wanted, id_))
         found.update((pair.uid, pair) for pair in _pairs(session, rows))
     return [found[uid] for uid in sorted(found)]
+
+
+def holders(session: Session, names: Iterable[UniqueName]) -> frozenset[MailboxName]:
+    """The mailboxes with a pair of one of these names."""
+    found: set[MailboxName] = set()
+    for wanted in _batches([to_bytes(name) for name in names], _PLACEHOLDERS):
+        rows = session.connection.execute(_HOLDERS.format(",".join(["(?)"] * len(wanted))), wanted)
+        found.update(MailboxName(to_text(name)) for (name,) in rows)
+    return frozenset(found)
 
 
 def latest(session: Session, id_: int, count: int, below: Uid | None) -> list[Pair]:

@@ -187,6 +187,11 @@ class SqliteIndex:
             id_ = session.known(mailbox)
             return () if id_ is None else tuple(table.among(session, id_, uids=uids, ranges=ranges, names=names))
 
+    def holders(self, names: Collection[UniqueName]) -> frozenset[MailboxName]:
+        """The mailboxes that have a pair of one of these unique names, each of which is looked up."""
+        with self._turn, self._session() as session:
+            return table.holders(session, names)
+
     def latest(self, mailbox: MailboxName, count: int, below: Uid | None = None) -> tuple[Pair, ...]:
         """The `count` pairs of the highest UIDs, or of the highest below `below`, descending by UID."""
         with self._turn, self._session() as session:

@@ -12,19 +12,29 @@ from syncer.reconcile.candidates import Message, wanted_contents, wanted_files, 
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Fingerprint, Observation, PairState
+from syncer.values import Struct
 
 Item = TypeVar("Item")
 
 
+class Elsewhere(Struct, frozen=True):
+    """Where names are that are missing where they should be."""
+
+    names: Mapping[MailboxName, frozenset[UniqueName]]
+    """By mailbox; one in which none is may be left out."""
+    complete: bool = True
+    """All mailboxes could be listed."""
+
+
 def names_elsewhere(
     store: LocalStore, index: Index, mailboxes: Iterable[MailboxName], missing: Collection[UniqueName]
-) -> tuple[frozenset[UniqueName], bool]:
-    """The missing names that are in mailboxes that are not planned for, and whether all of them could be listed.
+) -> Elsewhere:
+    """The missing names that are in mailboxes that are not planned for.
 
     A file that the index has paired where it is does not count: it is on the server by itself, and keeps nothing else
     there. A move of which the target was looked at first ends so.
     """
-    names: set[UniqueName] = set()
+    names: dict[MailboxName, frozenset[UniqueName]] = {}
     complete = True
     for mailbox in mailboxes:
         try:
@@ -34,9 +44,9 @@ def names_elsewhere(
         else:
             if here := listing.messages.keys() & missing:
                 paired = (pair.name for pair in index.pairs_among(mailbox, names=here) if pair.state is PairState.BOTH)
-                names.update(here.difference(paired))
+                names[mailbox] = frozenset(here.difference(paired))
             complete &= listing.complete or listing.missing
-    return frozenset(names), complete
+    return Elsewhere({mailbox: found for mailbox, found in names.items() if found}, complete)
 
 
 def evidence(crew: Crew, store: LocalStore, observations: Sequence[Observation]) -> Evidence:

@@ -124,10 +124,15 @@ class Observer(Struct):
 
     def look(self, places: Places, names: Iterable[MailboxName], lately: Mapping[tuple[MailboxName, str], int]) -> Look:
         """Observe these mailboxes, INBOX first."""
-        ordered = sorted(names, key=lambda name: (name != INBOX, name))
         result = Look(places, {mailbox.name: mailbox for mailbox in self.index.mailboxes()}, lately)
         result.errors.update(places.unknown)
-        untouched = self.glance.unchanged(places, ordered)
+        self.look_further(result, names)
+        return result
+
+    def look_further(self, result: Look, names: Iterable[MailboxName]) -> None:
+        """Observe these as well; `result` has their places."""
+        ordered = sorted(names, key=lambda name: (name != INBOX, name))
+        untouched = self.glance.unchanged(result.places, ordered)
         due = [name for name in ordered if name not in untouched]
         self.progress.mailboxes(self.glance.account, len(due))
 
@@ -149,7 +154,6 @@ class Observer(Struct):
             else:
                 result.sights[name] = sight
         self._count(result)
-        return result
 
     def _untouched(self, look: Look, known: KnownMailbox) -> Sight:
         """What there is to say of a mailbox that is on both sides as the last pass left it."""

@@ -148,6 +148,12 @@ class Index(Protocol):
         Each once, ascending by UID. What it costs follows how many are asked for and found, whatever the mailbox holds.
         """
 
+    def holders(self, names: Collection[UniqueName]) -> frozenset[MailboxName]:
+        """The mailboxes that have a pair of one of these unique names, whatever its state.
+
+        What it costs follows how many are asked for and how many mailboxes there are, whatever these hold.
+        """
+
     def latest(self, mailbox: MailboxName, count: int, below: Uid | None = None) -> tuple[Pair, ...]:
         """The `count` pairs of the highest UIDs, or of the highest below `below`, descending by UID."""
 

@@ -233,6 +233,16 @@ class IndexContract(ABC):
         everything = [(Uid(1), Uid(2**32 - 1))]
         assert index.pairs_among(INBOX, ranges=everything, uids=[Uid(7)], names=[UniqueName("89")]) == tuple(kept)
 
+    def test_mailboxes_are_found_by_the_names_of_their_pairs(self, index: Index) -> None:
+        assert index.holders([UniqueName("a")]) == frozenset()
+        index.record(INBOX, [pair(1, "a"), replace(pair(2, "b\udcff"), state=PairState.SERVER_ONLY)])
+        index.record(WORK, [pair(uid, f"{uid}") for uid in range(1, 3000)])
+        assert index.holders([]) == index.holders([UniqueName("c")]) == frozenset()
+        assert index.holders([UniqueName("b\udcff"), UniqueName("c")]) == {INBOX}
+        assert index.holders([UniqueName(f"{number}") for number in range(2999, 9000)]) == {WORK}
+        index.record(INBOX, [pair(3, "7")])
+        assert index.holders([UniqueName("7"), UniqueName("8")]) == {INBOX, WORK}
+
     def test_thousands_of_uids_ranges_and_names_may_be_asked_for(self, index: Index) -> None:
         index.record(INBOX, kept := [pair(uid) for uid in range(3, 3000, 3)])
         index.record(WORK, [pair(uid) for uid in range(1, 20)])
