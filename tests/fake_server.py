@@ -286,21 +286,20 @@ class FakeServer:
         if not uids:
             return {}
         box, there = self._box(mailbox), self._box(target)
-        known = [uid for uid in sorted(uids) if uid in box.messages]
 
         def copy() -> dict[Uid, Uid]:
-            return {uid: there.add(replace(box.messages[uid])) for uid in known}
+            return {uid: there.add(replace(box.messages[uid])) for uid in sorted(uids) if uid in box.messages}
 
         def at_once() -> dict[Uid, Uid]:
             landed = copy()
-            self._take(mailbox, known)
+            self._take(mailbox, landed)
             return landed
 
         if self.account.atomic_move:
             landed = self._effect(f"MOVE {mailbox} {target}", at_once)
         else:
             landed = self._effect(f"COPY {mailbox} {target}", copy)
-            self.expunge(mailbox, known)
+            self.expunge(mailbox, landed)
         return landed if self.account.tells_uids and self.account.uidplus else {}
 
     def noop(self) -> None:
