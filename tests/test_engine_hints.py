@@ -182,6 +182,28 @@ def test_a_file_of_the_same_name_that_is_on_the_server_by_itself_keeps_nothing_e
     equal(world)
 
 
+@pytest.mark.parametrize("last", [INBOX, WORK, None])
+def test_a_message_that_both_sides_moved_and_one_moved_back_is_not_deleted(
+    world: World, last: MailboxName | None
+) -> None:
+    """Seen in its new place alone, its file has two pairs, each of which one side has lost when it is back."""
+    name = a_file(world)
+    uid = next(pair.uid for pair in world.index.pairs(INBOX) if pair.name == name)
+    message = world.server.mailboxes[INBOX].messages[uid]
+    world.server.mailboxes[INBOX].messages.pop(uid)
+    world.server.mailboxes[WORK].add(message)
+    move(world, name, INBOX, WORK)
+    world.sync(mailbox=WORK)
+    move(world, name, WORK, INBOX)
+    if last is not None:
+        world.sync(hints=hints(last))
+    for _ in range(2):
+        world.sync()
+    equal(world)
+    places = {box: [m.octets for m in world.server.mailboxes[box].messages.values()] for box in (INBOX, WORK)}
+    assert (places[INBOX].count(message.octets), places[WORK].count(message.octets)) == (1, 0)
+
+
 def test_a_mailbox_that_the_settings_leave_out_is_no_end_of_a_move(world: World) -> None:
     move(world, a_file(world), INBOX, WORK)
     report = world.sync(wants=lambda name: name == WORK, hints=hints(WORK, sides=("local",)))

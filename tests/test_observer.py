@@ -12,7 +12,7 @@ from worlds import Quiet, World, octets
 
 from syncer.crew import Crew
 from syncer.errors import MailboxError, VanishedError
-from syncer.observer.evidence import evidence, names_elsewhere
+from syncer.observer.evidence import evidence, names_elsewhere, paired
 from syncer.observer.glance import Glance, Shortcuts
 from syncer.observer.impostors import HIGHEST, SAMPLE
 from syncer.observer.look import Observer
@@ -349,7 +349,7 @@ class TestImpostors:
 class TestNamesElsewhere:
     @staticmethod
     def among(world: World, mailboxes: list[MailboxName], missing: str = "abcd") -> tuple[dict[str, str], bool]:
-        found = names_elsewhere(world.store, world.index, mailboxes, {UniqueName(name) for name in missing})
+        found = names_elsewhere(world.store, mailboxes, {UniqueName(name) for name in missing})
         return {mailbox: "".join(sorted(names)) for mailbox, names in found.names.items()}, found.complete
 
     def test_names_of_all_of_them(self) -> None:
@@ -358,10 +358,12 @@ class TestNamesElsewhere:
         assert self.among(world, [WORK, JOB], missing="bx") == ({WORK: "b"}, True)
         assert self.among(world, []) == ({}, True)
 
-    def test_a_file_that_is_paired_where_it_is_keeps_nothing_else(self) -> None:
+    def test_one_that_has_a_message_of_its_own_there_is_known_to(self) -> None:
         world = World.of("Work/b: Job/d:", "Work/b:", "Work/b: Work/c: Job/b:")
-        assert self.among(world, [WORK]) == ({WORK: "c"}, True)
-        assert self.among(world, [WORK, JOB]) == ({WORK: "c", JOB: "b"}, True)
+        names = {UniqueName(name) for name in "bc"}
+        assert paired(world.index, WORK, names)
+        assert not paired(world.index, JOB, names)
+        assert not paired(world.index, WORK, [])
 
     def test_one_that_changed_or_failed_makes_it_incomplete(self) -> None:
         world = World.of("", "", "Work/b: Job/d:")

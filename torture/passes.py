@@ -80,9 +80,10 @@ def decide(sides: Sides, rng: random.Random, trouble: Trouble) -> tuple[list[Obs
     observations = look(sides, trouble.sights, trouble.only)
     accepted, refusals = refuse(observations)
     elsewhere, complete = frozenset[Any](), True
+    planned = {observation.mailbox for observation in accepted}
+    others = [box for box in sides.boxes.values() if box.name not in planned]
+    doubled = {p.name for box in others for p in box.pairs.values() if p.state is PairState.BOTH}
     if any(file_left(observation) for observation in accepted):
-        planned = {observation.mailbox for observation in accepted}
-        others = [box for box in sides.boxes.values() if box.name not in planned]
         unseen = [trouble.sights[box.name].names for box in others if box.name in trouble.sights]
         hidden = {name for names in unseen for name in names or ()}
         elsewhere = frozenset(name for box in others for name in box.files if name not in hidden)
@@ -96,6 +97,7 @@ def decide(sides: Sides, rng: random.Random, trouble: Trouble) -> tuple[list[Obs
         Evidence(files, headers, contents),
         sides.policy,
         elsewhere,
+        frozenset(doubled),
         everything_seen=everything_seen,
         whole=trouble.only is None,
     )

@@ -116,7 +116,8 @@ class Applying:
             accepted,
             found,
             policy,
-            frozenset().union(*elsewhere.names.values()),
+            elsewhere.all_names,
+            frozenset().union(*elsewhere.doubled.values()),
             everything_seen=elsewhere.complete and look.everything_seen,
             whole=self._order.whole,
         )

@@ -8,31 +8,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from syncer.observer.evidence import Elsewhere, names_elsewhere
-from syncer.reconcile.candidates import file_left
+from syncer.observer.evidence import Elsewhere, names_elsewhere, paired
+from syncer.reconcile.candidates import file_left, stayed_here
 from syncer.reconcile.planner import refuse
+from syncer.values import replace
 
 if TYPE_CHECKING:
     from syncer.engine.passing import Pass
     from syncer.observer.look import Look
-    from syncer.reconcile.identity import MailboxName
+    from syncer.reconcile.identity import MailboxName, Side
+
+BOTH_SIDES: frozenset[Side] = frozenset({"server", "local"})
+LOCAL: frozenset[Side] = frozenset({"local"})
 
 
 def elsewhere(one: Pass, look: Look) -> Elsewhere:
-    """Where files that were missed are, in mailboxes that were not looked at or are left alone."""
+    """Where files that were missed are, and messages of files that are left, in mailboxes that were not looked at."""
     accepted, _ = refuse(look.observations)
-    missing = {pair.name for observation in accepted for pair in file_left(observation)}
-    if not missing:
-        return Elsewhere({})
     planned = {observation.mailbox for observation in accepted}
-    others = [mailbox for mailbox in one.store.mailboxes() if mailbox not in planned]
-    return names_elsewhere(one.store, one.index, others, missing)
+    missing = {pair.name for observation in accepted for pair in file_left(observation)}
+    others = [mailbox for mailbox in one.store.mailboxes() if mailbox not in planned] if missing else []
+    left = {pair.name for observation in accepted for pair in stayed_here(observation)}
+    holders = one.index.holders(left) - planned if left else ()
+    doubled = {mailbox: paired(one.index, mailbox, left) for mailbox in sorted(holders)}
+    return replace(names_elsewhere(one.store, others, missing), doubled=doubled)
 
 
-def other_ends(one: Pass, look: Look, found: Elsewhere) -> set[MailboxName]:
-    """The mailboxes to look at as well; `found` is where missed files are."""
+def other_ends(one: Pass, look: Look, found: Elsewhere) -> dict[MailboxName, frozenset[Side]]:
+    """The mailboxes to look at as well, and at which sides of them; `found` is where missed files are.
+
+    A file that has a message of its own where it is, is no other end, as long as that message is there: so the server
+    is asked as well. And a file of which the message is gone may be that of another message elsewhere (see
+    `reconcile.twins`).
+    """
     new = {message.name for observation in look.observations for message in observation.local.new}
-    ends = {*found.names, *(one.index.holders(new) if new else ())}
+    ends = {*found.names, *found.doubled, *(one.index.holders(new) if new else ())}
     known = {mailbox.name for mailbox in one.index.mailboxes()} if ends else set()
     looked_at = look.sights.keys() | look.errors.keys() | one.failed
-    return {mailbox for mailbox in ends & known - looked_at if one.order.wants(mailbox)}
+    return {
+        mailbox: BOTH_SIDES
+        if found.doubled.get(mailbox) or paired(one.index, mailbox, found.names.get(mailbox, ()))
+        else LOCAL
+        for mailbox in ends & known - looked_at
+        if one.order.wants(mailbox)
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syncer.engine.applying import Applying
-from syncer.engine.ends import elsewhere, other_ends
+from syncer.engine.ends import BOTH_SIDES, LOCAL, elsewhere, other_ends
 from syncer.engine.generations import Generations
 from syncer.engine.passing import DAY
 from syncer.engine.recording import finished
@@ -13,7 +13,7 @@ from syncer.errors import MailboxError
 from syncer.observer.evidence import Elsewhere
 from syncer.observer.glance import Glance
 from syncer.observer.look import Look, Observer
-from syncer.reconcile.identity import MailboxName, Side
+from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.observations import PairState
 from syncer.reconcile.places import Places
 from syncer.reconcile.policy import Policy
@@ -22,8 +22,6 @@ from syncer.values import replace
 if TYPE_CHECKING:
     from syncer.engine.passing import Pass
 
-BOTH_SIDES: frozenset[Side] = frozenset({"server", "local"})
-LOCAL: frozenset[Side] = frozenset({"local"})
 ROUNDS = 3
 """How often one pass looks at the account: once, again for what could not be recorded at first, and once to spare."""
 
@@ -77,8 +75,8 @@ class Rounds:
         """Where missed files are. Who was told where to look looks at the other ends of moves as well."""
         found = elsewhere(self._pass, look)
         while self._pass.order.hints is not None and (more := other_ends(self._pass, look, found)):
-            self._other_ends |= more
-            look.places = self._glance.remembered(dict.fromkeys([*look.places.known, *more], LOCAL))
+            self._other_ends.update(more)
+            look.places = self._glance.remembered(dict.fromkeys(look.places.known, LOCAL) | more)
             self._observer.look_further(look, more)
             found = elsewhere(self._pass, look)
         return found

@@ -12,7 +12,7 @@ from syncer.reconcile.candidates import Message, wanted_contents, wanted_files, 
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Fingerprint, Observation, PairState
-from syncer.values import Struct
+from syncer.values import Struct, field
 
 Item = TypeVar("Item")
 
@@ -24,16 +24,17 @@ class Elsewhere(Struct, frozen=True):
     """By mailbox; one in which none is may be left out."""
     complete: bool = True
     """All mailboxes could be listed."""
+    doubled: Mapping[MailboxName, frozenset[UniqueName]] = field(default_factory=dict)
+    """Names whose message is gone where their file is, and that have another message elsewhere."""
+
+    @property
+    def all_names(self) -> frozenset[UniqueName]:
+        """The names that are in any place."""
+        return frozenset().union(*self.names.values())
 
 
-def names_elsewhere(
-    store: LocalStore, index: Index, mailboxes: Iterable[MailboxName], missing: Collection[UniqueName]
-) -> Elsewhere:
-    """The missing names that are in mailboxes that are not planned for.
-
-    A file that the index has paired where it is does not count: it is on the server by itself, and keeps nothing else
-    there. A move of which the target was looked at first ends so.
-    """
+def names_elsewhere(store: LocalStore, mailboxes: Iterable[MailboxName], missing: Collection[UniqueName]) -> Elsewhere:
+    """The missing names that are in mailboxes that are not planned for."""
     names: dict[MailboxName, frozenset[UniqueName]] = {}
     complete = True
     for mailbox in mailboxes:
@@ -43,10 +44,15 @@ def names_elsewhere(
             complete = False
         else:
             if here := listing.messages.keys() & missing:
-                paired = (pair.name for pair in index.pairs_among(mailbox, names=here) if pair.state is PairState.BOTH)
-                names[mailbox] = frozenset(here.difference(paired))
+                names[mailbox] = frozenset(here)
             complete &= listing.complete or listing.missing
-    return Elsewhere({mailbox: found for mailbox, found in names.items() if found}, complete)
+    return Elsewhere(names, complete)
+
+
+def paired(index: Index, mailbox: MailboxName, names: Collection[UniqueName]) -> frozenset[UniqueName]:
+    """Those of the names that have a file and a message in the mailbox, as far as the index knows."""
+    known = index.pairs_among(mailbox, names=names) if names else ()
+    return frozenset(pair.name for pair in known if pair.state is PairState.BOTH)
 
 
 def evidence(crew: Crew, store: LocalStore, observations: Sequence[Observation]) -> Evidence:

@@ -35,6 +35,7 @@ from syncer.reconcile.actions import (
     RemoveStray,
 )
 from syncer.reconcile.agreement import Seen, agree
+from syncer.reconcile.candidates import stayed_here
 from syncer.reconcile.flags import DELETED, NONE
 from syncer.reconcile.guards import hold_deletions, not_the_same
 from syncer.reconcile.identity import UniqueName
@@ -44,6 +45,7 @@ from syncer.reconcile.matching import Evidence, match
 from syncer.reconcile.observations import Observation, Pair, PairState, ServerMessage
 from syncer.reconcile.policy import Policy
 from syncer.reconcile.triage import Uncompared, permitted, without_matched, without_pairs
+from syncer.reconcile.twins import reunited
 from syncer.values import replace
 
 NO_NAMES: frozenset[UniqueName] = frozenset()
@@ -67,6 +69,7 @@ def plan(
     evidence: Evidence,
     policy: Policy,
     elsewhere: frozenset[UniqueName] = NO_NAMES,
+    doubled: frozenset[UniqueName] = NO_NAMES,
     *,
     everything_seen: bool = True,
     whole: bool = True,
@@ -79,6 +82,7 @@ def plan(
         policy: what the settings allow.
         elsewhere: unique names in mailboxes that are not planned for. A pair whose file may have gone there is not
             deleted.
+        doubled: unique names of pairs there. A file whose own message is gone may be theirs, and is not removed.
         everything_seen: every mailbox of the Maildir was listed completely, so that a missing file is in none of them.
         whole: every mailbox of the account was looked at, so that a missing mailbox was not renamed to another.
     """
@@ -90,6 +94,11 @@ def plan(
     unread = uncompared.perhaps_elsewhere(rest)
     rest = without_pairs(rest, unread)
     waiting |= dict.fromkeys(unread, "messages gone on the server not removed: a new one there may be the same")
+    theirs = {(o.mailbox, p.uid) for o in rest for p in stayed_here(o) if p.name in doubled}
+    rest = without_pairs(rest, theirs)
+    waiting |= dict.fromkeys(
+        theirs, "messages gone on the server not removed: another mailbox has one of the same file"
+    )
     strangers = elsewhere | {message.name for o in rest for message in o.local.new}
     everything_seen = everything_seen and not uncompared.files
     notes = [
@@ -109,6 +118,7 @@ def plan(
                 said.append(f"{number} new messages not copied: they could not be compared, the next sync looks again")
         actions += found
         notes += [(observation.mailbox, note) for note in said]
+    actions = reunited(actions)
     if policy.restore:
         actions = [_restored(action) for action in actions]
     kept, holds = hold_deletions(observations, actions, policy.limits)
