@@ -202,6 +202,14 @@ def test_a_message_that_both_sides_moved_and_one_moved_back_is_not_deleted(
     equal(world)
     places = {box: [m.octets for m in world.server.mailboxes[box].messages.values()] for box in (INBOX, WORK)}
     assert (places[INBOX].count(message.octets), places[WORK].count(message.octets)) == (1, 0)
+def test_nor_does_one_in_a_mailbox_that_is_left_out(world: World) -> None:
+    name = a_file(world)
+    world.store.put(WORK, name, world.store.directories[INBOX].files[name].octets)
+    world.sync(hints=hints(WORK))
+    del world.store.directories[INBOX].files[name]
+    report = world.sync(wants=lambda name: name == INBOX, hints=hints(INBOX, sides=("local",)))
+    assert report.mailbox(INBOX).deleted_remote == 1
+    equal(world)
 
 
 def test_a_mailbox_that_the_settings_leave_out_is_no_end_of_a_move(world: World) -> None:
@@ -265,6 +273,20 @@ def test_the_trash_is_the_one_that_an_earlier_pass_has_found(world: World) -> No
     world.sync(hints=hints(INBOX, trash=trash))
     assert len(world.server.mailboxes[trash].messages) == 1
     assert Uid(1) in world.server.mailboxes[trash].messages
+
+
+def test_flags_that_came_while_a_deletion_rested_are_set_if_the_file_is_back(world: World) -> None:
+    name = a_file(world)
+    uid = next(pair.uid for pair in world.index.pairs(INBOX) if pair.name == name)
+    file = world.store.directories[INBOX].files.pop(name)
+    box = world.server.mailboxes[INBOX]
+    box.messages[uid].flags = frozenset({FLAGGED})
+    box.settle()
+    world.sync(deleted=lambda *_: False, hints=hints(INBOX))
+    world.store.directories[INBOX].files[name] = file
+    assert world.sync(deleted=lambda *_: False, hints=hints(INBOX, sides=("local",))).mailbox(INBOX).flags_local == 1
+    assert file.flags == {FLAGGED}
+    equal(world)
 
 
 def test_a_deletion_that_does_not_count_yet_is_found_again(world: World) -> None:

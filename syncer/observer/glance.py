@@ -80,10 +80,11 @@ class Glance(Struct):
     def remembered(self, hints: Mapping[MailboxName, frozenset[Side]]) -> Places:
         """Mailboxes that are taken to be where the last pass left them, without a question to anybody.
 
-        On a side without a hint nothing has happened since.
+        On a side without a hint nothing has happened since, unless what had happened before has to be seen again.
         """
         known = {mailbox.name: mailbox for mailbox in self.index.mailboxes() if mailbox.name in hints}
-        self.told = {name: None if "server" in hints[name] else mailbox.cursor for name, mailbox in known.items()}
+        settled = {name for name in known if "server" not in hints[name] and known[name].local_state is not None}
+        self.told = {name: mailbox.cursor if name in settled else None for name, mailbox in known.items()}
         names = frozenset(known)
         return Places({name: mailbox.epoch for name, mailbox in known.items()}, names, names)
 

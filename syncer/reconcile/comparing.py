@@ -122,12 +122,14 @@ def resolved(here: Observation, pairs: Collection[Pair], *, arrived: bool) -> tu
 
     Then nothing of it has to be seen again by the next pass. `arrived` is whether the index has now all messages that
     were new on the server; `pairs` are its pairs of new files and of what was gone. Changed flags are not asked about:
-    what an action about them failed to do is known. Only of those that a read-only mailbox did not take nobody says
-    anything, and it may take them another time.
+    what an action about them failed to do is known. Nobody says anything of those that a read-only mailbox did not
+    take, and it may take them another time; nor of those of a message whose file is missing and does not count as
+    deleted yet, and it may be back.
     """
     both = [pair for pair in pairs if pair.state is PairState.BOTH]
     names = {pair.name for pair in pairs}
     server = here.server.complete and arrived
+    server = server and not any(pair.name in here.local.gone and pair.uid in here.server.flags for pair in both)
     local = here.local.complete and names.issuperset(message.name for message in here.local.new)
     local = local and (here.server.writable or not here.local.flags)
     return (

@@ -203,6 +203,10 @@ BOTH = [pair(1, "a"), pair(2, "b")]
         pytest.param(look(pairs=BOTH, expunged=[1]), [replace(BOTH[0], state=LOCAL_ONLY)], True, True, id="kept here"),
         pytest.param(look(pairs=BOTH, deleted=["a"]), [], True, True, id="expunged"),
         pytest.param(look(pairs=BOTH, deleted=["a"]), BOTH, True, False, id="not expunged"),
+        pytest.param(
+            look(pairs=BOTH, deleted=["a"], there={1: SEEN}), BOTH, False, False, id="not expunged, with other flags"
+        ),
+        pytest.param(look(pairs=BOTH, deleted=["a"], there={1: SEEN}), [], True, True, id="expunged, with other flags"),
         pytest.param(look(pairs=BOTH, deleted=["a"]), [pair(1, "a", name="x")], True, True, id="renamed"),
         pytest.param(
             look(pairs=BOTH, deleted=["a"]), [replace(BOTH[0], state=SERVER_ONLY)], True, True, id="kept there"
