@@ -147,7 +147,7 @@ class FakeStore:
         }
 
         def spell(flags: Flags) -> str:
-            return "\0" if flags & doubted else ":" + ",".join(sorted(flags & spoken))
+            return ":\0" if flags & doubted else ":" + ",".join(sorted(flags & spoken))
 
         names = {raw.decode("utf-8", "surrogateescape").rpartition(":") for raw in expected.names(spell)}
         wanted = {UniqueName(name): flags for name, _, flags in names}
