@@ -204,12 +204,22 @@ def test_a_message_that_both_sides_moved_and_one_moved_back_is_not_deleted(
     assert (places[INBOX].count(message.octets), places[WORK].count(message.octets)) == (1, 0)
 
 
-def test_one_in_a_mailbox_that_is_left_out_does_since_its_own_message_may_be_gone(world: World) -> None:
+def test_nor_does_one_in_a_mailbox_that_is_left_out(world: World) -> None:
     name = a_file(world)
     world.store.put(WORK, name, world.store.directories[INBOX].files[name].octets)
     world.sync(hints=hints(WORK))
     del world.store.directories[INBOX].files[name]
     report = world.sync(wants=lambda name: name == INBOX, hints=hints(INBOX, sides=("local",)))
+    assert report.mailbox(INBOX).deleted_remote == 1
+    equal(world)
+
+
+def test_a_pass_that_may_not_look_elsewhere_leaves_alone_what_may_be_a_file_there(world: World) -> None:
+    name = a_file(world)
+    world.store.put(WORK, name, world.store.directories[INBOX].files[name].octets)
+    world.sync(hints=hints(WORK))
+    del world.store.directories[INBOX].files[name]
+    report = world.sync(mailbox=INBOX)
     assert (report.mailbox(INBOX).deleted_remote, len(world.server.mailboxes[INBOX].messages)) == (0, 8)
     assert "a file of the same name is in another mailbox" in report.mailbox(INBOX).notes[0]
     assert world.sync(hints=hints(INBOX, sides=("local",))).mailbox(INBOX).deleted_remote == 1

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from syncer.observer.evidence import Elsewhere, names_elsewhere, paired
 from syncer.reconcile.candidates import file_left, stayed_here
 from syncer.reconcile.planner import refuse
-from syncer.values import replace
 
 if TYPE_CHECKING:
     from syncer.engine.passing import Pass
@@ -23,15 +22,23 @@ LOCAL: frozenset[Side] = frozenset({"local"})
 
 
 def elsewhere(one: Pass, look: Look) -> Elsewhere:
-    """Where files that were missed are, and messages of files that are left, in mailboxes that were not looked at."""
+    """Where files that were missed are, and messages of files that are left, in mailboxes that were not looked at.
+
+    In mailboxes that the settings leave out only files without a message of their own count: nobody would ever look.
+    """
     accepted, _ = refuse(look.observations)
     planned = {observation.mailbox for observation in accepted}
     missing = {pair.name for observation in accepted for pair in file_left(observation)}
     others = [mailbox for mailbox in one.store.mailboxes() if mailbox not in planned] if missing else []
     left = {pair.name for observation in accepted for pair in stayed_here(observation)}
     holders = one.index.holders(left) - planned if left else ()
-    doubled = {mailbox: paired(one.index, mailbox, left) for mailbox in sorted(holders)}
-    return replace(names_elsewhere(one.store, others, missing), doubled=doubled)
+    doubled = {name: paired(one.index, name, left) for name in sorted(holders) if one.order.wants(name)}
+    found = names_elsewhere(one.store, others, missing)
+    names = {
+        name: files if one.order.wants(name) else files - paired(one.index, name, files)
+        for name, files in found.names.items()
+    }
+    return Elsewhere({name: files for name, files in names.items() if files}, found.complete, doubled)
 
 
 def other_ends(one: Pass, look: Look, found: Elsewhere) -> dict[MailboxName, frozenset[Side]]:
