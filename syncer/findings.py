@@ -1,5 +1,6 @@
 """What the smaller commands find, as values: the language between the wiring and the commands."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from syncer.ports import KnownMailbox
@@ -7,6 +8,25 @@ from syncer.reconcile.events import Told
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import PairState
 from syncer.values import Struct
+
+
+class Queued(Struct, frozen=True):
+    """What the next pass would send to the server of one mailbox, if nothing has happened there."""
+
+    new: int = 0
+    """Messages to append."""
+    flags: int = 0
+    """Messages of which flags have changed."""
+    deleted: int = 0
+    """Messages to expunge."""
+    moved: int = 0
+    """Messages to move out of the mailbox into another."""
+    held: int = 0
+    """Deletions that a guard would hold back."""
+    parked: int = 0
+    """Files that have failed so often that they are left alone for a while."""
+    mailbox: Literal["create", "rename", "delete"] | None = None
+    """What is to be done with the mailbox as a whole."""
 
 
 class AccountStatus(Struct, frozen=True):
@@ -19,6 +39,10 @@ class AccountStatus(Struct, frozen=True):
     """None where the account was never synchronised."""
     error: str | None = None
     """Why the index could not be read."""
+    queued: Mapping[MailboxName, Queued] | None = None
+    """What waits to be sent, of the mailboxes where anything does; None: it was not looked for, or cannot be."""
+    unseen: tuple[str, ...] = ()
+    """Why nothing, or not everything, can be said of that."""
 
 
 class CheckLine(Struct, frozen=True):

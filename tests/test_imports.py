@@ -46,16 +46,19 @@ def test_what_makes_a_pass_is_loaded_without_what_only_some_passes_need() -> Non
 
 
 @pytest.mark.dovecot
-def test_a_sync_that_finds_nothing_to_do_loads_little(dovecot: Dovecot, tmp_path: Path) -> None:
+def test_a_sync_that_finds_nothing_to_do_loads_little_and_so_does_a_status_after_it(
+    dovecot: Dovecot, tmp_path: Path
+) -> None:
     settings = tmp_path / "syncer.conf"
     settings.write_text(
         f'state_dir = "state"\n[accounts.a]\nhost = "127.0.0.1"\nport = {dovecot.port}\ntls = "off"\n'
         f'user = "{dovecot.new_user()}"\npassword = "{dovecot.password}"\nmaildir = "mail"\n'
     )
     settings.chmod(0o600)
-    arguments = ["-m", "syncer", "-c", str(settings), "sync"]
+    arguments = ["-m", "syncer", "-c", str(settings)]
     for _ in range(3):
-        loaded(*arguments)
-    modules = loaded(*arguments)
-    assert "syncer" in modules
-    assert modules.isdisjoint(HEAVY | SLOW | TLS)
+        loaded(*arguments, "sync")
+    for command in ("sync", "status"):
+        modules = loaded(*arguments, command)
+        assert "syncer" in modules
+        assert modules.isdisjoint(HEAVY | SLOW | TLS)

@@ -1,21 +1,27 @@
-"""`syncer status`: what is configured and what the last sync left, from the index alone."""
+"""`syncer status`: what is configured, what the last sync left, and what waits to be sent."""
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from shlex import quote
 from typing import Any, Final
 
 from syncer.cli.output import Output, escape
 from syncer.cli.targets import configuration
-from syncer.findings import AccountStatus
+from syncer.findings import AccountStatus, Queued
+from syncer.ports import KnownMailbox
+from syncer.reconcile.identity import MailboxName
 from syncer.report import FAILED, JSON_VERSION, OK
 
 DESCRIPTION: Final = """\
-Show what is configured, what is in the index, when each mailbox last synced, and
-what failed and why. Asks no server.
+Show what is configured, what is in the index, when each mailbox last synced, what
+failed and why, and what is queued: what was changed in the Maildir since, and goes
+out with the next pass. Asks no server, and keeps nobody waiting.
 """
 
+NOTHING: Final = Queued()
+_COUNTS: Final = ("new", "flags", "deleted", "moved")
+_WHOLE: Final = {"create": "created", "rename": "renamed", "delete": "deleted"}
 _STEPS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
@@ -29,7 +35,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
     config = configuration(options.config)
     from syncer.wiring import account_status  # noqa: PLC0415 - opens indexes
 
-    statuses = [account_status(config, account) for account in config.accounts]
+    statuses = [account_status(config, account, queue=True) for account in config.accounts]
     if options.json:
         output.json({"version": JSON_VERSION, "accounts": [as_json(status) for status in statuses]})
     else:
@@ -50,23 +56,42 @@ def lines(status: AccountStatus, now: int) -> Iterator[str]:
     else:
         total = sum(mailbox.pairs or 0 for mailbox in status.known)
         yield f"  {total} messages in {len(status.known)} mailboxes, last synced {ago(last_synced(status), now)}"
-        widest = min(max((len(escape(mailbox.name)) for mailbox in status.known), default=0), 40)
-        for mailbox in status.known:
+        yield from (f"  not known what is queued: {escape(why)}" for why in status.unseen)
+        queued, mailboxes = status.queued or {}, (*status.known, *_fresh(status))
+        widest = min(max((len(escape(mailbox.name)) for mailbox in mailboxes), default=0), 40)
+        for mailbox in mailboxes:
+            waits = _waits(queued.get(mailbox.name, NOTHING))
             failure = f"  failed: {mailbox.error}" if mailbox.error is not None else ""
-            yield f"    {escape(mailbox.name):{widest}}  {mailbox.pairs:7}  {ago(mailbox.synced_at, now)}{failure}"
-            if mailbox.held:
-                target = quote(f"{status.name}:{mailbox.name}")
-                sides = " and ".join(sorted({"server": "the server", "local": "the Maildir"}[s] for s in mailbox.held))
-                yield f"      deletions are held back on {sides}; to have the messages back: syncer restore {target}"
-                yield f"      to delete after all: syncer sync --allow-delete {target}"
+            when = ago(mailbox.synced_at, now)
+            yield f"    {escape(mailbox.name):{widest}}  {mailbox.pairs:7}  {when}{waits}{failure}"
+            yield from _held(f"{status.name}:{mailbox.name}", mailbox.held)
+
+
+def _held(target: str, held: Collection[str]) -> Iterator[str]:
+    """What a person may do about deletions that are held back."""
+    if held:
+        sides = " and ".join(sorted({"server": "the server", "local": "the Maildir"}[side] for side in held))
+        yield f"      deletions are held back on {sides}; to have the messages back: syncer restore {quote(target)}"
+        yield f"      to delete after all: syncer sync --allow-delete {quote(target)}"
+
+
+def _waits(queued: Queued) -> str:
+    """What is queued, such as `  queued: 2 new, 3 flags, 1 deleted`; nothing if nothing is."""
+    counts = [f"{number} {word}" for word in _COUNTS if (number := getattr(queued, word))]
+    if queued.mailbox is not None:
+        counts.insert(0, f"to be {_WHOLE[queued.mailbox]} on the server")
+    others = [f"{queued.held} deletions to be held back"] if queued.held else []
+    others += [f"{queued.parked} parked after failures"] if queued.parked else []
+    said = [f"queued: {', '.join(counts)}"] if counts else []
+    return "".join(f"  {part}" for part in [*said, *others])
 
 
 def as_json(status: AccountStatus) -> dict[str, Any]:
     """One account for a program."""
     known = None if status.known is None else [
         {"name": mailbox.name, "messages": mailbox.pairs, "synced_at": mailbox.synced_at, "error": mailbox.error,
-         "held": sorted(mailbox.held)}
-        for mailbox in status.known
+         "held": sorted(mailbox.held), "queued": _queue_json(status, mailbox.name)}
+        for mailbox in (*status.known, *_fresh(status))
     ]  # fmt: skip
     return {
         "name": status.name,
@@ -75,7 +100,22 @@ def as_json(status: AccountStatus) -> dict[str, Any]:
         "error": status.error,
         "synced_at": last_synced(status),
         "mailboxes": known,
+        "unseen": list(status.unseen),
     }
+
+
+def _fresh(status: AccountStatus) -> tuple[KnownMailbox, ...]:
+    """The mailboxes of which something is queued and that the index does not know yet."""
+    names = (status.queued or {}).keys() - {mailbox.name for mailbox in status.known or ()}
+    return tuple(KnownMailbox(name, None, 0) for name in sorted(names))
+
+
+def _queue_json(status: AccountStatus, name: MailboxName) -> dict[str, Any] | None:
+    """What waits in a mailbox; null where that is not known."""
+    if status.queued is None:
+        return None
+    queued = status.queued.get(name, NOTHING)
+    return {field: getattr(queued, field) for field in queued.__struct_fields__}
 
 
 def last_synced(status: AccountStatus) -> int | None:

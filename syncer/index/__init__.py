@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncer.index.snapshot import IndexSnapshot, read_index
+from syncer.index.snapshot import Frozen, IndexSnapshot, read_index
 
 if TYPE_CHECKING:
     from syncer.index.store import SqliteIndex
 
-__all__ = ["IndexSnapshot", "open_index", "read_index"]
+__all__ = ["IndexSnapshot", "frozen_index", "open_index", "read_index"]
 
 
 def open_index(
@@ -36,3 +36,14 @@ def open_index(
     from syncer.index.store import SqliteIndex  # noqa: PLC0415 (not needed to look at a snapshot)
 
     return SqliteIndex(open_database(path, account, wait=wait, now=now))
+
+
+def frozen_index(path: Path) -> "SqliteIndex":
+    """The index at `path` as it is at this moment: to be asked, while others may work on it, and never to be written.
+
+    Raises:
+        IndexFileError: it cannot be read, or has another schema.
+    """
+    from syncer.index.store import SqliteIndex  # noqa: PLC0415 (as above)
+
+    return SqliteIndex(Frozen(path))

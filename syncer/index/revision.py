@@ -12,12 +12,13 @@ Revisions are numbered with four digits, so that one which is greater as text is
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Open the database at `path` without ever writing to it (sqlite.org/uri.html).
+    """Open the database at `path` without ever writing to it (sqlite.org/uri.html); threads may hand it on.
 
     Raises:
         sqlite3.Error: it cannot be opened.
     """
-    return sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True, isolation_level=None)
+    name = path.absolute().as_uri() + "?mode=ro"
+    return sqlite3.connect(name, uri=True, isolation_level=None, check_same_thread=False)
 
 
 def revision_of(connection: sqlite3.Connection) -> str | None:

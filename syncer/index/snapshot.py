@@ -5,8 +5,8 @@ statement, so both always agree.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +51,49 @@ def read_index(path: Path) -> IndexSnapshot | None:
     with faults.translated(path):
         if not path.exists():
             return None
-        with closing(connect_read_only(path)) as connection:
-            connection.execute("BEGIN")
-            revision = revision_of(connection)
-            if revision is None:
-                raise faults.foreign(path)
-            if revision > HEAD:
-                raise faults.newer(path, revision)
-            if revision < HEAD:
-                raise IndexFileError(f"the index {path} is of an older syncer; sync once to bring it up to date")
+        with closing(_begun(path)) as connection:
             return _read(connection)
+
+
+class Frozen:
+    """A database as it is at one moment, whatever is written to it meanwhile; nothing can be written through it."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises IndexFileError: it cannot be read, or has another schema."""
+        self._path = path
+        with faults.translated(path):
+            self._connection = _begun(path)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """What is read belongs to one moment, in each transaction to the same."""
+        with faults.translated(self._path):
+            yield self._connection
+
+    def close(self) -> None:
+        """Let go of that moment."""
+        self._connection.close()
+
+
+def _begun(path: Path) -> sqlite3.Connection:
+    """A transaction that only reads, on an index of this program's revision."""
+    connection = connect_read_only(path)
+    try:
+        connection.execute("BEGIN")
+        _insist_on_head(path, revision_of(connection))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _insist_on_head(path: Path, revision: str | None) -> None:
+    if revision is None:
+        raise faults.foreign(path)
+    if revision > HEAD:
+        raise faults.newer(path, revision)
+    if revision < HEAD:
+        raise IndexFileError(f"the index {path} is of an older syncer; sync once to bring it up to date")
 
 
 def known_mailboxes(

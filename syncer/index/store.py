@@ -15,6 +15,7 @@ from syncer.index import passes
 from syncer.index.codec import to_bytes, to_text
 from syncer.index.database import Database
 from syncer.index.session import Memory, Session
+from syncer.index.snapshot import Frozen
 from syncer.later import Later
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 
@@ -55,7 +56,7 @@ _DELETED_SINCE = "SELECT mailbox, side, sum(count) FROM deletion WHERE at >= ? G
 class SqliteIndex:
     """The `Index` of `syncer.ports`. Made by `syncer.index.open_index`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database | Frozen) -> None:
         """Work on an open database; it is closed with the index."""
         self._database = database
         self._turn = threading.Lock()

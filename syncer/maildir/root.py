@@ -36,8 +36,8 @@ class Root:
         self._fd = fd
 
     @classmethod
-    def open(cls, path: bytes, expected_id: str | None, *, read_only: bool = False) -> Root:
-        """Open the root, or make it if the index knows none yet.
+    def open(cls, path: bytes, expected_id: str | None, *, read_only: bool = False, alone: bool = True) -> Root:
+        """Open the root, or make it if the index knows none yet; unless `alone`, while another program works on it.
 
         Raises:
             RefusedError: it is not the root that the index knows. Nothing was changed.
@@ -57,6 +57,8 @@ class Root:
             raise StoreError(f"{fsops.printable(path)}: the Maildir vanished while it was opened; run again")
         try:
             store_id, generation = _identify(path, fd, expected_id)
+            if alone:
+                _lock(path, fd)
             return cls(path, store_id, fd, generation)
         except BaseException:
             os.close(fd)
@@ -139,13 +141,16 @@ def _identify(path: bytes, fd: int, expected_id: str | None) -> tuple[str, int]:
         raise RefusedError(_refusal(path, "its file .syncer-store is damaged"))
     if expected_id not in {None, store_id}:
         raise RefusedError(_refusal(path, "it is another Maildir than the one that the index knows"))
+    return store_id, int(rest[0]) if rest else 0
+
+
+def _lock(path: bytes, fd: int) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
             raise LockedError(f"{fsops.printable(path)}: another program works on this Maildir; wait for it") from error
         raise StoreError(f"{fsops.printable(path)}: the Maildir cannot be locked: {error.strerror}") from error
-    return store_id, int(rest[0]) if rest else 0
 
 
 def _refusal(path: bytes, why: str) -> str:

@@ -94,13 +94,15 @@ class MaildirStore:
         expected_id: str | None,
         *,
         read_only: bool = False,
+        alone: bool = True,
         durability: Durability = "batch",
         clock: Callable[[], float] = time.time,
     ) -> MaildirStore:
         """Open the Maildir at `root`. `expected_id` is the `store_id` that the index knows, None before the first pass.
 
-        With `read_only`, opening and scanning change nothing on the disk (for a dry run). With the durability "batch" a
-        batch of new files is flushed by one flush of their file system, with "file" each is flushed by itself.
+        With `read_only`, opening and scanning change nothing on the disk (for a dry run); who need not be `alone` may
+        look while another program works on it. With the durability "batch" a batch of new files is flushed by one flush
+        of their file system, with "file" each is flushed by itself.
 
         Raises:
             RefusedError: this is not the Maildir that the index knows, or its disk is not mounted. Nothing was changed.
@@ -114,7 +116,7 @@ class MaildirStore:
                 "its mailboxes would seem to be deleted. Nothing was changed. Set the layout back, or move the Maildir"
                 " away and remove this account's index to begin anew"
             )
-        opened = Root.open(os.path.abspath(os.fsencode(root)), known or None, read_only=read_only)
+        opened = Root.open(os.path.abspath(os.fsencode(root)), known or None, read_only=read_only, alone=alone)
         kept = os.path.abspath(os.fsencode(attic))
         return cls(opened, layout, kept, clock, read_only=read_only, durability=durability)
 

@@ -12,7 +12,8 @@ from syncer.reconcile.candidates import Message, wanted_contents, wanted_files, 
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Fingerprint, Observation, PairState
-from syncer.values import Struct, field
+from syncer.reconcile.places import Places
+from syncer.values import Struct, field, replace
 
 Item = TypeVar("Item")
 
@@ -53,6 +54,17 @@ def paired(index: Index, mailbox: MailboxName, names: Collection[UniqueName]) ->
     """Those of the names that have a file and a message in the mailbox, as far as the index knows."""
     known = index.pairs_among(mailbox, names=names) if names else ()
     return frozenset(pair.name for pair in known if pair.state is PairState.BOTH)
+
+
+def with_names(places: Places, store: LocalStore, index: Index) -> Places:
+    """The same with what tells a rename in the Maildir from a deletion: names in the index, and in new directories."""
+    only_local = sorted(places.local - places.server - places.known.keys())
+    lost_here = sorted((places.known.keys() & places.server) - places.local)
+    return replace(
+        places,
+        known_names={mailbox: frozenset(pair.name for pair in index.pairs(mailbox)) for mailbox in lost_here},
+        local_names={mailbox: frozenset(store.scan(mailbox, {}).messages) for mailbox in only_local if lost_here},
+    )
 
 
 def evidence(crew: Crew, store: LocalStore, observations: Sequence[Observation]) -> Evidence:

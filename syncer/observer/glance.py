@@ -120,6 +120,26 @@ class Glance(Struct):
             return False
 
 
+def local_base(known: KnownMailbox, settings: str) -> str | None:
+    """The state of the directories in which nothing was left to do; None where under these settings there may be."""
+    return known.local_state if known.settings == settings else None
+
+
+def quiet_here(store: LocalStore, known: Iterable[KnownMailbox], wants: Callable[[str], bool], settings: str) -> bool:
+    """Whether nothing was changed in the Maildir since the last pass, so far as its directories and their times tell.
+
+    `known` are the mailboxes of the index. False where that is not sure.
+    """
+    bases = {mailbox.name: local_base(mailbox, settings) for mailbox in known if wants(mailbox.name)}
+    local = {mailbox for mailbox in store.mailboxes() if wants(mailbox)}
+    try:
+        return local == bases.keys() and all(
+            base is not None and store.state(name) == base for name, base in bases.items()
+        )
+    except MailboxError:  # looking at it says what is wrong
+        return False
+
+
 def _exists(server: Server, mailbox: MailboxName) -> bool | str:
     try:
         return server.exists(mailbox)

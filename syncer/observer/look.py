@@ -4,6 +4,7 @@ from collections.abc import Container, Iterable, Mapping
 from functools import partial
 
 from syncer.errors import MailboxError, MessageError
+from syncer.observer.evidence import with_names
 from syncer.observer.glance import Glance
 from syncer.observer.here import Here, idle, look_here
 from syncer.observer.impostors import HIGHEST, SAMPLE, Impostors
@@ -96,16 +97,10 @@ class Observer(Struct):
     def for_renames(self, places: Places) -> Places:
         """The same with what tells a rename from a deletion: counters of new mailboxes, names in new directories."""
         only_server = sorted(places.server - places.local - places.known.keys())
-        only_local = sorted(places.local - places.server - places.known.keys())
         lost_there = (places.known.keys() & places.local) - places.server
-        lost_here = sorted((places.known.keys() & places.server) - places.local)
         seen = self.glance.crew.each(partial(self._renamed_from, lost_there), only_server) if lost_there else []
-        return replace(
-            places,
-            server_epochs={name: epoch for name, epoch in zip(only_server, seen, strict=False) if epoch is not None},
-            known_names={m: frozenset(pair.name for pair in self.index.pairs(m)) for m in lost_here},
-            local_names={m: frozenset(self.store.scan(m, {}).messages) for m in only_local} if lost_here else {},
-        )
+        epochs = {name: epoch for name, epoch in zip(only_server, seen, strict=False) if epoch is not None}
+        return replace(with_names(places, self.store, self.index), server_epochs=epochs)
 
     def _renamed_from(self, lost: Iterable[MailboxName], server: Server, name: MailboxName) -> Epoch | None:
         """The counters of a mailbox that holds the messages of a lost one; UIDVALIDITY alone is no proof of that."""

@@ -1,12 +1,14 @@
-"""What an account's index says, and where it is. Loads nothing that talks to a server."""
+"""What an account's index says, where it is, and what waits to be sent. Loads nothing that talks to a server."""
 
+import time
+from contextlib import closing
 from pathlib import Path
 
 from syncer.config import Account, Config
-from syncer.errors import IndexFileError
+from syncer.errors import AccountError, IndexFileError
 from syncer.findings import AccountStatus
-from syncer.index import read_index
-from syncer.values import Struct
+from syncer.index import IndexSnapshot, frozen_index, read_index
+from syncer.values import Struct, replace
 
 
 class Files(Struct, frozen=True):
@@ -24,13 +26,41 @@ class Files(Struct, frozen=True):
         return cls(state / f"{account.name}.db", state / "attic" / account.name, state / f"{account.name}.sock")
 
 
-def account_status(config: Config, account: Account) -> AccountStatus:
-    """What is known of the account; an index that cannot be read is said in `error`."""
+def account_status(config: Config, account: Account, *, queue: bool = False) -> AccountStatus:
+    """What is known of the account; an index that cannot be read is said in `error`.
+
+    With `queue`, the Maildir is looked at as well, without keeping anybody from working on it.
+    """
     known = error = None
     try:
         snapshot = read_index(Files.of(config, account).index)
     except IndexFileError as problem:
-        error = str(problem)
-    else:
-        known = snapshot.mailboxes if snapshot is not None else None
-    return AccountStatus(account.name, account.host, str(account.maildir), known, error)
+        error, snapshot = str(problem), None
+    known = snapshot.mailboxes if snapshot is not None else None
+    status = AccountStatus(account.name, account.host, str(account.maildir), known, error)
+    if not queue or snapshot is None or snapshot.store_id is None:
+        return status
+    try:
+        return _with_queue(status, config, account, snapshot)
+    except AccountError as problem:
+        return replace(status, unseen=(str(problem),))
+
+
+def _with_queue(status: AccountStatus, config: Config, account: Account, snapshot: IndexSnapshot) -> AccountStatus:
+    """Raises AccountError: the Maildir is not there, or cannot be looked at."""
+    from syncer.maildir.store import MaildirStore  # noqa: PLC0415 - not needed to read an index
+    from syncer.observer.glance import quiet_here  # noqa: PLC0415 - as above
+    from syncer.report import SyncOptions  # noqa: PLC0415 - as above
+    from syncer.wiring.orders import order_of  # noqa: PLC0415 - as above
+
+    files, order = Files.of(config, account), order_of(account, SyncOptions(), None)
+    root, attic = str(account.maildir), str(files.attic)
+    store = MaildirStore.open(root, account.layout, attic, snapshot.store_id, read_only=True, alone=False)
+    with closing(store):
+        if quiet_here(store, snapshot.mailboxes, order.wants, order.settings):
+            return replace(status, queued={})
+        from syncer.engine.queued import Queue  # noqa: PLC0415 - mostly nothing is queued
+
+        with closing(frozen_index(files.index)) as index:
+            found = Queue(store, index, order, int(time.time()))
+    return replace(status, queued=found.queued, unseen=tuple(found.problems))

@@ -33,8 +33,9 @@ from syncer.wiring.asking import answer_of, question_of
 from syncer.wiring.edge import contained
 from syncer.wiring.followed import Followed
 from syncer.wiring.hearing import Hearing
+from syncer.wiring.orders import order_of
 from syncer.wiring.parts import LOCK_SECONDS, Workshop, connector_for, insist_unwatched, one_by_one, opened
-from syncer.wiring.passes import now, order_of
+from syncer.wiring.passes import now
 from syncer.wiring.status import Files
 from syncer.wiring.telling import Audience, Telling
 

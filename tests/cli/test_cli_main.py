@@ -192,7 +192,7 @@ def test_a_signal_outside_a_pass_leaves_without_a_traceback(conf: Path, number: 
     body = "pass"
     program = STAND_IN.format(body=body).replace(
         "sys.modules[",
-        f"wiring.account_status = lambda config, account: os.kill(os.getpid(), {int(number)})\nsys.modules[",
+        f"wiring.account_status = lambda config, account, queue: os.kill(os.getpid(), {int(number)})\nsys.modules[",
         1,
     )
     done = subprocess.run(

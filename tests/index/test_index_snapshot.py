@@ -9,7 +9,7 @@ import pytest
 
 import syncer
 from syncer.errors import IndexFileError
-from syncer.index import IndexSnapshot, open_index, read_index
+from syncer.index import IndexSnapshot, frozen_index, open_index, read_index
 from syncer.ports import Finished, KnownMailbox
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
@@ -74,6 +74,24 @@ def test_it_shows_what_the_store_shows_while_a_run_holds_the_lock_and_after(tmp_
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
 
 
+def test_a_frozen_one_answers_as_of_its_moment_while_a_run_writes_and_takes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "work.db"
+    with closing(open_index(path, "work")) as index:
+        index.record(INBOX, [PAIR])
+        with closing(frozen_index(path)) as frozen:
+            before = index.mailboxes()
+            assert frozen.mailboxes() == before
+            index.record(INBOX, [replace(PAIR, uid=Uid(2), name=UniqueName("b"))])
+            assert frozen.mailboxes() == before
+            assert frozen.pairs(INBOX) == frozen.pairs_among(INBOX, names=["a", "b"]) == (PAIR,)
+            assert frozen.file_names(INBOX, lambda _: ":2,") == {b"a:2,"}
+            with pytest.raises(IndexFileError, match="not writable"):
+                frozen.bind("store")
+        assert len(index.pairs(INBOX)) == 2
+    with closing(frozen_index(path)) as frozen:
+        assert len(frozen.pairs(INBOX)) == 2
+
+
 @pytest.mark.parametrize(
     ("revision", "words"), [("9999", "written by a newer syncer"), ("0000", "older syncer; sync once")]
 )
@@ -81,8 +99,9 @@ def test_another_schema_is_refused(tmp_path: Path, revision: str, words: str) ->
     path = tmp_path / "work.db"
     open_index(path, "work").close()
     set_revision(path, revision)
-    with pytest.raises(IndexFileError, match=words):
-        read_index(path)
+    for look in (read_index, frozen_index):
+        with pytest.raises(IndexFileError, match=words):
+            look(path)
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"", "not an index of syncer"), (b"x" * 5000, "is damaged or not")])

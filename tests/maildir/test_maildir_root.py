@@ -65,6 +65,19 @@ def test_a_root_keeps_its_generation_and_an_older_copy_has_an_older_one(path: Pa
     assert older.generation == 9
 
 
+def test_who_only_looks_need_not_be_alone(path: Path, root: Root) -> None:
+    with pytest.raises(LockedError):
+        Root.open(bytes(path), root.store_id, read_only=True)
+    looking = Root.open(bytes(path), root.store_id, read_only=True, alone=False)
+    looking.check()
+    root.close()
+    Root.open(bytes(path), root.store_id).close()
+    shutil.rmtree(path)
+    with pytest.raises(RefusedError, match="it went away during the run"):
+        looking.check()
+    looking.close()
+
+
 def test_an_existing_maildir_is_given_an_identity(path: Path) -> None:
     (path / "INBOX" / "cur").mkdir(parents=True)
     Root.open(bytes(path), None).close()
