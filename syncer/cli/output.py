@@ -52,6 +52,8 @@ class Output:
         self._log_format = log_format
         self.failed = False
         """A result could not be written although somebody was reading."""
+        self.gone = False
+        """Nobody reads the results any more."""
 
     def result(self, line: str) -> None:
         """One line of what was asked for."""
@@ -62,6 +64,12 @@ class Output:
         from json import dumps  # noqa: PLC0415 - only `--json` pays for it
 
         self._write(sys.stdout, f"{dumps(document, indent=1)}\n")
+
+    def json_line(self, document: dict[str, Any]) -> None:
+        """One of many JSON documents, on a line of its own."""
+        from json import dumps  # noqa: PLC0415 - as above
+
+        self._write(sys.stdout, f"{dumps(document)}\n")
 
     def say(
         self, line: str, style: Style = "plain", *, least: int = 0, about: Sequence[str] = (), more: Sequence[str] = ()
@@ -102,7 +110,9 @@ class Output:
             stream.write(text)
             stream.flush()
         except OSError as error:
-            self.failed |= stream is sys.stdout and not isinstance(error, BrokenPipeError)
+            if stream is sys.stdout:
+                self.gone |= isinstance(error, BrokenPipeError)
+                self.failed |= not isinstance(error, BrokenPipeError)
             _point_nowhere(stream)
 
 

@@ -17,6 +17,9 @@ DESCRIPTION: Final = """\
 Show what is configured, what is in the index, when each mailbox last synced, what
 failed and why, and what is queued: what was changed in the Maildir since, and goes
 out with the next pass. Asks no server, and keeps nobody waiting.
+
+With --follow it goes on until it is ended: where a `syncer watch` runs, it tells
+what that does, and each thing that is done or goes wrong as it happens.
 """
 
 NOTHING: Final = Queued()
@@ -28,11 +31,20 @@ _STEPS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of words")
+    parser.add_argument(
+        "--follow",
+        action="store_true",
+        help="go on, and print what happens as it does; with --json a document on each line",
+    )
 
 
 def run(options: argparse.Namespace, output: Output) -> int:
     """Print the status of every account; 1 if an index cannot be read."""
     config = configuration(options.config)
+    if options.follow:
+        from syncer.cli.following import follow  # noqa: PLC0415 - a status alone needs none of it
+
+        return follow(options, output, config)
     from syncer.wiring import account_status  # noqa: PLC0415 - opens indexes
 
     statuses = [account_status(config, account, queue=True) for account in config.accounts]

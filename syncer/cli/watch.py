@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import math
 import os
 import signal
 import sys
@@ -11,11 +10,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from syncer.cli.output import Line, Output, Style
+from syncer.cli.output import Output, Style
 from syncer.cli.progress import progress
 from syncer.cli.signals import Stop, stop_on_signals
-from syncer.cli.summary import summary
 from syncer.cli.targets import configuration, targets
+from syncer.cli.told import Told
 from syncer.config import Config
 from syncer.daemon.events import Stream
 from syncer.daemon.hooks import Hook
@@ -82,7 +81,9 @@ class _Watching:
         self._output = output
         self._stream = Stream(sys.stdout.fileno()) if options.events and sys.stdout is not None else None
         self._config, self._chosen = config, chosen
-        self._told = _Told(output, keeper, ["syncer", *(["-c", options.config] if options.config else []), "sync"])
+        self._told = Told(
+            output.tell, keeper.tell, ["syncer", *(["-c", options.config] if options.config else []), "sync"]
+        )
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._watch: Watch | None = None
@@ -105,7 +106,7 @@ class _Watching:
                     audience = Audience(
                         starting.begun,
                         self._told.passed if metrics is None else _both(self._told.passed, metrics.passed),
-                        self._told.failed,
+                        self._failed,
                         heard,
                         hook.note if hook else None,
                         self._events(),
@@ -117,6 +118,9 @@ class _Watching:
                     report = watch.run()
                 if not self._again or stop.event.is_set():
                     return report
+
+    def _failed(self, account: str, error: AccountError, seconds: float) -> None:
+        self._told.failed(account, str(error), seconds)
 
     def _events(self) -> Callable[[str, int, Event], None] | None:
         stream = self._stream
@@ -233,60 +237,3 @@ class _Log(logging.Handler):
         style, least = _STYLES[min(record.levelno // 10, 4)]
         traceback = logging.Formatter().formatException(record.exc_info).split("\n") if record.exc_info else ()
         self._output.say(record.getMessage(), style, least=least, more=traceback)
-
-
-class _Told:
-    """Prints what happens: what was done each time, and what is wrong when it begins and when it is over."""
-
-    def __init__(self, output: Output, keeper: Keeper, command: Sequence[str]) -> None:
-        self._output = output
-        self._keeper = keeper
-        self._command = command
-        self._lock = threading.Lock()
-        self._wrong: dict[str, tuple[Line, ...]] = {}
-        """What was said to be wrong, by mailbox."""
-        self._failing: dict[str, str] = {}
-        """Why an account cannot be worked on."""
-
-    def passed(self, report: AccountReport) -> None:
-        """A pass is over."""
-        with self._lock:
-            if self._failing.pop(report.name, None) is not None:
-                self._output.say(f"{report.name}: all is well again", least=-1, about=(report.name,))
-            for name, mailbox in report.mailboxes.items():
-                alone = AccountReport(report.name, mailboxes={name: mailbox})
-                lines = tuple(summary(Report([alone]), self._command))[:-1]
-                self._print(f"{report.name}:{name}", lines)
-            if report.error is not None:
-                self._print(report.name, (Line(f"syncer: {report.name}: {report.error}", "error", -1, (report.name,)),))
-            else:
-                self._wrong.pop(report.name, None)
-            self._keeper.tell(report.name, "both sides are equal" if report.ok else "not all is in order")
-
-    def failed(self, account: str, error: AccountError, seconds: float) -> None:
-        """It is tried again; said once, and again where something else is wrong."""
-        with self._lock:
-            if math.isinf(seconds):
-                self._keeper.tell(account, f"given up: {error}")
-                self._output.say(f"syncer: {error}", "error", least=-1, about=(account,))
-                return
-            self._keeper.tell(account, f"tried again in {_duration(seconds)}: {error}")
-            if self._failing.get(account) != str(error):
-                self._failing[account] = str(error)
-                words = f"{account}: tried again in {_duration(seconds)}, and then until it works"
-                self._output.say(f"syncer: {error}", "warning", least=-1, about=(account,))
-                self._output.say(words, about=(account,))
-
-    def _print(self, place: str, lines: Sequence[Line]) -> None:
-        wrong = tuple(line for line in lines if line.least < 0)
-        same = self._wrong.get(place) == wrong
-        self._wrong[place] = wrong
-        for line in lines:
-            if line.least >= 0 or not same:
-                self._output.tell(line)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3_600:.0f} h"

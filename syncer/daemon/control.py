@@ -1,5 +1,6 @@
 """A socket at which one program of a person asks another: one question, one answer, each a line of JSON.
 
+The answer may be as many lines as there are to come, for as long as both ends stay.
 Only the same user can connect: the socket has the mode 0600, and who is at the other end is asked of the kernel.
 """
 
@@ -24,11 +25,14 @@ _PATH_LIMIT = 100
 """A socket's path has 108 octets on Linux, and 104 elsewhere (unix(7))."""
 _CREDENTIALS = struct.Struct("3i")
 
+Answer = bytes | Callable[[socket.socket], None]
+"""The answer, or who goes on with the connection; it is closed when that returns."""
+
 
 class Control:
     """Answers at a path, for as long as the context lasts. Whoever makes one holds the lock that goes with the path."""
 
-    def __init__(self, path: Path, answer: Callable[[bytes], bytes]) -> None:
+    def __init__(self, path: Path, answer: Callable[[bytes], Answer]) -> None:
         """`answer` is called in a thread of its own for each question, and may take its time."""
         self._path = path
         self._answer = answer
@@ -88,34 +92,46 @@ class Control:
                     return
             answer = self._answer(question)
             asker.settimeout(None)
-            asker.sendall(answer + b"\n")
+            if isinstance(answer, bytes):
+                asker.sendall(answer + b"\n")
+            else:
+                answer(asker)
 
 
 def ask(path: Path, question: bytes, goes_on: Callable[[], bool] = lambda: True) -> bytes | None:
     """Put a question, and wait for the answer as long as `goes_on` says so; None if nobody answers there."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
-        try:
-            with _short(path) as short:
-                asker.connect(short)
-        except OSError:
-            return None
-        if not _is_ours(asker):
-            return None
-        answer = b""
-        try:
-            asker.sendall(question + b"\n")
-            asker.settimeout(MOMENT)
-            while goes_on():
-                try:
-                    piece = asker.recv(65_536)
-                except TimeoutError:
-                    continue
-                answer += piece
-                if not piece:
-                    break
-        except OSError:
-            return None
+    answer = b"".join(_said(path, question, goes_on))
     return answer if answer.endswith(b"\n") else None
+
+
+def follow(path: Path, question: bytes, goes_on: Callable[[], bool] = lambda: True) -> Iterator[bytes]:
+    """Put a question, and give each line of the answer as it comes, until the other end or `goes_on` ends it.
+
+    None come if nobody answers there. A last line that was cut off is left out.
+    """
+    rest = b""
+    for piece in _said(path, question, goes_on):
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+
+
+def _said(path: Path, question: bytes, goes_on: Callable[[], bool]) -> Iterator[bytes]:
+    """What is answered there, piece by piece, as far as it comes."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker, contextlib.suppress(OSError):
+        with _short(path) as short:
+            asker.connect(short)
+        if not _is_ours(asker):
+            return
+        asker.sendall(question + b"\n")
+        asker.settimeout(MOMENT)
+        while goes_on():
+            try:
+                piece = asker.recv(65_536)
+            except TimeoutError:
+                continue
+            if not piece:
+                return
+            yield piece
 
 
 def listens(path: Path) -> bool:

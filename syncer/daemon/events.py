@@ -22,7 +22,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from syncer.daemon.texts import json_line, listed, readable
@@ -77,9 +77,10 @@ def _iso(at: int) -> str:
 class Buffer:
     """PURE: lines that wait for the reader, and how many found no room. Not thread-safe."""
 
-    def __init__(self, octets: int) -> None:
-        """At most `octets` wait, besides lines that say what was dropped."""
+    def __init__(self, octets: int, dropped: Callable[[int, int], bytes] = dropped_line) -> None:
+        """At most `octets` wait, besides lines that say what was dropped, which `dropped` makes."""
         self._room = octets
+        self._line_of = dropped
         self._lines: deque[bytes] = deque()
         self._dropped = 0
 
@@ -104,7 +105,7 @@ class Buffer:
 
     def _own_up(self, at: int) -> None:
         if self._dropped:
-            line = dropped_line(at, self._dropped)
+            line = self._line_of(at, self._dropped)
             self._lines.append(line)
             self._room -= len(line)
             self._dropped = 0
@@ -113,10 +114,12 @@ class Buffer:
 class Stream:
     """Writes lines to a descriptor, in a thread of its own. Thread-safe. The descriptor stays the caller's."""
 
-    def __init__(self, descriptor: int, *, octets: int = _BUFFER) -> None:
-        """Up to `octets` wait for a reader that does not read."""
+    def __init__(
+        self, descriptor: int, *, octets: int = _BUFFER, dropped: Callable[[int, int], bytes] = dropped_line
+    ) -> None:
+        """Up to `octets` wait for a reader that does not read; see `Buffer`."""
         self._descriptor = descriptor
-        self._buffer = Buffer(octets)
+        self._buffer = Buffer(octets, dropped)
         self._ready = threading.Condition()
         self._ended = False
         """Nobody reads any more."""
@@ -132,12 +135,15 @@ class Stream:
 
     def put(self, at: int, account: str, event: Event, paths: Sequence[str] = ()) -> None:
         """Tell what was done at `at`, in seconds since the epoch. Waits for nothing and raises nothing."""
-        if self._ended or self._until is not None:
-            return
-        line = event_line(at, account, event, paths)
-        with self._ready:
-            self._buffer.put(at, line)
-            self._ready.notify()
+        if not self._ended and self._until is None:
+            self.put_line(at, event_line(at, account, event, paths))
+
+    def put_line(self, at: int, line: bytes) -> None:
+        """Write a line. Waits for nothing and raises nothing."""
+        if not self._ended and self._until is None:
+            with self._ready:
+                self._buffer.put(at, line)
+                self._ready.notify()
 
     def close(self, patience: float = 1.0) -> None:
         """End, after up to `patience` seconds for what still waits. A last line that was cut off has no line end."""
@@ -150,7 +156,7 @@ class Stream:
         try:
             while (line := self._next()) is not None and self._write(line):
                 pass
-        except BrokenPipeError:
+        except (BrokenPipeError, ConnectionResetError):
             pass  # it has seen enough
         except OSError as error:
             logging.getLogger(__name__).warning("--events: no more lines, they cannot be written: %s", error)
@@ -171,7 +177,7 @@ class Stream:
                 return False
             if poll.poll(_TICK_MS):
                 try:
-                    # So much can be written to a pipe without waiting once poll says that it can be written to.
+                    # So much a pipe or a socket takes without waiting once poll says that it can be written to.
                     rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
                 except BlockingIOError:
                     time.sleep(_TICK_MS / 1000)  # another writer was faster

@@ -95,6 +95,27 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def is_locked(path: Path, locks: Path = Path("/proc/locks")) -> bool:
+    """Whether a run holds the lock that is this file, as far as Linux tells (proc_locks(5)).
+
+    To try to take it would tell as well, and for that instant keep out a run that begins.
+    """
+    try:
+        found, holder = path.stat(), path.read_text("ascii", "replace").strip()
+        lines = locks.read_text("ascii", "replace").splitlines()
+    except OSError:
+        return False  # there was no run yet, or this is not Linux
+    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
+    for line in lines:
+        if " FLOCK " in line and "->" not in line:
+            *_, process, place, _, _ = line.split()
+            where, _, inode = place.rpartition(":")
+            # Some file systems tell another device here than elsewhere.
+            if inode == str(found.st_ino) and (where == device or process == holder):
+                return True
+    return False
+
+
 class AccountLock:
     """Held as long as a run works on an account. The kernel releases it however the run ends.
 

@@ -3,8 +3,8 @@
 `parts` opens them, `calls` begins to connect, `edge` works on accounts side by side, `passes` makes a pass, `verifying`
 reads and compares everything, `watching` stays and keeps accounts equal (`watched` one of them, of which `telling`
 tells), `chores` checks accounts and handles mailboxes, `history` tells what was done and brings back what was removed,
-and `status` reads what an index says. Each is loaded when one of its functions is first asked for, so that `status`
-loads nothing that talks to a server.
+`status` reads what an index says, and `following` hears what a `watch` tells. Each is loaded when one of its functions
+is first asked for, so that `status` loads nothing that talks to a server.
 """
 
 from importlib import import_module
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         mailbox_list,
         mailbox_rename,
     )
+    from syncer.wiring.following import follow_account
     from syncer.wiring.history import Wish, account_log, message_history, place_of, restore_from_attic
     from syncer.wiring.status import account_status
     from syncer.wiring.telling import Audience
@@ -33,6 +34,7 @@ __all__ = [
     "account_log",
     "account_status",
     "check_account",
+    "follow_account",
     "mailbox_count",
     "mailbox_create",
     "mailbox_delete",
@@ -51,6 +53,7 @@ _HOMES = {
     "Wish": "history",
     "account_log": "history",
     "account_status": "status",
+    "follow_account": "following",
     "message_history": "history",
     "place_of": "history",
     "restore_from_attic": "history",

@@ -1,10 +1,13 @@
 """What happens in one watched account, for everybody who wants to know, and how it stands."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+from syncer.daemon.followers import MOST, Followers
 from syncer.daemon.pending import Change
 from syncer.errors import AccountError
 from syncer.ports import KnownMailbox, Progress
@@ -13,7 +16,8 @@ from syncer.reconcile.identity import MailboxName
 from syncer.report import AccountReport
 from syncer.values import Struct
 from syncer.watching import standing as stands
-from syncer.watching.standing import Standing
+from syncer.watching.standing import Standing, kind_of
+from syncer.wiring.news import VERSION, Failure, News, line_of
 
 
 class Audience(Struct, frozen=True):
@@ -43,6 +47,8 @@ class Telling:
         self._now = now
         self._turn = threading.Lock()
         self._standing = Standing(account, since=int(now()))
+        self.followers = Followers(lambda at, number: line_of(News(VERSION, account, at, dropped=number)))
+        """Those beyond the audience, each on a connection of its own."""
 
     @property
     def standing(self) -> Standing:
@@ -60,13 +66,24 @@ class Telling:
     def passed(self, report: AccountReport, known: Iterable[KnownMailbox]) -> None:
         """A pass is over; `known` are the mailboxes that are watched, as the index has them now."""
         self._becomes(lambda standing, now: stands.passed(standing, report, now, known))
+        self._follow(report=report)
         self._audience.passed(report)
 
     def failed(self, error: AccountError, seconds: float) -> None:
         """The account cannot be worked on, and is tried again after so many seconds, which may be infinitely many."""
         self._becomes(lambda standing, now: stands.failed(standing, error, now, seconds))
+        self._broken(error, self._standing.waiting.until if self._standing.waiting is not None else None)
         self._audience.failed(self._account, error, seconds)
         self._audience.begun(self._account)
+
+    def closing(self, error: AccountError) -> None:
+        """The account is about to be closed because of an error; followers, who are sent away then, are told why."""
+        self._broken(error, None)
+
+    def attend(self, follower: socket.socket) -> None:
+        """Tell somebody how it stands, and then all that happens, until either goes."""
+        if not self.followers.attend(follower, lambda: line_of(self._news(standing=self._standing))):
+            follower.sendall(line_of(self._news(refused=f"{MOST} follow it already")))
 
     def kept(self) -> None:
         """The server has answered, although nothing was to be done."""
@@ -97,5 +114,17 @@ class Telling:
     def _becomes(self, change: Callable[[Standing, int], Standing]) -> None:
         with self._turn:
             before, self._standing = self._standing, change(self._standing, int(self._now()))
-            if self._audience.stands is not None and self._standing != before:
-                self._audience.stands(self._standing)
+            if self._standing != before:
+                self._follow(standing=self._standing)
+                if self._audience.stands is not None:
+                    self._audience.stands(self._standing)
+
+    def _broken(self, error: AccountError, until: int | None) -> None:
+        self._follow(failure=Failure(kind_of(error), str(error), until))
+
+    def _follow(self, **news: Any) -> None:
+        """Tell those who follow; a line is made only if somebody does."""
+        self.followers.tell(int(self._now()), lambda: line_of(self._news(**news)))
+
+    def _news(self, **news: Any) -> News:
+        return News(VERSION, self._account, int(self._now()), **news)

@@ -8,7 +8,6 @@ from functools import partial
 
 from syncer.config import Account, Config
 from syncer.crew import Crew
-from syncer.daemon.control import Control
 from syncer.engine import Hints, Order, Pass
 from syncer.errors import (
     AccountError,
@@ -29,7 +28,8 @@ from syncer.wakeups import Due
 from syncer.watching.deletions import Deletions
 from syncer.watching.loop import Loop
 from syncer.watching.pulse import Signs
-from syncer.wiring.asking import answer_of, question_of
+from syncer.wiring.asking import Question
+from syncer.wiring.desk import Desk
 from syncer.wiring.edge import contained
 from syncer.wiring.followed import Followed
 from syncer.wiring.hearing import Hearing
@@ -136,12 +136,17 @@ class Watched:
                 self._workshop.index.follower = partial(self._audience.done, account.name)
             stack.callback(self._leave_workshop)
             stack.callback(self._hang_up)
-            self._open_control(stack)
             watcher = Watcher(str(account.maildir), account.layout, partial(self.loop.hint, "local"))
             self._watcher = stack.enter_context(watcher)
-            self.telling.opened()
             stack.enter_context(self._hearing)
-            self.loop.run()
+            # Closed first, so that who follows is not told of what is taken apart.
+            Desk(account.name, self.telling, self._asked).open(Files.of(self._config, account).control, stack)
+            self.telling.opened()
+            try:
+                self.loop.run()
+            except AccountError as error:
+                self.telling.closing(error)
+                raise
 
     def _opened(self, stack: ExitStack) -> Workshop:
         """Index and Maildir; who waits for another run says so."""
@@ -152,22 +157,9 @@ class Watched:
             self.telling.failed(error, LOCK_SECONDS)
         return stack.enter_context(open_it(wait=True))
 
-    def _open_control(self, stack: ExitStack) -> None:
-        """Answer those who want a pass; without it they are told that the account is locked."""
-        path = Files.of(self._config, self.account).control
-        try:
-            stack.enter_context(Control(path, self._answer))
-        except OSError as error:
-            import logging  # noqa: PLC0415 - seldom needed
-
-            words = "account %s: no socket at %s, so `syncer sync` cannot ask this watch: %s"
-            logging.getLogger(__name__).warning(words, self.account.name, path, error.strerror)
-
-    def _answer(self, line: bytes) -> bytes:
-        """What came of a pass that somebody asks for; nothing for a question that is not understood."""
-        question, report = question_of(line), AccountReport(self.account.name)
-        if question is None:
-            return b""
+    def _asked(self, question: Question) -> AccountReport:
+        """What came of a pass that somebody asks for."""
+        report = AccountReport(self.account.name)
 
         def work(report: AccountReport) -> None:
             for mailbox in question.mailboxes:
@@ -192,7 +184,7 @@ class Watched:
             report.fail(error)
         if not question.options.dry_run:
             self.telling.passed(report, self._known)
-        return answer_of(report)
+        return report
 
     def _leave_workshop(self) -> None:
         """It is about to be closed."""

@@ -16,6 +16,55 @@ SECONDS = 60.0
 """Until something that should happen at once counts as not happening."""
 
 
+class Following:
+    """`syncer status --follow`, as `Watched`: it is ended as a person does it, and has to end at once with 130."""
+
+    def __init__(self, world: World, *arguments: str) -> None:
+        self.log = world.directory / f"follow{len(arguments)}-{time.monotonic_ns()}.log"
+        self._command = [sys.executable, "-m", "syncer", "-c", str(world.configuration), "status", "--follow"]
+        self._command += arguments
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+        self._process.send_signal(signal.SIGINT)
+        status = self._process.wait(30)
+        if kind is None:
+            assert (status, "Traceback" in self.said) == (130, False), self.said
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    @property
+    def said(self) -> str:
+        """What it has printed so far."""
+        return self.log.read_text(errors="replace")
+
+    def until(self, *words: str) -> None:
+        """Wait until it has printed all these, in this order.
+
+        Raises:
+            AssertionError: it has not.
+        """
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            rest: str | None = self.said
+            for word in words:
+                rest = rest.partition(word)[2] if rest is not None and word in rest else None
+            if rest is not None:
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"{words}: not in time\n{self.said}")
+
+
 class Watched:
     """Run it with `with`: it is ended with SIGTERM, has to end in time with 143, and to have said nothing odd."""
 

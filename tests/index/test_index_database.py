@@ -16,7 +16,7 @@ import pytest
 import syncer
 from syncer.errors import IndexFileError, LockedError
 from syncer.index import database, files, open_index, read_index
-from syncer.index.files import AccountLock
+from syncer.index.files import AccountLock, is_locked
 from syncer.index.revision import HEAD
 from syncer.reconcile.identity import INBOX, Uid, UniqueName
 from syncer.reconcile.observations import Fingerprint, Pair
@@ -426,3 +426,35 @@ def test_an_index_on_the_network_has_no_write_ahead_log_and_is_as_durable(
     monkeypatch.undo()
     with closing(open_index(path, "work")) as index:
         assert list(index.pairs(INBOX)) == pairs(2001)
+
+
+def test_whether_a_run_holds_the_lock_is_told_without_taking_it(tmp_path: Path) -> None:
+    path = tmp_path / "work.db.lock"
+    assert not is_locked(path)
+    lock = AccountLock(path, "work")
+    assert is_locked(path)
+    with pytest.raises(LockedError):
+        AccountLock(path, "work")
+    lock.release()
+    assert not is_locked(path)
+    AccountLock(path, "work").release()
+
+
+def test_a_lock_is_known_by_its_file(tmp_path: Path) -> None:
+    path, locks = tmp_path / "work.db.lock", tmp_path / "locks"
+    AccountLock(path, "work").release()
+    found = path.stat()
+    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    told = {
+        f"1: FLOCK  ADVISORY  WRITE 99999999 {place} 0 EOF": True,
+        f"1: FLOCK  ADVISORY  WRITE {os.getpid()} ff:ff:{found.st_ino} 0 EOF": True,
+        f"1: FLOCK  ADVISORY  WRITE 99999999 ff:ff:{found.st_ino} 0 EOF": False,
+        f"1: POSIX  ADVISORY  WRITE {os.getpid()} {place} 0 EOF": False,
+        f"1: -> FLOCK  ADVISORY  WRITE {os.getpid()} {place} 0 EOF": False,
+        f"1: FLOCK  ADVISORY  WRITE {os.getpid()} {place}1 0 EOF": False,
+        "": False,
+    }
+    for line, expected in told.items():
+        locks.write_text(f"{line}\n")
+        assert is_locked(path, locks) == expected, line
+    assert not is_locked(path, tmp_path / "not Linux")

@@ -270,7 +270,7 @@ def test_what_is_not_watched_but_polled_is_said_once(
 
 def test_how_it_stands_is_told_whenever_it_changes(tmp_path: Path) -> None:
     with scripted(BASE + b" IDLE") as script, running(tmp_path, script) as one:
-        until(lambda: one.stands and one.stands[-1].how == "idle" and one.stands[-1].busy is None, "it idles")
+        until(lambda: one.stands and (now := one.stands[-1]).idle and now.last and now.busy is None, "it idles")
         now = one.watch.standings()
         assert [(each.account, each.idle, each.connected, each.waiting) for each in now] == [
             ("work", {"INBOX"}, True, None)
