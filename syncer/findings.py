@@ -9,6 +9,9 @@ from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import PairState
 from syncer.values import Struct
 
+By = Literal["watch", "run"]
+"""Who works on an account: a `watch`, which stays, or any other run."""
+
 
 class Queued(Struct, frozen=True):
     """What the next pass would send to the server of one mailbox, if nothing has happened there."""
@@ -43,6 +46,8 @@ class AccountStatus(Struct, frozen=True):
     """What waits to be sent, of the mailboxes where anything does; None: it was not looked for, or cannot be."""
     unseen: tuple[str, ...] = ()
     """Why nothing, or not everything, can be said of that."""
+    by: By | None = None
+    """Who works on the account at the moment, as far as is known; some of what is queued may be on its way then."""
 
 
 class CheckLine(Struct, frozen=True):

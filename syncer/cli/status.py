@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from syncer.cli.output import Output, escape
 from syncer.cli.targets import configuration
-from syncer.findings import AccountStatus, Queued
+from syncer.findings import AccountStatus, By, Queued
 from syncer.ports import KnownMailbox
 from syncer.reconcile.identity import MailboxName
 from syncer.report import FAILED, JSON_VERSION, OK
@@ -24,6 +24,10 @@ what that does, and each thing that is done or goes wrong as it happens.
 
 NOTHING: Final = Queued()
 _COUNTS: Final = ("new", "flags", "deleted", "moved")
+_BY: Final[dict[By, str]] = {
+    "watch": "a `syncer watch` keeps it equal",
+    "run": "another process works on it, so that some of what is queued may be on its way",
+}
 _WHOLE: Final = {"create": "created", "rename": "renamed", "delete": "deleted"}
 _STEPS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
@@ -68,6 +72,8 @@ def lines(status: AccountStatus, now: int) -> Iterator[str]:
     else:
         total = sum(mailbox.pairs or 0 for mailbox in status.known)
         yield f"  {total} messages in {len(status.known)} mailboxes, last synced {ago(last_synced(status), now)}"
+        if status.by is not None:
+            yield f"  {_BY[status.by]}"
         yield from (f"  not known what is queued: {escape(why)}" for why in status.unseen)
         queued, mailboxes = status.queued or {}, (*status.known, *_fresh(status))
         widest = min(max((len(escape(mailbox.name)) for mailbox in mailboxes), default=0), 40)
@@ -113,6 +119,7 @@ def as_json(status: AccountStatus) -> dict[str, Any]:
         "synced_at": last_synced(status),
         "mailboxes": known,
         "unseen": list(status.unseen),
+        "by": status.by,
     }
 
 

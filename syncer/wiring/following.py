@@ -3,18 +3,16 @@
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal
 
 from syncer.config import Account, Config
 from syncer.daemon.control import follow
 from syncer.errors import IndexFileError
+from syncer.findings import By
 from syncer.index import read_index
 from syncer.index.files import is_locked, sibling
 from syncer.values import Struct
 from syncer.wiring.news import News, follow_question, news_of
 from syncer.wiring.status import Files
-
-By = Literal["watch", "run"]
 
 LOOK = 1.0
 """Seconds between two looks whether somebody works on the account."""

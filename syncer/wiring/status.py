@@ -6,8 +6,9 @@ from pathlib import Path
 
 from syncer.config import Account, Config
 from syncer.errors import AccountError, IndexFileError
-from syncer.findings import AccountStatus
+from syncer.findings import AccountStatus, By
 from syncer.index import IndexSnapshot, frozen_index, read_index
+from syncer.index.files import is_locked, sibling
 from syncer.values import Struct, replace
 
 
@@ -40,10 +41,21 @@ def account_status(config: Config, account: Account, *, queue: bool = False) -> 
     status = AccountStatus(account.name, account.host, str(account.maildir), known, error)
     if not queue or snapshot is None or snapshot.store_id is None:
         return status
+    status = replace(status, by=at_work(Files.of(config, account)))
     try:
         return _with_queue(status, config, account, snapshot)
     except AccountError as problem:
         return replace(status, unseen=(str(problem),))
+
+
+def at_work(files: Files) -> By | None:
+    """Who works on the account at the moment, as far as that is told."""
+    if files.control.exists():
+        from syncer.daemon.control import listens  # noqa: PLC0415 - hardly ever there
+
+        if listens(files.control):
+            return "watch"
+    return "run" if is_locked(sibling(files.index, ".lock")) else None
 
 
 def _with_queue(status: AccountStatus, config: Config, account: Account, snapshot: IndexSnapshot) -> AccountStatus:

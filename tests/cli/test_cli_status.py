@@ -30,7 +30,7 @@ def status(config: Config, account: Account, *, queue: bool) -> AccountStatus:
         MailboxName("Old"): Queued(mailbox="delete", deleted=7),
         MailboxName("Made\x07"): Queued(mailbox="create", new=1),
     }
-    return AccountStatus("work", account.host, "/m/work", known, None, queued, ("cannot list Odd\x07",))
+    return AccountStatus("work", account.host, "/m/work", known, None, queued, ("cannot list Odd\x07",), "run")
 
 
 def test_status_shows_every_account_and_mailbox(syncer: Callable[..., Ran], wiring: Callable[..., None]) -> None:
@@ -39,6 +39,7 @@ def test_status_shows_every_account_and_mailbox(syncer: Callable[..., Ran], wiri
         0,
         "work: imap.example.org <-> /m/work\n"
         "  1244 messages in 3 mailboxes, last synced 5 minutes ago\n"
+        "  another process works on it, so that some of what is queued may be on its way\n"
         "  not known what is queued: cannot list Odd\\x07\n"
         "    INBOX            1234  5 minutes ago  queued: 2 new, 3 flags, 1 deleted\n"
         "    Lists/python        3  never  queued: 1 moved  4 deletions to be held back  5 parked after failures"
@@ -94,6 +95,7 @@ def test_status_as_json(syncer: Callable[..., Ran], wiring: Callable[..., None])
                     mailbox("Made\x07", 0, None, queue(mailbox="create", new=1)),
                 ],
                 "unseen": ["cannot list Odd\x07"],
+                "by": "run",
             },
             {
                 "name": "home",
@@ -103,6 +105,7 @@ def test_status_as_json(syncer: Callable[..., Ran], wiring: Callable[..., None])
                 "synced_at": None,
                 "mailboxes": None,
                 "unseen": [],
+                "by": None,
             },
         ],
     }

@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from e2e.watching import Watched
 from e2e.world import World, run, run_here
 from servers.dovecot import Dovecot
 from servers.mail import note
+
+from syncer.index import open_index
 
 Make = Callable[..., World]
 SENT = {"new": "uploaded", "flags": "flags_remote", "deleted": "deleted_remote", "moved": "moved_remote"}
@@ -198,10 +201,14 @@ def test_it_is_told_while_another_program_has_the_account(dovecot: Dovecot, worl
     with Watched(world) as watched:
         watched.until_equal(16)
         watched.until(lambda: queued(world) == {}, "nothing queued")
+        watched.until(lambda: account(world)["by"] == "watch", "seen")
         world.local.delete(world.local.files("Work")[0])  # rests for some seconds before it counts
         assert queued(world) == {"Work": {"deleted": 1}}
         watched.until_equal(15)
         watched.until(lambda: queued(world) == {}, "nothing queued any more")
+    assert account(world)["by"] is None
+    with closing(open_index(world.directory / "state" / "test.db", "test")):
+        assert account(world)["by"] == "run"
 
 
 @pytest.mark.dovecot
