@@ -102,14 +102,18 @@ class _Words:
     def show(self, seen: "Seen") -> None:
         """Print what was seen."""
         account, before = seen.account, self._last.get(seen.account)
+        if before is not None and _has_little_more(before, seen):
+            return
         self._last[account] = seen
         if before is not None and before.by == "run" and seen.by != "run":
             self._print_status(account)
         first = before is None or before.by != seen.by
         words = doing(seen, first=first)
-        if words is not None and self._is_worth_it(before, seen):
+        if words is not None:
             self._waits[account] = time.monotonic() + (0.0 if first else SETTLED), words
             self.settle()
+        elif seen.news is not None and seen.news.standing is not None:
+            self._waits.pop(account, None)
         if seen.news is not None:
             self._show_news(account, seen.news)
 
@@ -126,15 +130,6 @@ class _Words:
                 if self._doing.get(account) != words:
                     self._output.result(f"{account}: {words}")
                     self._doing[account] = words
-
-    def _is_worth_it(self, before: "Seen | None", seen: "Seen") -> bool:
-        """Whether more than the number of messages is another, or that is much larger."""
-        if before is None or seen.by != "run" or before.by != "run":
-            return True
-        if (seen.messages or 0) >= NOTEWORTHY * (before.messages or 0):
-            return True
-        self._last[seen.account] = before
-        return False
 
     def _show_news(self, account: str, news: "News") -> None:
         if news.report is not None:
@@ -154,3 +149,8 @@ class _Words:
 
         for line in lines(account_status(*self._config[account], queue=True), int(time.time())):
             self._output.result(line)
+
+
+def _has_little_more(before: "Seen", now: "Seen") -> bool:
+    """Whether another process has not many more messages than it had."""
+    return before.by == now.by == "run" and (now.messages or 0) < NOTEWORTHY * (before.messages or 0)

@@ -10,34 +10,35 @@ from typing import TYPE_CHECKING
 
 from syncer.observer.evidence import Elsewhere, names_elsewhere, paired
 from syncer.reconcile.candidates import file_left, stayed_here
-from syncer.reconcile.planner import refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from syncer.engine.passing import Pass
     from syncer.observer.look import Look
+    from syncer.ports import Index, LocalStore
     from syncer.reconcile.identity import MailboxName, Side
+    from syncer.reconcile.observations import Observation
 
 BOTH_SIDES: frozenset[Side] = frozenset({"server", "local"})
 LOCAL: frozenset[Side] = frozenset({"local"})
 
 
-def elsewhere(one: Pass, look: Look) -> Elsewhere:
+def elsewhere(
+    store: LocalStore, index: Index, wants: Callable[[MailboxName], bool], looked_at: Sequence[Observation]
+) -> Elsewhere:
     """Where files that were missed are, and messages of files that are left, in mailboxes that were not looked at.
 
     In mailboxes that the settings leave out only files without a message of their own count: nobody would ever look.
     """
-    accepted, _ = refuse(look.observations)
-    planned = {observation.mailbox for observation in accepted}
-    missing = {pair.name for observation in accepted for pair in file_left(observation)}
-    others = [mailbox for mailbox in one.store.mailboxes() if mailbox not in planned] if missing else []
-    left = {pair.name for observation in accepted for pair in stayed_here(observation)}
-    holders = one.index.holders(left) - planned if left else ()
-    doubled = {name: paired(one.index, name, left) for name in sorted(holders) if one.order.wants(name)}
-    found = names_elsewhere(one.store, others, missing)
-    names = {
-        name: files if one.order.wants(name) else files - paired(one.index, name, files)
-        for name, files in found.names.items()
-    }
+    planned = {here.mailbox for here in looked_at}
+    missing = {pair.name for here in looked_at for pair in file_left(here)}
+    others = [mailbox for mailbox in store.mailboxes() if mailbox not in planned] if missing else []
+    left = {pair.name for here in looked_at for pair in stayed_here(here)}
+    holders = index.holders(left) - planned if left else ()
+    doubled = {name: paired(index, name, left) for name in sorted(holders) if wants(name)}
+    found = names_elsewhere(store, others, missing)
+    names = {name: files if wants(name) else files - paired(index, name, files) for name, files in found.names.items()}
     return Elsewhere({name: files for name, files in names.items() if files}, found.complete, doubled)
 
 

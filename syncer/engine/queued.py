@@ -11,11 +11,12 @@ not taken for new.
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from syncer.engine.ends import elsewhere
 from syncer.engine.generations import Generations
 from syncer.engine.passing import DAY, Order
 from syncer.errors import MailboxError
 from syncer.findings import Queued
-from syncer.observer.evidence import names_elsewhere, with_names
+from syncer.observer.evidence import with_names
 from syncer.observer.glance import local_base
 from syncer.observer.here import Here, look_here
 from syncer.ports import Index, KnownMailbox, LocalStore
@@ -39,7 +40,7 @@ from syncer.reconcile.mailboxes import arrange
 from syncer.reconcile.matching import Evidence
 from syncer.reconcile.observations import Fingerprint, LocalChanges, LocalMessage, Observation, ServerChanges
 from syncer.reconcile.places import Places
-from syncer.reconcile.planner import NO_NAMES, plan
+from syncer.reconcile.planner import plan
 from syncer.reconcile.policy import Policy
 from syncer.values import replace
 
@@ -143,21 +144,16 @@ class Queue:
             for name, here in self._seen.items()
             if name not in renamed and (name in self._known or name in created)
         ]
-        elsewhere, complete = NO_NAMES, not self.problems
-        missing = {pair.name for here in self._observations for pair in file_left(here)}
-        if missing:
+        found = elsewhere(self._store, self._index, self._order.wants, self._observations)
+        if any(file_left(here) for here in self._observations):
             totals = self._index.totals()
             self._observations = [replace(here, total=totals.get(here.mailbox, 0)) for here in self._observations]
-            planned = {here.mailbox for here in self._observations}
-            others = [mailbox for mailbox in self._store.mailboxes() if mailbox not in planned]
-            elsewhere, listed = names_elsewhere(self._store, self._index, others, missing)
-            complete = complete and listed
         return plan(
             self._observations,
             Evidence(by_name(self._observations)),
             self._policy(),
-            elsewhere,
-            everything_seen=complete and all(here.seen for here in self._seen.values()),
+            found.all_names,
+            everything_seen=found.complete and not self.problems and all(here.seen for here in self._seen.values()),
         )
 
     def _observation(self, name: MailboxName, here: Here) -> Observation:

@@ -16,6 +16,7 @@ from syncer.observer.look import Look, Observer
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.observations import PairState
 from syncer.reconcile.places import Places
+from syncer.reconcile.planner import refuse
 from syncer.reconcile.policy import Policy
 from syncer.values import replace
 
@@ -73,13 +74,17 @@ class Rounds:
 
     def _elsewhere(self, look: Look) -> Elsewhere:
         """Where missed files are. Who was told where to look looks at the other ends of moves as well."""
-        found = elsewhere(self._pass, look)
+        found = self._missed(look)
         while self._pass.order.hints is not None and (more := other_ends(self._pass, look, found)):
             self._other_ends.update(more)
             look.places = self._glance.remembered(dict.fromkeys(look.places.known, LOCAL) | more)
             self._observer.look_further(look, more)
-            found = elsewhere(self._pass, look)
+            found = self._missed(look)
         return found
+
+    def _missed(self, look: Look) -> Elsewhere:
+        one = self._pass
+        return elsewhere(one.store, one.index, one.order.wants, refuse(look.observations)[0])
 
     def _for_renames(self, places: Places) -> Places:
         wanted = self._pass.order.policy.mailbox_changes == "all" and not places.settled
