@@ -63,6 +63,8 @@ class Frozen:
         self._path = path
         with faults.translated(path):
             self._connection = _begun(path)
+            if self._connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                self._connection = _copied(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -85,6 +87,15 @@ def _begun(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The same in memory: without a write-ahead log whoever reads keeps out whoever wants to write."""
+    with closing(connection):
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        connection.backup(copy)
+        copy.execute("PRAGMA query_only=ON")
+        return copy
 
 
 def _insist_on_head(path: Path, revision: str | None) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import syncer
 from syncer.errors import IndexFileError
-from syncer.index import IndexSnapshot, frozen_index, open_index, read_index
+from syncer.index import IndexSnapshot, database, frozen_index, open_index, read_index
 from syncer.ports import Finished, KnownMailbox
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
@@ -74,7 +74,11 @@ def test_it_shows_what_the_store_shows_while_a_run_holds_the_lock_and_after(tmp_
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
 
 
-def test_a_frozen_one_answers_as_of_its_moment_while_a_run_writes_and_takes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", [False, True])
+def test_a_frozen_one_answers_as_of_its_moment_while_a_run_writes_and_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, network: bool
+) -> None:
+    monkeypatch.setattr(database, "on_network", lambda _: network)
     path = tmp_path / "work.db"
     with closing(open_index(path, "work")) as index:
         index.record(INBOX, [PAIR])
@@ -85,7 +89,7 @@ def test_a_frozen_one_answers_as_of_its_moment_while_a_run_writes_and_takes_noth
             assert frozen.mailboxes() == before
             assert frozen.pairs(INBOX) == frozen.pairs_among(INBOX, names=["a", "b"]) == (PAIR,)
             assert frozen.file_names(INBOX, lambda _: ":2,") == {b"a:2,"}
-            with pytest.raises(IndexFileError, match="not writable"):
+            with pytest.raises(IndexFileError, match="readonly database"):
                 frozen.bind("store")
         assert len(index.pairs(INBOX)) == 2
     with closing(frozen_index(path)) as frozen:
