@@ -49,11 +49,7 @@ SOME_TRASH = MailboxName("")
 NEW = Epoch(UidValidity(1))
 """Stands for the epoch of a mailbox that is to be created."""
 
-_ONE: Mapping[type[Action], Queued] = {
-    Append: Queued(new=1),
-    Expunge: Queued(deleted=1),
-    MoveOnServer: Queued(moved=1),
-}
+_ONE: Mapping[type[Action], Queued] = {Append: Queued(new=1), Expunge: Queued(deleted=1)}
 _WHOLE: Mapping[type[Action], Literal["create", "rename", "delete"]] = {
     CreateMailbox: "create",
     RenameMailbox: "rename",
@@ -188,6 +184,8 @@ def _counted(action: Action) -> Queued | None:
     """What an action sends to the server; None if nothing."""
     if isinstance(action, Agree):
         return Queued(flags=1) if action.to_server else None
+    if isinstance(action, MoveOnServer):
+        return Queued(moved=1, flags=1 if action.to_server else 0)
     if isinstance(action, CreateMailbox | RenameMailbox | DeleteMailbox):
         deleted = action.messages if isinstance(action, DeleteMailbox) else 0
         return Queued(deleted=deleted, mailbox=_WHOLE[type(action)]) if action.side == "server" else None

@@ -154,3 +154,22 @@ def test_more_followers_than_there_may_be_are_told_so(tmp_path: Path, monkeypatc
                 one.watch.hurry("person")
                 time.sleep(0.05)
             assert first.news()[-1].refused is None
+
+
+def test_where_there_can_be_no_socket_that_is_said_and_the_account_is_watched(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with idling() as script:
+        idle = Running(tmp_path, script, {})
+        control = Files.of(idle.config, idle.config.accounts[0]).control
+        control.mkdir()
+        idle.thread.start()
+        idle.until(ok=True)
+        with following_it(idle) as follower:
+            until(lambda: follower.by() == ["run"], "seen by its lock")
+        idle.stop.set()
+        idle.watch.end()
+        idle.thread.join(15)
+    assert caplog.messages == [
+        f"account work: no socket at {control}, so `syncer sync` cannot ask this watch: Is a directory"
+    ]
