@@ -29,7 +29,7 @@ class Desk(Struct, frozen=True):
         except OSError as error:
             import logging  # noqa: PLC0415 - seldom needed
 
-            words = "account %s: no socket at %s, so `syncer sync` cannot ask this watch: %s"
+            words = "account %s: no socket at %s, so neither `sync` nor `status --follow` can ask this watch: %s"
             logging.getLogger(__name__).warning(words, self.account, path, error.strerror)
 
     def _answer(self, line: bytes) -> Answer:

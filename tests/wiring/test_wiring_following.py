@@ -170,6 +170,5 @@ def test_where_there_can_be_no_socket_that_is_said_and_the_account_is_watched(
         idle.stop.set()
         idle.watch.end()
         idle.thread.join(15)
-    assert caplog.messages == [
-        f"account work: no socket at {control}, so `syncer sync` cannot ask this watch: Is a directory"
-    ]
+    words = "so neither `sync` nor `status --follow` can ask this watch: Is a directory"
+    assert caplog.messages == [f"account work: no socket at {control}, {words}"]
