@@ -61,6 +61,11 @@ class Tally:
     commands: Commands = field(default_factory=Commands)
     _server_spoke: bool = False
 
+    def begin(self) -> None:
+        """Count from nothing, in the midst of whatever is being said."""
+        self.to_server = self.to_client = self.round_trips = 0
+        self.commands.names.clear()
+
     def from_client(self, data: bytes) -> None:
         """The client has sent something."""
         self.to_server += len(data)

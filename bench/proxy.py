@@ -91,7 +91,11 @@ class Flow:
 
 
 class Relay:
-    """Accepts connections, hands on what is due, obeys two words on standard input: `count` and `reset`."""
+    """Accepts connections, hands on what is due, obeys words on standard input.
+
+    `count` and `reset` are about the counters. `hold` makes it a black hole: it takes and hands on nothing more, and
+    closes nothing, until `pass`. What was sent meanwhile, and is not lost by then, comes late.
+    """
 
     def __init__(self, target: int, seconds: float) -> None:
         """Pass everything on to `target`, a port of 127.0.0.1, with a round-trip time of `seconds`."""
@@ -100,11 +104,15 @@ class Relay:
         self.port: int = self._listener.getsockname()[1]
         self._flows: list[Flow] = []
         self._tallies: list[Tally] = []
+        self._held = False
 
     def run(self) -> None:
         """Until standard input ends."""
         commands = sys.stdin.fileno()
         while True:
+            while self._held:
+                if not self._obey(os.read(commands, 64)):
+                    return
             now = time.monotonic()
             for flow in self._flows:
                 flow.write(now)
@@ -153,8 +161,12 @@ class Relay:
 
     def _obey(self, words: bytes) -> bool:
         for word in words.split():
+            if word in {b"hold", b"pass"}:
+                self._held = word == b"hold"
             if word == b"reset":
                 self._tallies = [flow.tally for flow in self._flows if flow.from_client]
+                for tally in self._tallies:
+                    tally.begin()
             answer = {"open": len(self._flows) // 2, **summed(self._tallies)}
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
@@ -194,6 +206,14 @@ class Proxy:
     def reset(self) -> None:
         """Begin to count at nothing."""
         self._say(b"reset")
+
+    def hold(self) -> None:
+        """Pass nothing on any more, and close nothing."""
+        self._say(b"hold")
+
+    def release(self) -> None:
+        """Go on after `hold`."""
+        self._say(b"pass")
 
     def count(self, *, timeout: float = 2) -> dict[str, Any]:
         """What `counting.summed` says, once all connections have ended or `timeout` seconds have passed."""

@@ -153,3 +153,32 @@ def test_what_a_client_does_not_wait_for_is_counted_all_the_same(server: int) ->
             "longest": 0,
             "commands": {"LOGOUT": 1, "NOOP": 1},
         }
+
+
+def test_a_held_proxy_passes_nothing_and_loses_nothing(server: int) -> None:
+    with Proxy(server, 0) as proxy, socket.create_connection(("127.0.0.1", proxy.port)) as client:
+        exactly(client, 6)
+        proxy.hold()
+        client.sendall(b"a1 NOOP\r\n")
+        with socket.create_connection(("127.0.0.1", proxy.port)) as late:
+            for held in (client, late):
+                held.settimeout(0.2)
+                with pytest.raises(TimeoutError):
+                    held.recv(1)
+                held.settimeout(60)
+            proxy.release()
+            assert exactly(client, 4) == b"OK\r\n"
+            assert exactly(late, 6) == b"* OK\r\n"
+
+
+def test_connections_that_stay_open_are_counted_from_nothing_again(server: int) -> None:
+    with Proxy(server, 0) as proxy, socket.create_connection(("127.0.0.1", proxy.port)) as client:
+        exactly(client, 6)
+        client.sendall(b"a1 NOOP\r\n")
+        exactly(client, 4)
+        proxy.reset()
+        client.sendall(b"a2 CHECK\r\n")
+        exactly(client, 4)
+        count = proxy.count(timeout=0)
+        assert (count["open"], count["commands"]) == (1, {"CHECK": 1})
+        assert (count["to_server"], count["to_client"], count["round_trips"]) == (10, 4, 1)
