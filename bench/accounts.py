@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,6 +41,9 @@ TREE: Final = (
     "Drafts",
 )
 """30 mailboxes, the largest first."""
+
+FIFTY: Final = (*TREE, *(f"Archive/{year}" for year in range(2015, 1995, -1)))
+"""The same with 20 more."""
 
 COMPLETE: Final = "(UID FLAGS INTERNALDATE BODY.PEEK[])"
 
@@ -81,6 +85,7 @@ ACCOUNTS: Final = {
         Account("small300k", 300_000, 600_000_000, spread=0),
         Account("huge", 20, 1_000_000_000, spread=0),
         Account("upload", 5_000, 134_000_000),
+        Account("watched", 100_000, 130_000_000, FIFTY, spread=0),
     )
 }
 """At scale 1, by name."""
@@ -95,9 +100,9 @@ class Mailserver:
     built: set[str] = field(default_factory=set)
 
     @classmethod
-    def start(cls, directory: pathlib.Path, scale: float) -> "Mailserver":
-        """Start a Dovecot that keeps everything below `directory`."""
-        return cls(Dovecot(directory, fmt="mdbox", hide=["COMPRESS=DEFLATE"]).start(), scale)
+    def start(cls, directory: pathlib.Path, scale: float, *, hide: Sequence[str] = ()) -> "Mailserver":
+        """Start a Dovecot that keeps everything below `directory`, and offers none of the capabilities in `hide`."""
+        return cls(Dovecot(directory, fmt="mdbox", hide=["COMPRESS=DEFLATE", *hide]).start(), scale)
 
     def wire(self, user: str, port: int | None = None) -> Wire:
         """A bare connection to `user`'s account, straight or through a proxy's `port`."""
@@ -122,6 +127,13 @@ class Mailserver:
                 wire.drain()
             self.built.add(user)
         return user
+
+    def take_over(self, name: str, other: "Mailserver") -> None:
+        """Have the same template as another server, without building it again."""
+        user = other.template(name)
+        home = os.fspath(other.dovecot.home(user))
+        subprocess.run(["cp", "-a", home, os.fspath(self.dovecot.home(user))], check=True)
+        self.built.add(user)
 
     def clone(self, name: str, owner: str) -> str:
         """A copy of the account for `owner` alone; copied where it was not yet. Returns the user."""

@@ -129,6 +129,10 @@ class Mbsync(Contender):
         """Quietly."""
         return ["mbsync", "-q", "-c", os.fspath(site.directory / "mbsyncrc"), "-a"]
 
+    def mailbox_command(self, site: Site, mailbox: str) -> list[str]:
+        """One two-way pass over one mailbox."""
+        return [*self.command(site)[:-1], f"bench:{mailbox}"]
+
     def quickest(self) -> "Contender":
         """Without FSync; the files are the same."""
         return Mbsync(fsync=False)
@@ -139,9 +143,15 @@ class Mbsync(Contender):
 
 
 class OfflineImap(Contender):
-    """offlineimap3, with as many connections as syncer."""
+    """offlineimap3, with as many connections as syncer; it goes once, or stays and idles in INBOX."""
 
     name = "offlineimap3"
+
+    def __init__(self, *, stays: bool = False) -> None:
+        """Who stays looks at everything every five minutes, as its manual has it, and idles in between."""
+        self._account = "autorefresh = 5\n" if stays else ""
+        self._far = "idlefolders = ['INBOX']\n" if stays else ""
+        self._once = [] if stays else ["-o"]
 
     def missing(self) -> str | None:
         """The package offlineimap3."""
@@ -155,16 +165,16 @@ class OfflineImap(Contender):
         """Two ways, which is its default, as is fsync."""
         (site.directory / "offlineimaprc").write_text(
             f"[general]\nmetadata = {site.directory / 'state'}\naccounts = bench\nui = quiet\n\n"
-            "[Account bench]\nlocalrepository = near\nremoterepository = far\n\n"
+            f"[Account bench]\nlocalrepository = near\nremoterepository = far\n{self._account}\n"
             f"[Repository near]\ntype = Maildir\nlocalfolders = {site.mail}\nsep = /\n\n"
             f"[Repository far]\ntype = IMAP\nremotehost = {HOST}\nremoteport = {site.port}\n"
             f"remoteuser = {site.user}\nremotepass = {site.password}\nssl = no\nstarttls = no\n"
-            "auth_mechanisms = PLAIN\nmaxconnections = 3\n"
+            f"auth_mechanisms = PLAIN\nmaxconnections = 3\n{self._far}"
         )
 
     def command(self, site: Site) -> list[str]:
-        """Once, quietly."""
-        return ["offlineimap", "-o", "-u", "quiet", "-c", os.fspath(site.directory / "offlineimaprc")]
+        """Quietly."""
+        return ["offlineimap", *self._once, "-u", "quiet", "-c", os.fspath(site.directory / "offlineimaprc")]
 
 
 ALL: Final[dict[str, Contender]] = {

@@ -54,5 +54,10 @@ def measured(command: Sequence[str], directory: pathlib.Path, *, limit: float) -
 
 
 def environment(home: pathlib.Path) -> dict[str, str]:
-    """The same for every contender: their own home, no settings of ours."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.fspath(home), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    """The same for every contender: their own home, no settings of ours.
+
+    But where Python finds modules stays: what is measured is what is imported here.
+    """
+    kept = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    settings = {"HOME": os.fspath(home), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    return {"PATH": os.environ.get("PATH", os.defpath), **settings, **kept}
