@@ -11,13 +11,14 @@ SOAK ?=
 # An editable install would else be compiled anew at every start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help test check demo bench bench-quick torture soak format clean servers peers
+.PHONY: help test check demo bench bench-quick bench-watch bench-watch-quick torture soak format clean servers peers
 
 help:
 	@echo 'make demo     see it work: a server, an account, two sides that become the same'
 	@echo 'make test     everything: format, lint, types, import rules, and all tests against real servers'
 	@echo 'make check    everything but the tests'
 	@echo 'make bench    measure it beside mbsync and offlineimap3: an hour, 30 GB; bench-quick: some minutes, 2 GB'
+	@echo 'make bench-watch    measure syncer watch: most of an hour, 3 GB; bench-watch-quick: some minutes'
 	@echo 'make torture  everything that is done to it to make it lose a message, in full: many hours'
 	@echo 'make soak     keep it running for two hours while everything around it changes and fails'
 	@echo 'make format   write the code in the one format'
@@ -60,6 +61,13 @@ bench: .venv/.ready peers
 
 bench-quick: .venv/.ready peers
 	@$(BIN)/python -m bench --scale 0.05 --repeat 1 --limit 20 --out bench/results/quick $(BENCH)
+
+bench-watch: .venv/.ready peers
+	@$(BIN)/python -m bench.watching $(BENCH)
+
+bench-watch-quick: .venv/.ready peers
+	@$(BIN)/python -m bench.watching --scale 0.02 --samples 10 --idle 20 --away 5 --hole 15 --ends 4 --limit 120 \
+	  --out bench/results/quick $(BENCH)
 
 torture: .venv/.ready servers
 	@$(BIN)/python -m torture $(TORTURE)

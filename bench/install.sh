@@ -5,7 +5,7 @@
 set -eu
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-  for program in dovecot mbsync offlineimap; do
+  for program in dovecot mbsync offlineimap imapfilter; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null \
       || echo "install.sh: $program is missing, and it takes root and apt-get to install it" >&2
   done
@@ -15,7 +15,7 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 
 wanted=
-for package in dovecot-imapd isync offlineimap3 openssl; do
+for package in dovecot-imapd isync offlineimap3 imapfilter openssl; do
   case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
     installed) ;;
     *) wanted="$wanted $package" ;;
