@@ -66,7 +66,7 @@ bench-watch: .venv/.ready peers
 	@$(BIN)/python -m bench.watching $(BENCH)
 
 bench-watch-quick: .venv/.ready peers
-	@$(BIN)/python -m bench.watching --scale 0.02 --samples 10 --idle 20 --away 5 --hole 15 --ends 4 --limit 120 \
+	@$(BIN)/python -m bench.watching --scale 0.02 --samples 8 --idle 20 --away 5 --hole 10 --ends 4 --limit 120 \
 	  --out bench/results/quick $(BENCH)
 
 torture: .venv/.ready servers

@@ -45,6 +45,8 @@ TREE: Final = (
 FIFTY: Final = (*TREE, *(f"Archive/{year}" for year in range(2015, 1995, -1)))
 """The same with 20 more."""
 
+TOLD: Final = "mailbox_idle_check_interval = 30 secs"
+"""Dovecot's default. Shorter, it would tell some of those who idle sooner than others, by chance."""
 COMPLETE: Final = "(UID FLAGS INTERNALDATE BODY.PEEK[])"
 
 
@@ -102,7 +104,8 @@ class Mailserver:
     @classmethod
     def start(cls, directory: pathlib.Path, scale: float, *, hide: Sequence[str] = ()) -> "Mailserver":
         """Start a Dovecot that keeps everything below `directory`, and offers none of the capabilities in `hide`."""
-        return cls(Dovecot(directory, fmt="mdbox", hide=["COMPRESS=DEFLATE", *hide]).start(), scale)
+        hidden = ["COMPRESS=DEFLATE", *hide]
+        return cls(Dovecot(directory, fmt="mdbox", hide=hidden, extra=f"{TOLD}\n").start(), scale)
 
     def wire(self, user: str, port: int | None = None) -> Wire:
         """A bare connection to `user`'s account, straight or through a proxy's `port`."""

@@ -60,8 +60,11 @@ def test_every_row_is_measured_and_reported(
     assert storm["figures"]["by_name"]["UID STORE"] >= 1
     assert idle["figures"]["rss"] > 5e6
     assert idle["figures"]["threads"] >= 2
-    assert (killed["figures"]["outage"], hole["figures"]["outage"]) == ("killed", "black hole")
-    assert [end["kind"] for end in ends["figures"]["ends"]] == ["work", "idle"]
+    assert [(each["figures"]["outage"], each["figures"]["amiss"]) for each in (killed, hole)] == [
+        ("killed", 0),
+        ("black hole", 0),
+    ]
+    assert [(end["kind"], end["amiss"]) for end in ends["figures"]["ends"]] == [("work", []), ("idle", [])]
     assert "| **L6** |" in capsys.readouterr().out
     assert (tmp_path / "WATCH.md").read_text().count("\n## L") == 6
     assert list(short_directory.iterdir()) == [], "everything is cleared away"
