@@ -243,6 +243,26 @@ def test_half_of_a_move_to_a_mailbox_that_is_not_known_deletes_nothing(world: Wo
     assert len(world.server.mailboxes[PLAY].messages) == 1
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_is_moved_between_two_looks_is_looked_at_once_more(world: World, whole: bool) -> None:
+    name = a_file(world)
+    directories = world.store.directories
+    commands: list[str] = []
+
+    def heard(command: str) -> None:
+        if command == f"CHANGES {WORK}" and command not in commands:  # INBOX was looked at before, its file still there
+            directories[WORK].files[name] = directories[INBOX].files.pop(name)
+        commands.append(command)
+
+    world.server.hears = heard
+    for mailbox in (INBOX, WORK):
+        world.server.deliver(mailbox, octets(f"another in {mailbox}"))
+    report = world.sync(hints=None if whole else hints(INBOX, WORK))
+    assert f"CHANGES {WORK}" in commands
+    assert (report.mailbox(WORK).uploaded, sum(m.moved_remote for m in report.mailboxes.values())) == (0, 1)
+    equal(world)
+
+
 def test_small_mailboxes_that_are_emptied_one_after_the_other_are_no_less_an_accident() -> None:
     world = World(policy=Policy())
     names = [MailboxName(f"Box{number}") for number in range(10)]

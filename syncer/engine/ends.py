@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from syncer.errors import MailboxError
 from syncer.observer.evidence import Elsewhere, names_elsewhere, paired
 from syncer.reconcile.candidates import file_left, stayed_here
 
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from syncer.engine.passing import Pass
-    from syncer.observer.look import Look
+    from syncer.observer.look import Look, Sight
     from syncer.ports import Index, LocalStore
-    from syncer.reconcile.identity import MailboxName, Side
+    from syncer.reconcile.identity import MailboxName, Side, UniqueName
     from syncer.reconcile.observations import Observation
 
 BOTH_SIDES: frozenset[Side] = frozenset({"server", "local"})
@@ -49,7 +50,7 @@ def other_ends(one: Pass, look: Look, found: Elsewhere) -> dict[MailboxName, fro
     is asked as well. And a file of which the message is gone may be that of another message elsewhere (see
     `reconcile.twins`).
     """
-    new = {message.name for observation in look.observations for message in observation.local.new}
+    new = _new(look)
     ends = {*found.names, *found.doubled, *(one.index.holders(new) if new else ())}
     known = {mailbox.name for mailbox in one.index.mailboxes()} if ends else set()
     looked_at = look.sights.keys() | look.errors.keys() | one.failed
@@ -60,3 +61,31 @@ def other_ends(one: Pass, look: Look, found: Elsewhere) -> dict[MailboxName, fro
         for mailbox in ends & known - looked_at
         if one.order.wants(mailbox)
     }
+
+
+def outdated(one: Pass, look: Look) -> set[MailboxName]:
+    """The mailboxes to look at once more: out of them files were moved after the look, which are new elsewhere.
+
+    Between the looks at two mailboxes lies at least a round trip, and on a line that stands still any time.
+    """
+    new = _new(look)
+    changed = [name for name, sight in look.sights.items() if new and _has_changed(one, name, sight)]
+    return {
+        name
+        for name in changed
+        if one.index.pairs_among(name, names=new.difference(look.sights[name].observation.local.gone))
+    }
+
+
+def _new(look: Look) -> set[UniqueName]:
+    return {message.name for observation in look.observations for message in observation.local.new}
+
+
+def _has_changed(one: Pass, name: MailboxName, sight: Sight) -> bool:
+    """Whether the mailbox's directory is not known to be as it was looked at."""
+    if sight.observation.local.missing:
+        return False
+    try:
+        return sight.here.state is None or one.store.state(name) != sight.here.state
+    except MailboxError:  # what is wrong with it shows when it is read
+        return True

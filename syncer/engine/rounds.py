@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syncer.engine.applying import Applying
-from syncer.engine.ends import BOTH_SIDES, LOCAL, elsewhere, other_ends
+from syncer.engine.ends import BOTH_SIDES, elsewhere, other_ends, outdated
 from syncer.engine.generations import Generations
 from syncer.engine.passing import DAY
 from syncer.engine.recording import finished
@@ -37,8 +37,8 @@ class Rounds:
         self._observer.spelling.normal(one.index.keywords())
         self._generations = Generations(one.store, one.index)
         self.applying = Applying(one, self._observer, self._policy())
-        self._other_ends: set[MailboxName] = set()
-        """Mailboxes that there is no hint of, and that are looked at all the same."""
+        self._sides = dict(one.order.hints.mailboxes) if one.order.hints is not None else {}
+        """Where to look, in a pass with hints: where they point, and at the other ends of moves."""
 
     def run(self, places: Places) -> None:
         """See `Pass.run`; `places` are those of the glance."""
@@ -67,18 +67,24 @@ class Rounds:
 
     def _again(self) -> Places:
         """Where the mailboxes are in a further round."""
-        hints = self._pass.order.hints
-        if hints is None:
+        if self._pass.order.hints is None:
             return self._glance.places()
-        return self._glance.remembered(dict.fromkeys([*hints.mailboxes, *self._other_ends], BOTH_SIDES))
+        self._sides = dict.fromkeys(self._sides, BOTH_SIDES)
+        return self._glance.remembered(self._sides)
 
     def _elsewhere(self, look: Look) -> Elsewhere:
-        """Where missed files are. Who was told where to look looks at the other ends of moves as well."""
+        """Where missed files are. Who was told where to look looks at the other ends of moves as well.
+
+        What was moved during the look is looked at once more.
+        """
         found = self._missed(look)
         while self._pass.order.hints is not None and (more := other_ends(self._pass, look, found)):
-            self._other_ends.update(more)
-            look.places = self._glance.remembered(dict.fromkeys(look.places.known, LOCAL) | more)
+            self._sides |= more
+            look.places = self._glance.remembered(self._sides)
             self._observer.look_further(look, more)
+            found = self._missed(look)
+        if late := outdated(self._pass, look):
+            self._observer.look_further(look, late)
             found = self._missed(look)
         return found
 

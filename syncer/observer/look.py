@@ -125,7 +125,7 @@ class Observer(Struct):
         return result
 
     def look_further(self, result: Look, names: Iterable[MailboxName]) -> None:
-        """Observe these as well; `result` has their places."""
+        """Observe these as well, or once more; `result` has their places."""
         ordered = sorted(names, key=lambda name: (name != INBOX, name))
         untouched = self.glance.unchanged(result.places, ordered)
         due = [name for name in ordered if name not in untouched]
@@ -146,6 +146,7 @@ class Observer(Struct):
             sight = self._untouched(result, untouched[name]) if name in untouched else found[name]
             if isinstance(sight, str):
                 result.errors[name] = sight
+                result.sights.pop(name, None)
             else:
                 result.sights[name] = sight
         self._count(result)
