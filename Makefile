@@ -18,7 +18,7 @@ help:
 	@echo 'make test     everything: format, lint, types, import rules, and all tests against real servers'
 	@echo 'make check    everything but the tests'
 	@echo 'make bench    measure it beside mbsync and offlineimap3: an hour, 30 GB; bench-quick: some minutes, 2 GB'
-	@echo 'make bench-watch    measure syncer watch: most of an hour, 3 GB; bench-watch-quick: some minutes'
+	@echo 'make bench-watch    measure syncer watch: an hour and more, 3 GB; bench-watch-quick: some minutes'
 	@echo 'make torture  everything that is done to it to make it lose a message, in full: many hours'
 	@echo 'make soak     keep it running for two hours while everything around it changes and fails'
 	@echo 'make format   write the code in the one format'
