@@ -24,6 +24,8 @@ from syncer.reconcile.identity import MailboxName
 Hint = Callable[[frozenset[MailboxName] | None], None]
 
 POLL_SECONDS = 30.0
+CHECK_SECONDS = 540.0
+"""Where everything is watched: that another file system was mounted over the root is nothing that anybody tells of."""
 
 
 class Watcher:
@@ -35,14 +37,23 @@ class Watcher:
     then on, and hints at everything until that is taken.
     """
 
-    def __init__(self, root: str | bytes, layout: Layout, hint: Hint, *, poll_seconds: float = POLL_SECONDS) -> None:
-        """What cannot be watched is looked at every `poll_seconds`."""
+    def __init__(
+        self,
+        root: str | bytes,
+        layout: Layout,
+        hint: Hint,
+        *,
+        poll_seconds: float = POLL_SECONDS,
+        check_seconds: float = CHECK_SECONDS,
+    ) -> None:
+        """What cannot be watched is looked at every `poll_seconds`, and every `check_seconds` whether all still is."""
         self._root = os.path.abspath(os.fsencode(root))
         self._news = News()
         self._watches = Watches(self._root, layout, self._news)
         self._hint = hint
         self._poll_seconds = poll_seconds
-        self._next_poll = 0.0
+        self._check_seconds = check_seconds
+        self._polled = 0.0
         self._everything = False
         self._degraded: str | None = None
         self._thread = threading.Thread(target=self._run, name="syncer-maildir", daemon=True)
@@ -60,7 +71,7 @@ class Watcher:
             self._watches.arrange({self._root})
         except Exception as error:  # noqa: BLE001 - as in `_run`
             self._give_up(error)
-        self._next_poll = time.monotonic() + self._poll_seconds
+        self._polled = time.monotonic()
         self._degraded = self._watches.degraded(self._poll_seconds)
         try:
             self._thread.start()
@@ -87,7 +98,7 @@ class Watcher:
 
     def _run(self) -> None:
         try:
-            while (batch := self._news.take(self._next_poll - time.monotonic())) is not None:
+            while (batch := self._news.take(self._next_poll() - time.monotonic())) is not None:
                 mailboxes: frozenset[MailboxName] = frozenset()
                 try:
                     mailboxes = self._notice(batch)
@@ -110,13 +121,16 @@ class Watcher:
         if batch.directories:
             self._everything |= self._watches.arrange(batch.directories)
         now = time.monotonic()
-        if now >= self._next_poll:
-            self._next_poll = now + self._poll_seconds
+        if now >= self._next_poll():
+            self._polled = now
             changed, others = self._watches.poll()
             mailboxes |= changed
             if others:
                 self._everything |= self._watches.arrange(())
         return mailboxes
+
+    def _next_poll(self) -> float:
+        return self._polled + (self._check_seconds if self._degraded is None else self._poll_seconds)
 
     def _tell(self, mailboxes: frozenset[MailboxName]) -> None:
         if self._everything:

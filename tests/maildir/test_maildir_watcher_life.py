@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ne
 
 def test_a_root_that_is_a_symbolic_link_is_followed(root: Path, hints: Hints, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(root)
-    with Watcher(str(tmp_path / "link"), "fs", hints, poll_seconds=OFTEN) as watcher:
+    with Watcher(str(tmp_path / "link"), "fs", hints, check_seconds=OFTEN) as watcher:
         assert watcher.degraded is None
         wait_until_watched(root / "INBOX/cur", hints, "INBOX")
         make_mailbox(tmp_path / "Other/Work")

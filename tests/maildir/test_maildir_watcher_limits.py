@@ -241,6 +241,6 @@ def settled(watcher: Watcher, hints: Hints) -> list[Any]:
 
     wait_for(trusted)
     for _ in range(2):
-        before = watcher._next_poll
-        wait_for(lambda before=before: watcher._next_poll != before)  # type: ignore[misc]
+        before = watcher._polled
+        wait_for(lambda before=before: watcher._polled != before)  # type: ignore[misc]
     return hints.until(lambda _: True)
