@@ -35,8 +35,8 @@ _NAMED = f"""
 """  # noqa: S608 (same)
 _HOLDERS = """
     WITH wanted (wanted_name) AS (VALUES {})
-    SELECT DISTINCT mailbox.name FROM wanted CROSS JOIN mailbox CROSS JOIN pair
-    WHERE pair.mailbox_id = mailbox.id AND pair.name = wanted_name
+    SELECT DISTINCT mailbox.name FROM wanted CROSS JOIN mailbox
+    CROSS JOIN pair WHERE pair.mailbox_id = mailbox.id AND pair.name = wanted_name
 """
 _PLACEHOLDERS = 800
 """At most so many in one statement; SQLite before 3.32 allows 999."""

@@ -121,6 +121,10 @@ def test_what_is_asked_for_is_looked_up_and_the_mailbox_is_not_searched(index: S
         "SEARCH pair USING PRIMARY KEY (mailbox_id=? AND uid>? AND uid<?)",
         "SEARCH pair USING INDEX sqlite_autoindex_pair_2 (mailbox_id=? AND name=?)",
     }
+    names = [UniqueName("3.host"), UniqueName("none")]
+    assert plan(index, lambda: index.holders(names)) == {
+        "SEARCH pair USING COVERING INDEX sqlite_autoindex_pair_2 (mailbox_id=? AND name=?)"
+    }
     assert plan(index, lambda: index.latest(INBOX, 3)) == {"SEARCH pair USING PRIMARY KEY (mailbox_id=? AND uid<?)"}
 
 
