@@ -154,7 +154,7 @@ class Loop:
             if not well:
                 first, most = AGAIN
                 self._later(min(most, first * 2.0 ** min(self._troubles - 1, 32)))
-            elif due.everything:
+            if due.everything:  # new mail must not wait for what fails for ever
                 self._later(self.interval)
 
     def _later(self, seconds: float) -> None:

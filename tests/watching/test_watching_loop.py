@@ -164,6 +164,15 @@ def test_a_pass_in_which_something_failed_is_followed_by_one_over_everything(
         work.until(EVERYTHING, EVERYTHING, EVERYTHING)
 
 
+def test_what_fails_for_ever_keeps_nobody_from_looking_at_everything_from_time_to_time(
+    work: Work, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncer.watching.loop.AGAIN", (3600.0, 3600.0))
+    work.answers = [False, False]
+    with running(work, pauses, interval=0.01):
+        work.until(EVERYTHING, EVERYTHING, EVERYTHING)
+
+
 def test_a_connection_on_which_nothing_happens_is_kept(work: Work, pauses: Pauses) -> None:
     with running(work, pauses, keepalive=0.01):
         assert work.kept.wait(LONG)
