@@ -118,7 +118,9 @@ class History:
         """Rename one that nothing else was done to; remove one that is empty as well."""
         filled = {copy.mailbox for copy in self.ledger.copies}
         both = set(self._mailboxes("server")) & set(self._mailboxes("local"))
-        alone = {name for name in both if not any(other.startswith(f"{name}/") for other in both)}
+        # A mailbox below is carried along, and may have been renamed on the other side.
+        existing = self.world.client.mailboxes() if side == "server" else self.world.local.mailboxes()
+        alone = {name for name in both if not any(other.startswith(f"{name}/") for other in existing)}
         free = sorted(alone - self.used - {"INBOX"} - (filled if deed == "remove" else set()))
         if not free:
             return
