@@ -23,7 +23,7 @@ KINDS = {"new": 6.0, "flags": 14.0, "delete": 5.0, "move": 6.0, "copy": 1.5, "cr
 LEFT = 8
 """A mailbox is not emptied below this."""
 DELETED = 0.3
-"""Of a mailbox no more is deleted on one side: the guards (`max_delete`) have tests of their own."""
+"""Of a mailbox no more is deleted on one side: the guards have tests of their own, and count a whole day."""
 MAILBOXES = 16
 """No more are made."""
 PARENT = "Archive"

@@ -60,7 +60,7 @@ class Scene:
         self.server.start()
         self.serving = True
         self.link = self._stack.enter_context(Link(self.server.port))
-        self.world = World(self.server, self.place, port=self.link.port, mailbox_changes="all")
+        self.world = World(self.server, self.place, port=self.link.port, mailbox_changes="all", max_delete=1)
         self.on_server = OnServer(self.world)
         self._stack.callback(self.on_server.disconnect)
         self.in_maildir = InMaildir(self.world.local.root)
