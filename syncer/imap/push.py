@@ -167,17 +167,37 @@ class Idle(_Listening):
         self._looks_cheaply = "LIST-STATUS" in session.capabilities
         """What is gone here was moved, perhaps: who looks everywhere at once need not download it again."""
         self._tag: bytes | None = None
+        self._told = False
+        """Something was heard since it began to idle."""
         self._go_on()
+
+    def hear(self, seconds: float, wake: int) -> Heard:
+        """See `Push`. It begins to idle anew after each time that something was heard.
+
+        Dovecot watches the mailbox's log as a file, and goes on watching the old one when a new one is begun: who idled
+        before hears of everything late from then on (mailbox_idle_check_interval).
+        """
+        if self._told:
+            self._stop()
+            self._begun -= 1
+            self._keep_on()
+        heard = super().hear(seconds, wake)
+        self._told = not heard.nothing
+        return heard
 
     def check(self) -> Heard:
         """See `Push`. A server may log out who idles for half an hour (RFC 2177)."""
+        self._stop()
+        self._begun = 0
+        self._told = False
+        self._keep_on()
+        return self._heard()
+
+    def _stop(self) -> None:
         if self._tag is not None:
             self._wire.write(b"DONE\r\n")
             self._reply(self._tag)
             self._tag = None
-        self._begun = 0
-        self._keep_on()
-        return self._heard()
 
     def close(self) -> None:
         """See `Push`. A server that still idles takes no LOGOUT."""

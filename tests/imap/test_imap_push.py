@@ -64,6 +64,24 @@ class TestIdle:
         with Scripted({"IDLE": before + b"+ idling\r\n"}, capabilities=BASE + b" IDLE") as script:
             assert listening(talk(script)).hear(LONG, wake[0]) == IN_INBOX
 
+    def test_it_idles_anew_after_something_was_heard(self, talk: Talk, wake: tuple[int, int]) -> None:
+        with idling() as script:
+            push = listening(talk(script))
+            for count in (4, 5, 6):
+                script.say(b"* %d EXISTS\r\n" % count)
+                assert push.hear(LONG, wake[0]) == IN_INBOX
+            assert push.hear(0.0, wake[0]).nothing
+            assert push.hear(0.0, wake[0]).nothing
+            assert len(script.commands("IDLE")) == 4
+            assert script.lines.count(b"DONE") == 3
+
+    def test_what_is_said_while_it_begins_anew_is_heard(self, talk: Talk, wake: tuple[int, int]) -> None:
+        with idling(DONE=b"* 7 EXISTS\r\n<tag> OK done\r\n") as script:
+            push = listening(talk(script))
+            script.say(b"* 4 EXISTS\r\n")
+            assert push.hear(LONG, wake[0]) == IN_INBOX
+            assert push.hear(0.0, wake[0]) == IN_INBOX
+
     def test_who_hangs_up_ends_the_idling_first(self, talk: Talk) -> None:
         with idling() as script:
             listening(talk(script)).close()
