@@ -217,7 +217,7 @@ class Applying:
             pairs = () if here.local.missing else self._index.pairs(here.mailbox)
         else:
             pairs = self._index.pairs_among(here.mailbox, uids=here.server.gone)
-        return here.server.unproven > 0 or any(pair.state is PairState.BOTH for pair in pairs)
+        return bool(here.server.unproven) or any(pair.state is PairState.BOTH for pair in pairs)
 
     def _misses_files(self, here: Observation) -> bool:
         """Whether the index still has pairs of both sides whose file is missing here."""
@@ -225,7 +225,7 @@ class Applying:
             pairs = () if here.server.missing else self._index.pairs(here.mailbox)
         else:
             pairs = self._index.pairs_among(here.mailbox, names=here.local.gone)
-        unproven = here.local.unproven > 0 and not here.local.missing
+        unproven = bool(here.local.unproven) and not here.local.missing
         return unproven or any(pair.state is PairState.BOTH for pair in pairs)
 
     def _note_plan(self, actions: Iterable[Action]) -> None:
@@ -281,9 +281,8 @@ def _as_if_created(here: Observation, places: Places) -> Observation:
     """In a dry run nothing is created: a mailbox that the index does not know is not missing, only empty."""
     if here.mailbox in places.known:
         return here
-    return replace(
-        here, server=replace(here.server, missing=False), local=replace(here.local, missing=False, unproven=0)
-    )
+    local = replace(here.local, missing=False, unproven=frozenset())
+    return replace(here, server=replace(here.server, missing=False), local=local)
 
 
 def _hidden(look: Look, decision: Plan) -> Iterator[tuple[MailboxName, str]]:

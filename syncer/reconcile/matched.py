@@ -1,9 +1,10 @@
 """What is done about messages that were matched: flags are merged, moves are followed on the other side. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from syncer.reconcile.actions import Action, Agree, MoveLocal, MoveOnServer
 from syncer.reconcile.agreement import Seen, agree, agree_after_local_move, agree_after_server_move
+from syncer.reconcile.candidates import Message
 from syncer.reconcile.flags import NONE
 from syncer.reconcile.identity import MailboxName
 from syncer.reconcile.matching import Matches, Met, MovedFile, MovedMessage, Renamed, Renumbered
@@ -14,10 +15,13 @@ from syncer.values import replace
 Observations = Mapping[MailboxName, Observation]
 
 
-def about_matches(matches: Matches, by_name: Observations, policy: Policy) -> Iterator[Action]:
-    """The action for each match, of which `by_name` has the mailboxes."""
+def about_matches(
+    matches: Matches, by_name: Observations, policy: Policy, waiting: Collection[Message]
+) -> Iterator[Action]:
+    """The action for each match, of which `by_name` has the mailboxes; none for the pairs that are `waiting`."""
     yield from (_renamed(found, by_name, policy) for found in matches.renamed)
-    yield from (_renumbered(found, by_name, policy) for found in matches.renumbered)
+    seen = (found for found in matches.renumbered if (found.mailbox, found.pair.uid) not in waiting)
+    yield from (_renumbered(found, by_name, policy) for found in seen)
     yield from (_met(found, by_name, policy) for found in matches.met)
     yield from (_moved_file(found, by_name, policy) for found in matches.moved_files)
     yield from (_moved_message(found, by_name, policy) for found in matches.moved_messages)

@@ -1,8 +1,8 @@
 """What was seen: immutable values about one mailbox.
 
 The planner is given changes, never listings; `comparing` makes the ones from the others. Absence needs proof: `gone`
-is filled only from what is `complete`; what is missing from something that is not is left out and counted in
-`unproven`.
+is filled only from what is `complete`; what is missing from something that is not is `unproven`: neither seen nor
+proved to be gone.
 """
 
 import enum
@@ -155,7 +155,7 @@ class ServerChanges(Struct, frozen=True):
     """Known UIDs whose flags are not the base."""
     gone: frozenset[Uid] = frozenset()
     """Known UIDs, proved to be absent."""
-    unproven: int = 0
+    unproven: frozenset[Uid] = frozenset()
     """Known UIDs that were not listed, without proof that they are gone."""
     complete: bool = True
     """Everything was listed: what is not in `new` is not there."""
@@ -177,7 +177,8 @@ class LocalChanges(Struct, frozen=True):
     """
     gone: frozenset[UniqueName] = frozenset()
     """Known names, proved to be absent from this mailbox."""
-    unproven: int = 0
+    unproven: frozenset[UniqueName] = frozenset()
+    """Known names that were not found, without proof that they are gone."""
     complete: bool = True
     """Everything was listed: what is not in `new` is not there."""
     letters: Letters = field(default_factory=Letters)

@@ -89,7 +89,7 @@ def plan(
     by_name = {observation.mailbox: observation for observation in observations}
     uncompared = Uncompared.of(observations, evidence)
     matches, waiting = permitted(match(observations, evidence), by_name, policy, uncompared)
-    actions = list(about_matches(matches, by_name, policy))
+    actions = list(about_matches(matches, by_name, policy, waiting))
     rest = without_pairs(without_matched(observations, matches), waiting)
     unread = uncompared.perhaps_elsewhere(rest)
     rest = without_pairs(rest, unread)
@@ -159,7 +159,7 @@ def _mailbox(
     for found, waits in (_arrived(here, policy), _written(here, policy)):
         actions += found
         postponed |= waits
-    unseen = here.server.unproven
+    unseen = len(here.server.unproven)
     notes = [f"{count} {reason}" for reason, count in postponed.items()]
     if unseen:
         notes.append(f"the server did not list {unseen} known messages, without proof that they are gone: kept")

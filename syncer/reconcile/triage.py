@@ -25,12 +25,13 @@ from syncer.values import Struct, replace
 def permitted(
     matches: Matches, by_name: Mapping[MailboxName, Observation], policy: Policy, uncompared: "Uncompared"
 ) -> tuple[Matches, dict[Message, str | None]]:
-    """Without the moves that may not be followed, or not yet; and the pairs that wait where they are, with the reason.
+    """Without the moves that may not be followed, or not yet; and the pairs that wait as they are, with the reason.
 
     What the settings forbid is decided for each half where it stands. A move into a mailbox that has yet to be
     created, or out of or into one that is read-only, waits: its pair is not taken for deleted. So does one that a
     killed run may have followed already, on a server without MOVE: the message may be among those that were not listed
-    there, or is one that could not be compared.
+    there, or is one that could not be compared. And a message under a new UID waits while it is not known whether its
+    file is still there: in a pair with one that is not, it would be taken for deleted in the Maildir.
     """
     files = [found for found in matches.moved_files if policy.to_server]
     messages = [found for found in matches.moved_messages if policy.to_local]
@@ -55,6 +56,12 @@ def permitted(
         if not possible(found)
     }
     waiting |= {(found.source, found.pair.uid): None for found in messages if not there(found)}
+    disturbed = "messages under a new UID left alone: the Maildir changed while it was read, the next sync looks again"
+    waiting |= {
+        (found.mailbox, found.pair.uid): disturbed
+        for found in matches.renumbered
+        if found.pair.name in by_name[found.mailbox].local.unproven
+    }
     moved_files = [found for found in files if possible(found)]
     moved_messages = [found for found in messages if there(found)]
     return replace(matches, moved_files=moved_files, moved_messages=moved_messages), waiting

@@ -16,7 +16,7 @@ from syncer.reconcile.comparing import (
 )
 from syncer.reconcile.epoch import Cursor, Epoch
 from syncer.reconcile.flags import FLAGGED, FORWARDED, NONE, SEEN, SYSTEM, FlagDelta, Flags
-from syncer.reconcile.identity import INBOX, ModSeq, Uid, UidValidity
+from syncer.reconcile.identity import INBOX, ModSeq, Uid, UidValidity, UniqueName
 from syncer.reconcile.observations import (
     Letters,
     LocalChanges,
@@ -36,6 +36,10 @@ SERVER_ONLY, LOCAL_ONLY = PairState.SERVER_ONLY, PairState.LOCAL_ONLY
 
 def flag_set(*names: str) -> Flags:
     return frozenset(names)
+
+
+def names(*of: str) -> frozenset[UniqueName]:
+    return frozenset(map(UniqueName, of))
 
 
 def on_server(*uids: int, flags: dict[int, Flags] | None = None, complete: bool = True) -> ServerListing:
@@ -69,7 +73,7 @@ def test_what_the_server_lists_differently_or_not_at_all() -> None:
 
 def test_a_listing_that_is_not_complete_proves_no_absence() -> None:
     changes = listed_changes(on_server(1, 2, flags={2: flag_set(SEEN)}, complete=False), PAIRS)
-    assert changes == ServerChanges(EPOCH, unproven=2, complete=False)
+    assert changes == ServerChanges(EPOCH, unproven=frozenset({Uid(3), Uid(4)}), complete=False)
 
 
 def test_what_the_server_can_do_is_passed_on() -> None:
@@ -89,12 +93,14 @@ def test_what_the_maildir_lists_differently_or_not_at_all() -> None:
 
 def test_a_directory_that_changed_meanwhile_proves_no_absence() -> None:
     changes = local_changes(in_maildir(file("a"), complete=False), PAIRS)
-    assert changes == LocalChanges(unproven=3, complete=False)
+    assert changes == LocalChanges(unproven=names("b", "c", "e"), complete=False)
 
 
 def test_a_directory_that_is_missing_proves_no_absence() -> None:
     listing = LocalListing({}, complete=True, missing=True)
-    assert local_changes(listing, PAIRS) == LocalChanges(unproven=4, missing=True, complete=False)
+    assert local_changes(listing, PAIRS) == LocalChanges(
+        unproven=names("a", "b", "c", "e"), missing=True, complete=False
+    )
 
 
 def test_a_file_that_was_deleted_on_purpose_and_is_back_is_seen_whatever_its_flags() -> None:

@@ -293,7 +293,7 @@ class TestGoneFromTheMaildir:
         assert vanished(seen, ALL) == ([*REFETCH, ANEW], [])
 
     def test_a_mailbox_that_was_not_listed_completely_is_not_deleted(self) -> None:
-        seen = look(WORK, pairs=[A, B], local=GONE, server={"unproven": 1})
+        seen = look(WORK, pairs=[A, B], local=GONE, server={"unproven": frozenset({A.uid})})
         assert vanished(seen, ALL) == ([*REFETCH, ANEW], [])
 
     @pytest.mark.parametrize("policy", [CREATE, ALL, PUSH])

@@ -231,6 +231,14 @@ class TestMoves:
             )
         )
 
+    def test_a_new_uid_waits_while_it_is_not_known_whether_the_file_is_there(self) -> None:
+        disturbed = {"unproven": frozenset({A.name}), "complete": False}
+        seen = look(pairs=[A, pair(2, "b")], expunged=[1, 2], messages=[message(7, "a")], local=disturbed)
+        note = "1 messages under a new UID left alone: the Maildir changed while it was read, the next sync looks again"
+        assert decided(seen, evidence=read(headers={"7": "a"}, bodies={"7": "a"})) == Plan(
+            (RemoveLocal(mailbox=INBOX, reason="expunged on the server", pair=pair(2, "b")),), notes=((INBOX, note),)
+        )
+
     def test_a_new_unique_name_is_recorded_with_the_flags_of_both(self) -> None:
         seen = look(pairs=[A], deleted=["a"], files=[file("x", IS_FLAGGED)], there={1: IS_SEEN})
         assert decided(seen, evidence=read({"x": "a"})) == Plan(
