@@ -64,3 +64,29 @@ class TestAMessageUnderANewUID:
         world.sync()
         directories[WORK].complete = True
         equal(world, "Work/a: Work/b: c:")
+
+
+class TestAFileUnderANewName:
+    def test_it_does_not_get_the_message_that_somebody_expunged_before(self) -> None:
+        world = World.of("", "a:", "")
+        world.store.put(INBOX, UniqueName("x"), octets("a"), frozenset())
+        box = world.server.mailboxes[INBOX]
+        box.complete = False
+        report = world.sync()
+        assert [pair.name for pair in world.index.pairs(INBOX)] == ["a"]
+        assert "1 files under a new name left alone: the server did not list their messages" in (
+            report.mailbox(INBOX).notes
+        )
+        box.complete = True
+        equal(world, "a:")
+        assert not world.store.attic
+
+    def test_it_gets_its_message_as_soon_as_that_is_listed(self) -> None:
+        world = World.of("a:", "a:", "")
+        world.store.put(INBOX, UniqueName("x"), octets("a"), frozenset())
+        box = world.server.mailboxes[INBOX]
+        hidden, box.complete = box.messages.pop(Uid(1)), False
+        world.sync()
+        box.messages[Uid(1)], box.complete = hidden, True
+        equal(world, "a:")
+        assert [(pair.uid, pair.name) for pair in world.index.pairs(INBOX)] == [(1, "x")]

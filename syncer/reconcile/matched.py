@@ -19,9 +19,12 @@ def about_matches(
     matches: Matches, by_name: Observations, policy: Policy, waiting: Collection[Message]
 ) -> Iterator[Action]:
     """The action for each match, of which `by_name` has the mailboxes; none for the pairs that are `waiting`."""
-    yield from (_renamed(found, by_name, policy) for found in matches.renamed)
-    seen = (found for found in matches.renumbered if (found.mailbox, found.pair.uid) not in waiting)
-    yield from (_renumbered(found, by_name, policy) for found in seen)
+
+    def waits(found: Renamed | Renumbered) -> bool:
+        return (found.mailbox, found.pair.uid) in waiting
+
+    yield from (_renamed(found, by_name, policy) for found in matches.renamed if not waits(found))
+    yield from (_renumbered(found, by_name, policy) for found in matches.renumbered if not waits(found))
     yield from (_met(found, by_name, policy) for found in matches.met)
     yield from (_moved_file(found, by_name, policy) for found in matches.moved_files)
     yield from (_moved_message(found, by_name, policy) for found in matches.moved_messages)

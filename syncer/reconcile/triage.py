@@ -31,7 +31,8 @@ def permitted(
     created, or out of or into one that is read-only, waits: its pair is not taken for deleted. So does one that a
     killed run may have followed already, on a server without MOVE: the message may be among those that were not listed
     there, or is one that could not be compared. And a message under a new UID waits while it is not known whether its
-    file is still there: in a pair with one that is not, it would be taken for deleted in the Maildir.
+    file is still there, and a file under a new name while it is not known whether its message is: in a pair with one
+    that is not, it would be taken for deleted on the other side.
     """
     files = [found for found in matches.moved_files if policy.to_server]
     messages = [found for found in matches.moved_messages if policy.to_local]
@@ -61,6 +62,12 @@ def permitted(
         (found.mailbox, found.pair.uid): disturbed
         for found in matches.renumbered
         if found.pair.name in by_name[found.mailbox].local.unproven
+    }
+    unlisted = "files under a new name left alone: the server did not list their messages"
+    waiting |= {
+        (found.mailbox, found.pair.uid): unlisted
+        for found in matches.renamed
+        if found.pair.uid in by_name[found.mailbox].server.unproven
     }
     moved_files = [found for found in files if possible(found)]
     moved_messages = [found for found in messages if there(found)]

@@ -239,6 +239,17 @@ class TestMoves:
             (RemoveLocal(mailbox=INBOX, reason="expunged on the server", pair=pair(2, "b")),), notes=((INBOX, note),)
         )
 
+    def test_a_new_name_waits_while_it_is_not_known_whether_the_message_is_there(self) -> None:
+        short = {"unproven": frozenset({A.uid}), "complete": False}
+        seen = look(pairs=[A, B], deleted=["a", "b"], files=[file("x"), file("y")], server=short)
+        assert decided(seen, evidence=read({"x": "a", "y": "b"})) == Plan(
+            (Agree(mailbox=INBOX, reason="the file has a new unique name", pair=replace(B, name=UniqueName("y"))),),
+            notes=(
+                (INBOX, "1 files under a new name left alone: the server did not list their messages"),
+                (INBOX, "the server did not list 1 known messages, without proof that they are gone: kept"),
+            ),
+        )
+
     def test_a_new_unique_name_is_recorded_with_the_flags_of_both(self) -> None:
         seen = look(pairs=[A], deleted=["a"], files=[file("x", IS_FLAGGED)], there={1: IS_SEEN})
         assert decided(seen, evidence=read({"x": "a"})) == Plan(
