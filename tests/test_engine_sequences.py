@@ -10,12 +10,12 @@ import pytest
 from ears import server_hears, well
 from fake_server import FakeMailbox, FakeServer
 from fake_store import FakeStore
-from mortality import Killed
+from mortality import Killed, Mortality
 from worlds import World, octets
 
 from syncer.errors import ConnectionLostError, RefusedError, ServerRefusedError
 from syncer.maildir.store import MaildirStore
-from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.policy import Policy
 from syncer.values import replace
 
@@ -65,6 +65,28 @@ def test_a_first_pass_that_was_killed_knows_the_uidvalidity_of_its_pairs() -> No
     (held,) = world.sync(Policy()).mailbox(INBOX).held
     assert (held.side, held.count) == ("local", 3)
     assert (world.on_server(), world.in_maildir()) == ("x: y: z:", "a: b: c: x: y: z:")
+
+
+@pytest.mark.parametrize("it_keeps", [True, False])
+def test_a_move_that_a_killed_pass_has_followed_is_known_beside_an_equal_message(it_keeps: bool) -> None:
+    """The equal one is moved the other way meanwhile; one of both files keeps its name."""
+    world = World()
+    for mailbox in (A, B):
+        world.server.deliver(mailbox, octets("a"))
+    world.sync()
+    files = {mailbox: directory.files for mailbox, directory in world.store.directories.items()}
+    (there,), (back,) = files[A], files[B]
+    files[B][there if it_keeps else UniqueName("new")] = files[A].pop(there)
+    world.mortal(Mortality(2))
+    with pytest.raises(Killed):
+        world.sync()
+    assert world.on_server() == "B/a: B/a:"
+    world.mortal(Mortality())
+    files[A][UniqueName("new") if it_keeps else back] = files[B].pop(back)
+    for _ in range(2):
+        world.sync()
+    assert (world.on_server(), world.in_maildir()) == ("A/a: B/a:", "A/a: B/a:")
+    assert world.plans[0].actions == ()
 
 
 def test_an_appenduid_of_another_message_is_not_believed(lying: Callable[..., None]) -> None:

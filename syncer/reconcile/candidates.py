@@ -168,6 +168,27 @@ def still_there(observation: Observation) -> list[Pair]:
     return [pair for pair in file_left(observation) if pair.uid not in gone]
 
 
+def travelled(observations: Sequence[Observation], files: Mapping[File, Fingerprint]) -> tuple[set[File], set[Message]]:
+    """The new files that kept their name on the way from another mailbox, and the pairs that they had there.
+
+    Name and content are those of a pair whose file is gone there. A killed run may have moved its message already.
+    """
+    left: dict[UniqueName, list[tuple[MailboxName, Pair]]] = defaultdict(list)
+    for observation in observations:
+        for pair in file_left(observation):
+            left[pair.name].append((observation.mailbox, pair))
+    found_files: set[File] = set()
+    found_pairs: set[Message] = set()
+    for observation in observations:
+        for local in observation.local.new:
+            file = observation.mailbox, local.name
+            for mailbox, pair in left.get(local.name, ()):
+                if mailbox != observation.mailbox and files.get(file) == pair.fingerprint:
+                    found_files.add(file)
+                    found_pairs.add((mailbox, pair.uid))
+    return found_files, found_pairs
+
+
 def open_intents(observation: Observation) -> dict[UniqueName, Intent]:
     """Open intents whose file is still waiting, in the order in which they were announced."""
     waiting = {message.name for message in observation.local.new}

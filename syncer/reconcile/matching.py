@@ -4,8 +4,9 @@ Only messages that the index does not know are matched, one to one, so that two 
 
 1. a file that we delivered ourselves: by the UID in its unique name;
 2. a file whose APPEND was announced, and what that made: by the open intent;
-3. a file renamed within its mailbox: its old name is gone, the content is the same; and a message that has another
-   UID in its mailbox: its old UID is gone, EMAILID or the content is the same;
+3. a file renamed within its mailbox: its old name is gone, the content is the same, and neither name is known to have
+   gone from one mailbox to another; and a message that has another UID in its mailbox: its old UID is gone, EMAILID or
+   the content is the same;
 4. a new file and a new message of one mailbox: by size and header block, and where that is the same of
    several that differ, by content;
 5. a file moved to another mailbox: its pair's file is gone there, the content is the same;
@@ -28,6 +29,7 @@ from syncer.reconcile.candidates import (
     same_email_id,
     stayed_here,
     still_there,
+    travelled,
     wanted_contents,
     wanted_headers,
 )
@@ -130,6 +132,7 @@ class _Matching:
         self.used_files: set[File] = set()
         self.used_messages: set[Message] = set()
         self.used_pairs: set[Message] = set()
+        self.travelled_files, self.travelled_pairs = travelled(observations, evidence.files)
         self.origins = _Pool(
             (_content(pair.fingerprint), (o.mailbox, pair))
             for o in observations
@@ -137,12 +140,17 @@ class _Matching:
         )
 
     def renames(self, observation: Observation) -> None:
-        candidates = _Pool((_content(pair.fingerprint), pair) for pair in still_there(observation))
+        """What kept its name on the way to another mailbox was not renamed, though an equal message was there."""
+        mailbox = observation.mailbox
+        stayed = (pair for pair in still_there(observation) if (mailbox, pair.uid) not in self.travelled_pairs)
+        candidates = _Pool((_content(pair.fingerprint), pair) for pair in stayed)
         for local, fingerprint in self._files(observation):
+            if (mailbox, local.name) in self.travelled_files:
+                continue
             pair = candidates.take(_content(fingerprint))
             if pair is not None:
-                self._use(observation.mailbox, local=local, pair=pair)
-                self.found.renamed.append(Renamed(observation.mailbox, pair, local))
+                self._use(mailbox, local=local, pair=pair)
+                self.found.renamed.append(Renamed(mailbox, pair, local))
 
     def meetings(self, observation: Observation) -> None:
         mailbox = observation.mailbox
@@ -294,7 +302,11 @@ class _Matching:
 
     def _meet(self, mailbox: MailboxName, server: ServerMessage, local: LocalMessage, fingerprint: Fingerprint) -> None:
         self._use(mailbox, local=local, message=server)
-        before = self.origins.take(_content(fingerprint), partial(self._can_leave, mailbox))
+        content = _content(fingerprint)
+        named = self.origins.take(
+            content, lambda origin: origin[1].name == local.name and self._can_leave(mailbox, origin)
+        )
+        before = named or self.origins.take(content, partial(self._can_leave, mailbox))
         self.found.met.append(Met(mailbox, server, local, fingerprint, before[1] if before else None))
 
     def _use(

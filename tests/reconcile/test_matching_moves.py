@@ -86,12 +86,49 @@ class TestMovedFiles:
             look(WORK, pairs=[two], deleted=["a2"], files=[file("a1")]),
         ]
         found = match(seen, read({"a2": "a", "Work/a1": "a"}))
-        # Which of two equal files it is cannot matter; each mailbox keeps one.
-        assert found == Matches(renamed=[Renamed(INBOX, one, file("a2")), Renamed(WORK, two, file("a1"))])
+        assert found == Matches(
+            moved_files=[MovedFile(WORK, two, INBOX, file("a2")), MovedFile(INBOX, one, WORK, file("a1"))]
+        )
 
     def test_a_message_that_is_gone_on_the_server_as_well_was_not_moved(self) -> None:
         seen = [look(pairs=[pair(1, "a")], deleted=["a"], expunged=[1]), look(WORK, files=[file("x")])]
         assert match(seen, read({"Work/x": "a"})) == Matches()
+
+
+class TestMovesThatAKilledRunHasFollowed:
+    """On the server the message is where its file is, and the index does not know it yet."""
+
+    def test_the_file_is_not_an_equal_one_there_under_a_new_name(self) -> None:
+        moved, other = pair(1, "a", name="a1"), pair(1, "a", name="a2")
+        seen = [
+            look(pairs=[moved], deleted=["a1"], expunged=[1], files=[file("x")]),
+            look(WORK, pairs=[other], deleted=["a2"], messages=[message(2, "a")], files=[file("a1")]),
+        ]
+        found = match(seen, read({"x": "a", "Work/a1": "a"}, {"Work/2": "a"}, {"Work/2": "a"}))
+        assert found == Matches(
+            met=[Met(WORK, message(2, "a"), file("a1"), contents("a"), moved)],
+            moved_files=[MovedFile(WORK, other, INBOX, file("x"))],
+        )
+
+    def test_nor_is_one_that_got_a_new_name_an_equal_one_that_went_under_its_own(self) -> None:
+        moved, other = pair(1, "a", name="a1"), pair(1, "a", name="a2")
+        seen = [
+            look(pairs=[moved], deleted=["a1"], expunged=[1], files=[file("a2")]),
+            look(WORK, pairs=[other], deleted=["a2"], messages=[message(2, "a")], files=[file("x")]),
+        ]
+        found = match(seen, read({"a2": "a", "Work/x": "a"}, {"Work/2": "a"}, {"Work/2": "a"}))
+        assert [(met.server, met.local) for met in found.met] == [(message(2, "a"), file("x"))]
+        assert found.moved_files == [MovedFile(WORK, other, INBOX, file("a2"))]
+        assert found.renamed == []
+
+    def test_the_name_says_which_of_equal_messages_it_was(self) -> None:
+        one, two = pair(1, "a", name="a1"), pair(2, "a", SEEN, name="a2")
+        seen = [
+            look(pairs=[one, two], deleted=["a1", "a2"], expunged=[1, 2]),
+            look(WORK, messages=[message(5, "a")], files=[file("a2")]),
+        ]
+        found = match(seen, read({"Work/a2": "a"}, {"Work/5": "a"}))
+        assert found == Matches(met=[Met(WORK, message(5, "a"), file("a2"), contents("a"), two)])
 
 
 class TestMovedMessages:
