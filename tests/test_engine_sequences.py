@@ -67,26 +67,55 @@ def test_a_first_pass_that_was_killed_knows_the_uidvalidity_of_its_pairs() -> No
     assert (world.on_server(), world.in_maildir()) == ("x: y: z:", "a: b: c: x: y: z:")
 
 
-@pytest.mark.parametrize("it_keeps", [True, False])
-def test_a_move_that_a_killed_pass_has_followed_is_known_beside_an_equal_message(it_keeps: bool) -> None:
-    """The equal one is moved the other way meanwhile; one of both files keeps its name."""
+def move(
+    world: World, file: UniqueName, source: MailboxName, target: MailboxName, name: UniqueName | None = None
+) -> None:
+    """Somebody moves a file, under its name or another."""
+    directories = world.store.directories
+    directories[target].files[name or file] = directories[source].files.pop(file)
+
+
+def half_moved(name: UniqueName | None = None) -> tuple[World, UniqueName]:
+    """Two equal messages, one of which goes from A to B, perhaps under a new name: the pass is killed that follows it.
+
+    Also the name of the file that was in B before.
+    """
     world = World()
     for mailbox in (A, B):
         world.server.deliver(mailbox, octets("a"))
     world.sync()
-    files = {mailbox: directory.files for mailbox, directory in world.store.directories.items()}
-    (there,), (back,) = files[A], files[B]
-    files[B][there if it_keeps else UniqueName("new")] = files[A].pop(there)
+    (there,), (other,) = (world.store.directories[mailbox].files for mailbox in (A, B))
+    move(world, there, A, B, name)
     world.mortal(Mortality(2))
     with pytest.raises(Killed):
         world.sync()
-    assert world.on_server() == "B/a: B/a:"
     world.mortal(Mortality())
-    files[A][UniqueName("new") if it_keeps else back] = files[B].pop(back)
+    assert world.on_server() == "B/a: B/a:"
+    return world, other
+
+
+def ends_with_two(world: World) -> None:
+    """One in each mailbox, and nothing is left to do."""
     for _ in range(2):
         world.sync()
     assert (world.on_server(), world.in_maildir()) == ("A/a: B/a:", "A/a: B/a:")
     assert world.plans[0].actions == ()
+
+
+@pytest.mark.parametrize("it_keeps_its_name", [True, False])
+def test_a_move_that_a_killed_pass_has_followed_is_known_beside_an_equal_message(it_keeps_its_name: bool) -> None:
+    """The equal one is moved the other way meanwhile, and one of both files keeps its name."""
+    new = UniqueName("new")
+    world, other = half_moved(None if it_keeps_its_name else new)
+    move(world, other, B, A, new if it_keeps_its_name else None)
+    ends_with_two(world)
+
+
+def test_it_is_known_also_after_a_pass_over_the_mailbox_that_it_has_left() -> None:
+    world, other = half_moved()
+    move(world, other, B, A)
+    world.sync(mailbox=A)
+    ends_with_two(world)
 
 
 def test_an_appenduid_of_another_message_is_not_believed(lying: Callable[..., None]) -> None:

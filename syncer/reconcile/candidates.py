@@ -168,6 +168,12 @@ def still_there(observation: Observation) -> list[Pair]:
     return [pair for pair in file_left(observation) if pair.uid not in gone]
 
 
+def gone_on_both(observation: Observation) -> list[Pair]:
+    """Pairs of which both the message and the file are gone."""
+    gone = {pair.uid for pair in message_left(observation)}
+    return [pair for pair in file_left(observation) if pair.uid in gone]
+
+
 def travelled(observations: Sequence[Observation], files: Mapping[File, Fingerprint]) -> tuple[set[File], set[Message]]:
     """The new files that kept their name on the way from another mailbox, and the pairs that they had there.
 

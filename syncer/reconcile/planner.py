@@ -35,7 +35,6 @@ from syncer.reconcile.actions import (
     RemoveStray,
 )
 from syncer.reconcile.agreement import Seen, agree
-from syncer.reconcile.candidates import stayed_here
 from syncer.reconcile.flags import DELETED, NONE
 from syncer.reconcile.guards import hold_deletions, not_the_same
 from syncer.reconcile.identity import UniqueName
@@ -44,7 +43,7 @@ from syncer.reconcile.matched import about_matches
 from syncer.reconcile.matching import Evidence, match
 from syncer.reconcile.observations import Observation, Pair, PairState, ServerMessage
 from syncer.reconcile.policy import Policy
-from syncer.reconcile.triage import Uncompared, permitted, without_matched, without_pairs
+from syncer.reconcile.triage import Uncompared, permitted, undecided, without_matched, without_pairs
 from syncer.reconcile.twins import reunited
 from syncer.values import replace
 
@@ -81,7 +80,7 @@ def plan(
         evidence: what matching asked for.
         policy: what the settings allow.
         elsewhere: unique names in mailboxes that are not planned for. A pair whose file may have gone there is not
-            deleted.
+            deleted; nor is it forgotten in a pass over a part, as it tells what the file there is.
         doubled: unique names of pairs there. A file whose own message is gone may be theirs, and is not removed.
         everything_seen: every mailbox of the Maildir was listed completely, so that a missing file is in none of them.
         whole: every mailbox of the account was looked at, so that a missing mailbox was not renamed to another.
@@ -91,14 +90,9 @@ def plan(
     matches, waiting = permitted(match(observations, evidence), by_name, policy, uncompared)
     actions = list(about_matches(matches, by_name, policy, waiting))
     rest = without_pairs(without_matched(observations, matches), waiting)
-    unread = uncompared.perhaps_elsewhere(rest)
-    rest = without_pairs(rest, unread)
-    waiting |= dict.fromkeys(unread, "messages gone on the server not removed: a new one there may be the same")
-    theirs = {(o.mailbox, p.uid) for o in rest for p in stayed_here(o) if p.name in doubled}
-    rest = without_pairs(rest, theirs)
-    waiting |= dict.fromkeys(
-        theirs, "messages gone on the server not removed: another mailbox has one of the same file"
-    )
+    unclear = undecided(rest, uncompared, doubled, NO_NAMES if whole else elsewhere)
+    rest = without_pairs(rest, unclear)
+    waiting |= unclear
     strangers = elsewhere | {message.name for o in rest for message in o.local.new}
     everything_seen = everything_seen and not uncompared.files
     notes = [

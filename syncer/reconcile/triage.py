@@ -10,16 +10,21 @@ from syncer.reconcile.candidates import (
     File,
     Message,
     file_left,
+    gone_on_both,
     stayed_here,
     wanted_contents,
     wanted_files,
     wanted_headers,
 )
-from syncer.reconcile.identity import MailboxName
+from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.reconcile.matching import Evidence, Matches, MovedFile, MovedMessage
 from syncer.reconcile.observations import Fingerprint, Observation
 from syncer.reconcile.policy import Policy
 from syncer.values import Struct, replace
+
+UNREAD = "messages gone on the server not removed: a new one there may be the same"
+THEIRS = "messages gone on the server not removed: another mailbox has one of the same file"
+UNFORGOTTEN = "messages gone on both sides not forgotten: a file of the same name is in another mailbox"
 
 
 def permitted(
@@ -99,6 +104,31 @@ def without_matched(observations: Sequence[Observation], matches: Matches) -> li
         )
         for o in observations
     ]
+
+
+def undecided(
+    rest: Sequence[Observation],
+    uncompared: "Uncompared",
+    doubled: Collection[UniqueName],
+    elsewhere: Collection[UniqueName],
+) -> dict[Message, str]:
+    """The pairs of which copies are gone, and that are left as they are, with the reason.
+
+    Args:
+        rest: what matching did not answer.
+        uncompared: what might be the same as a message that is gone, and could not be read.
+        doubled: names that are in another pair as well, in a mailbox that is not planned for.
+        elsewhere: names of files in such a mailbox, if the next pass plans for it: from the pair it learns what a file
+            there is.
+    """
+    theirs = {(o.mailbox, pair.uid) for o in rest for pair in stayed_here(o) if pair.name in doubled}
+    gone = ((o.mailbox, pair) for o in rest for pair in gone_on_both(o))
+    unforgotten = {(mailbox, pair.uid) for mailbox, pair in gone if pair.name in elsewhere}
+    return (
+        dict.fromkeys(theirs, THEIRS)
+        | dict.fromkeys(uncompared.perhaps_elsewhere(rest), UNREAD)
+        | dict.fromkeys(unforgotten, UNFORGOTTEN)
+    )
 
 
 def unread(observations: Sequence[Observation], evidence: Evidence) -> set[File]:

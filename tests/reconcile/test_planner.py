@@ -87,6 +87,14 @@ class TestMissingFiles:
         found = decided(self.SEEN, elsewhere=frozenset({UniqueName("a")}))
         assert found == Plan(notes=((INBOX, self.KEPT + "a file of the same name is in another mailbox"),))
 
+    def test_a_message_that_is_gone_is_known_as_long_as_its_file_may_be_in_a_mailbox_of_the_next_pass(self) -> None:
+        gone = look(pairs=[A, B], deleted=["a", "b"], expunged=[1, 2])
+        forget = [Forget(mailbox=INBOX, reason="gone on both sides", uid=uid) for uid in (1, 2)]
+        found = decided(gone, elsewhere=frozenset({UniqueName("a")}), whole=False)
+        note = "1 messages gone on both sides not forgotten: a file of the same name is in another mailbox"
+        assert found == Plan((forget[1],), notes=((INBOX, note),))
+        assert decided(gone, elsewhere=frozenset({UniqueName("a")})) == Plan(tuple(forget))
+
     def test_a_new_file_of_the_same_name_and_other_content_keeps_it_too(self) -> None:
         found = decided(self.SEEN, look(WORK, files=[file("a")]), evidence=read({"Work/a": "changed"}))
         assert found == Plan(
