@@ -218,7 +218,9 @@ class Ledger:
         return kept or not all(box.writable for box in self.sides.boxes.values())
 
     def _exactly(self, life: Life, there: Sequence[Copy], here: Sequence[Copy]) -> None:
-        unseen = self.disturbed and life.here.placed and (self._two_places or life.here.renamed)
+        # A message that came home under a new UID is known as the same if a pass sees that before the file is gone.
+        came_home = life.there.renamed and life.there.place == life.place
+        unseen = self.disturbed and life.here.placed and (self._two_places or life.here.renamed or came_home)
         if not life.sure or unseen or (self.held and (life.there.placed or life.here.placed)):
             self._untouched(life, [*there, *here])
             return
