@@ -5,15 +5,15 @@ is said exactly. See `lives` for what is known of a message.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from syncer.reconcile.actions import Expunge, Plan, RemoveLocal
 from syncer.reconcile.flags import DELETED, SYSTEM, Flags
 from syncer.reconcile.identity import MailboxName, Side
-from syncer.reconcile.observations import Observation, PairState
+from syncer.reconcile.observations import Fingerprint, Observation, PairState
 from torture.lives import Copy, Deeds, Life
 from torture.passes import NONE, Trouble
-from torture.sides import Box, File, Message, Sides, marked, total
+from torture.sides import CONTENTS, Box, File, Message, Sides, marked, total
 
 
 class Ledger:
@@ -77,6 +77,12 @@ class Ledger:
             found.sure = False
             found.there.shaky = found.here.shaky = True
             found.high += found.there.placed or found.here.placed
+
+    def forget(self, known: Collection[Fingerprint]) -> None:
+        """The index no longer knows these; nor which flags they had, where both copies have left their mailbox."""
+        for life in self.lives:
+            if life.there.placed and life.here.placed and CONTENTS[life.content] in known:
+                life.sure = False
 
     def suffer(self, trouble: Trouble) -> None:
         """A pass begins that suffers something.

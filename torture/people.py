@@ -266,6 +266,7 @@ class People:
         self.ledger.disturb(box.messages[uid] for uid in uids if uid in box.messages)
         names = {box.pairs[uid].name for uid in uids}
         self.ledger.disturb(file for name, file in box.files.items() if name in names)
+        self.ledger.forget({box.pairs[uid].fingerprint for uid in uids})
 
 
 DEEDS: tuple[Callable[[People], None], ...] = (

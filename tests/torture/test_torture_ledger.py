@@ -1,10 +1,11 @@
 """The oracle of the planner's trial is sure of what came to be only where the index could know it."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 
-from syncer.reconcile.flags import FLAGGED
+from syncer.reconcile.flags import FLAGGED, SEEN
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Pair
 from syncer.reconcile.policy import Policy
@@ -64,6 +65,22 @@ def complaint(people: People) -> list[str]:
     except AssertionError as error:
         return [str(error).partition(":")[0]]
     return []
+
+
+@pytest.mark.parametrize(
+    ("accident", "sure"), [(lambda people: None, True), (lambda people: people.lose(people.sides.boxes[INBOX]), False)]
+)
+def test_nobody_knows_the_flags_before_where_the_index_has_lost_what_both_sides_moved(
+    accident: Callable[[People], None], sure: bool
+) -> None:
+    people = agreed()
+    moved_here(people)
+    moved_there(people, WORK)
+    life = people.ledger.lives[0]
+    life.touched, life.there.flags = frozenset({FLAGGED, SEEN}), frozenset({SEEN})
+    accident(people)
+    agree_in_work(people, frozenset({FLAGGED, SEEN}))
+    assert complaint(people) == (["content 0 in the server"] if sure else [])
 
 
 @pytest.mark.parametrize(("trouble", "sure"), [(NONE, True), (Trouble(kill_after=1), False)])
