@@ -1,10 +1,12 @@
-"""What one side has lost and the other did not show: it is not recognised in what is new before it was seen."""
+"""What a side did not show, without proof that it is gone: nothing is recorded with it or deleted because of it."""
 
+import pytest
+from fake_store import FakeDirectory
 from worlds import World, octets
 
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
 
-WORK = MailboxName("Work")
+WORK, JOB = MailboxName("Work"), MailboxName("Job")
 
 
 def equal(world: World, state: str) -> None:
@@ -90,3 +92,46 @@ class TestAFileUnderANewName:
         box.messages[Uid(1)], box.complete = hidden, True
         equal(world, "a:")
         assert [(pair.uid, pair.name) for pair in world.index.pairs(INBOX)] == [(1, "x")]
+
+
+class TestAFileThatHasTwoPairs:
+    """Both sides moved a message, only its new place was looked at, and its file was moved back."""
+
+    @staticmethod
+    def moved_back() -> World:
+        world = World.of("a: b: Work/c:", "a: b: Work/c:", "a: b: Work/c:")
+        files = {box: world.store.directories[box].files for box in (INBOX, WORK)}
+        expunge(world, 1)
+        world.server.deliver(WORK, octets("a"))
+        files[WORK][UniqueName("a")] = files[INBOX].pop(UniqueName("a"))
+        world.sync(mailbox=WORK)
+        files[INBOX][UniqueName("a")] = files[WORK].pop(UniqueName("a"))
+        return world
+
+    def test_its_message_stays_while_it_is_not_known_whether_the_old_one_is_gone(self) -> None:
+        world = self.moved_back()
+        world.server.mailboxes[INBOX].complete = False
+        world.sync()
+        world.server.mailboxes[INBOX].complete = True
+        equal(world, "Work/c: a: b:")
+
+    def test_its_message_stays_while_another_that_cannot_be_read_may_be_the_old_one(self) -> None:
+        world = self.moved_back()
+        uid = world.server.deliver(INBOX, octets("a").replace(b"This", b"That"))
+        world.server.hears = lambda command: "withhold" if command == f"FETCH INBOX {uid}" else None
+        world.sync()
+        world.server.hears = lambda command: None
+        for _ in range(2):
+            world.sync()
+        assert (world.on_server(), world.in_maildir()) == ("Work/c: a: a: b:",) * 2
+        assert not any(plan.actions for plan in world.plans)
+
+    @pytest.mark.parametrize("disturbed", [WORK, JOB])
+    def test_the_file_stays_while_it_is_not_known_whether_its_message_has_another(self, disturbed: MailboxName) -> None:
+        world = self.moved_back()
+        world.server.create(JOB)
+        world.store.directories[JOB] = FakeDirectory()
+        world.store.directories[disturbed].complete = False
+        world.sync()
+        world.store.directories[disturbed].complete = True
+        equal(world, "Work/c: a: b:")

@@ -41,8 +41,10 @@ def observe(
         for pair in pairs
         if every
         or pair.uid in server.gone
+        or pair.uid in server.unproven
         or pair.uid in server.flags
         or pair.name in local.gone
+        or pair.name in local.unproven
         or pair.name in local.flags
     ]
     return Observation(mailbox, server, local, tuple(touched), **known)

@@ -193,7 +193,7 @@ class Observation(Struct, frozen=True):
     server: ServerChanges
     local: LocalChanges
     pairs: tuple[Pair, ...] = ()
-    """The pairs that either side names as changed or gone; all of them where the mailbox is missing on a side."""
+    """The pairs that either side names as changed, gone or unproven; all where the mailbox is missing on a side."""
     total: int = 0
     """How many pairs of state BOTH the index holds for the mailbox."""
     known: Epoch | None = None

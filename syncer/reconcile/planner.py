@@ -89,7 +89,8 @@ def plan(
     uncompared = Uncompared.of(observations, evidence)
     matches, waiting = permitted(match(observations, evidence), by_name, policy, uncompared)
     actions = list(about_matches(matches, by_name, policy, waiting))
-    rest = without_pairs(without_matched(observations, matches), waiting)
+    unmatched = without_matched(observations, matches)
+    rest = without_pairs(unmatched, waiting)
     unclear = undecided(rest, uncompared, doubled, NO_NAMES if whole else elsewhere)
     rest = without_pairs(rest, unclear)
     waiting |= unclear
@@ -112,7 +113,8 @@ def plan(
                 said.append(f"{number} new messages not copied: they could not be compared, the next sync looks again")
         actions += found
         notes += [(observation.mailbox, note) for note in said]
-    actions = reunited(actions)
+    actions, apart = reunited(actions, unmatched)
+    notes += apart
     if policy.restore:
         actions = [_restored(action) for action in actions]
     kept, holds = hold_deletions(observations, actions, policy.limits)

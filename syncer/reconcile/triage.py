@@ -20,10 +20,10 @@ from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.reconcile.matching import Evidence, Matches, MovedFile, MovedMessage
 from syncer.reconcile.observations import Fingerprint, Observation
 from syncer.reconcile.policy import Policy
+from syncer.reconcile.twins import FILE_STAYS
 from syncer.values import Struct, replace
 
 UNREAD = "messages gone on the server not removed: a new one there may be the same"
-THEIRS = "messages gone on the server not removed: another mailbox has one of the same file"
 UNFORGOTTEN = "messages gone on both sides not forgotten: a file of the same name is in another mailbox"
 
 
@@ -125,7 +125,7 @@ def undecided(
     gone = ((o.mailbox, pair) for o in rest for pair in gone_on_both(o))
     unforgotten = {(mailbox, pair.uid) for mailbox, pair in gone if pair.name in elsewhere}
     return (
-        dict.fromkeys(theirs, THEIRS)
+        dict.fromkeys(theirs, FILE_STAYS)
         | dict.fromkeys(uncompared.perhaps_elsewhere(rest), UNREAD)
         | dict.fromkeys(unforgotten, UNFORGOTTEN)
     )

@@ -150,6 +150,12 @@ def test_an_observation_holds_only_the_pairs_that_something_happened_to() -> Non
     assert (seen.pairs, seen.known, seen.impostor) == ((PAIRS[0], PAIRS[1], *PAIRS[3:]), EPOCH, 9)
 
 
+def test_an_observation_holds_the_pairs_that_one_side_missed_without_proof() -> None:
+    server = ServerChanges(EPOCH, unproven=frozenset({Uid(1)}), complete=False)
+    local = LocalChanges(unproven=names("c"), complete=False)
+    assert observe(INBOX, server, local, PAIRS).pairs == (PAIRS[0], PAIRS[2])
+
+
 @pytest.mark.parametrize("side", ["server", "local"])
 def test_of_a_mailbox_that_is_missing_on_a_side_every_pair_is_held(side: str) -> None:
     server = ServerChanges(EPOCH, missing=side == "server")
