@@ -118,6 +118,17 @@ def test_it_is_known_also_after_a_pass_over_the_mailbox_that_it_has_left() -> No
     ends_with_two(world)
 
 
+@pytest.mark.parametrize("at", range(1, 5))
+def test_it_is_known_also_after_a_pass_that_is_killed_again(at: int) -> None:
+    world, other = half_moved()
+    world.mortal(Mortality(at))
+    with pytest.raises(Killed):
+        world.sync()
+    world.mortal(Mortality())
+    move(world, other, B, A, UniqueName("new"))
+    ends_with_two(world)
+
+
 def test_an_appenduid_of_another_message_is_not_believed(lying: Callable[..., None]) -> None:
     world = World.of("a:", "a:", "a: b:")
     lying(FakeServer, "append", lambda outcomes: (replace(outcome, uid=Uid(1)) for outcome in outcomes))

@@ -14,7 +14,7 @@ from syncer.executor.portions import (
     connections_for,
     portions,
 )
-from syncer.reconcile.actions import Action, Agree, Append, Download, Expunge, RemoveLocal
+from syncer.reconcile.actions import Action, Agree, Append, Download, Expunge, Forget, ForgetMailbox, RemoveLocal
 from syncer.reconcile.identity import INBOX, Uid, UniqueName
 from syncer.reconcile.observations import Fingerprint, LocalMessage, Pair, ServerMessage
 
@@ -44,6 +44,11 @@ def test_what_is_little_is_one_portion_in_the_order_given() -> None:
     actions = [AGREE, *downloads(3), APPEND, REMOVE, EXPUNGE]
     assert portions(actions) == Portions((tuple(actions),))
     assert portions([]) == Portions(((),))
+
+
+def test_what_is_forgotten_waits_for_everything_else() -> None:
+    forget, mailbox = Forget(mailbox=INBOX, reason="gone", uid=Uid(4)), ForgetMailbox(mailbox=INBOX, reason="gone")
+    assert portions([forget, AGREE, mailbox, EXPUNGE]) == Portions(((AGREE, EXPUNGE),), (forget, mailbox))
 
 
 def test_many_downloads_are_cut_into_lots_the_newest_first() -> None:

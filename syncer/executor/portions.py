@@ -1,12 +1,13 @@
 """Which of a mailbox's actions may run side by side, on several connections. Pure.
 
 A large download is cut into lots of neighbouring UIDs, the newest first. Deletions wait until everything that might
-have given a message another place is done.
+have given a message another place is done. What is forgotten waits for all mailboxes: of a move that a killed run has
+followed, only the old place tells what came to the new one.
 """
 
 from collections.abc import Iterable, Sequence
 
-from syncer.reconcile.actions import Action, Agree, Append, Download
+from syncer.reconcile.actions import Action, Agree, Append, Download, Forget, MailboxAction
 from syncer.values import Struct
 
 LOT_MESSAGES = 2000
@@ -18,17 +19,19 @@ LARGE = 256 * 1024
 
 
 class Portions(Struct, frozen=True):
-    """The actions of one mailbox."""
+    """The actions of one mailbox; `afterwards` are those that wait for every other one, also of other mailboxes."""
 
     side_by_side: tuple[tuple[Action, ...], ...]
     afterwards: tuple[Action, ...] = ()
 
 
 def portions(actions: Sequence[Action]) -> Portions:
-    """Cut the actions of one mailbox; most are one portion."""
+    """Cut the actions of one mailbox; most are one portion, and what is forgotten."""
     lots = list(_lots(action for action in actions if isinstance(action, Download)))
     if len(lots) < 2:
-        return Portions((tuple(actions),))
+        now = tuple(action for action in actions if not isinstance(action, Forget | MailboxAction))
+        last = tuple(action for action in actions if isinstance(action, Forget | MailboxAction))
+        return Portions((now,), last)
     first = [action for action in actions if isinstance(action, Agree)]
     rest = tuple(action for action in actions if not isinstance(action, Agree | Download))
     return Portions(((*first, *lots[0]), *map(tuple, lots[1:])), rest)
