@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 
 def gaps(rng: random.Random) -> Iterator[float]:
-    """Seconds before the next edit, and the next, without end."""
+    """Seconds before the next edit, and the next, without end; nobody begins with a pause."""
+    yield 0.0
     while True:
         mood = rng.choice(("burst", "quick", "quick", "slow", "pause"))
         if mood == "burst":
