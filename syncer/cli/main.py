@@ -67,6 +67,12 @@ def _run(options: argparse.Namespace) -> int:
     _never_dump_core()
     output = Output(options.verbosity, options.log_format)
     run = cast("Callable[[argparse.Namespace, Output], int]", options.run)
+    if options.log_format == "json":  # for a person, logging prints the little that there is by itself
+        import logging  # noqa: PLC0415 - slow to load
+
+        from syncer.cli.logs import print_logs  # noqa: PLC0415 - as above
+
+        print_logs(output, logging.WARNING)
     try:
         leave_on_signals()
         status = run(options, output)

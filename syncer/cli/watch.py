@@ -6,11 +6,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from syncer.cli.output import Output, Style
+from syncer.cli.logs import print_logs
+from syncer.cli.output import Output
 from syncer.cli.progress import progress
 from syncer.cli.signals import Stop, stop_on_signals
 from syncer.cli.targets import configuration, targets
@@ -58,9 +59,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
     """Watch until a signal ends it; return the exit status."""
     config = configuration(options.config)
     chosen = targets(config, options.targets)
-    log = logging.getLogger("syncer")
-    log.addHandler(_Log(output))
-    log.setLevel(logging.INFO)
+    print_logs(output, logging.INFO)
     with Keeper(Supervisor.take(os.environ, os.getpid())) as keeper:
         watching = _Watching(options, output, config, chosen, keeper)
         others = {signal.SIGUSR1: watching.insist, signal.SIGHUP: watching.reload}
@@ -219,21 +218,3 @@ def _hook(config: Config) -> Iterator[Hook | None]:
         yield hook
     finally:
         hook.close(patience=PATIENCE)
-
-
-_STYLES: Final[Mapping[int, tuple[Style, int]]] = {2: ("plain", 0), 3: ("warning", -1), 4: ("error", -1)}
-"""By tens of a level of logging: how it looks, and the least verbosity that shows it."""
-
-
-class _Log(logging.Handler):
-    """What is logged, printed: what went wrong always, the rest as `syncer watch` prints what it does."""
-
-    def __init__(self, output: Output) -> None:
-        super().__init__(logging.INFO)
-        self._output = output
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print one."""
-        style, least = _STYLES[min(record.levelno // 10, 4)]
-        traceback = logging.Formatter().formatException(record.exc_info).split("\n") if record.exc_info else ()
-        self._output.say(record.getMessage(), style, least=least, more=traceback)

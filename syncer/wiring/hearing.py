@@ -63,12 +63,16 @@ class Hearing:
         for listening in list(self._listening):
             listening.hurry(hope)
 
-    def looked(self, began: float, report: AccountReport) -> None:
-        """Everything was looked at, from `began` (monotonic) on: what the server had changed it must have told."""
+    def looked(self, began: float, report: AccountReport, counted: Collection[MailboxName]) -> None:
+        """Everything was looked at, from `began` (monotonic) on: what the server had changed it must have told.
+
+        `counted` are the mailboxes whose counters are others than before: what was fetched again because it was missing
+        here is no change of the server's.
+        """
         changed = [
             box.name
             for box in report.mailboxes.values()
-            if box.downloaded or box.flags_local or box.moved_local or box.deleted_local
+            if box.name in counted and (box.downloaded or box.flags_local or box.moved_local or box.deleted_local)
         ]
         with self._lock:
             lost = self._trust.looked(began, changed) if self._trust is not None else None

@@ -199,10 +199,11 @@ class Watched:
             deleted=lambda mailboxes, missing: self._deletions.count(time.monotonic(), mailboxes, missing),
             some=self._chosen is not None,
         )
-        began = time.monotonic()
+        began, before = time.monotonic(), {mailbox.name: mailbox.epoch for mailbox in self._known}
         one = self._make(order, report)
         if order.hints is None:
-            self._hearing.looked(began, report)
+            counted = {known.name for known in self._known if known.epoch != before.get(known.name, known.epoch)}
+            self._hearing.looked(began, report, counted)
         if (later := self._deletions.due(time.monotonic())) is not None:
             self.loop.look_later(later[0], "local", later[1])
         if order.hints is None and self._workshop is not None:

@@ -125,6 +125,15 @@ def test_every_problem_of_the_configuration_is_a_line_and_status_2(syncer: Calla
     assert len(ran.err.splitlines()) == 5
 
 
+def test_what_is_logged_is_said_in_the_same_way(conf: Path) -> None:
+    body = "import logging; logging.getLogger('syncer.x').warning('work: waiting for %d seconds', 9)"
+    said = run(body, conf, "-q", "--log-format", "json", "sync").err.splitlines()
+    assert [(line["level"], line["message"]) for line in map(json.loads, said)] == [
+        ("warning", "work: waiting for 9 seconds")
+    ]
+    assert run(body, conf, "-q", "sync").err == "work: waiting for 9 seconds\n"
+
+
 @pytest.mark.parametrize("words", [("--log-format", "json", "sync"), ("sync", "--log-format=json")])
 def test_what_went_wrong_can_be_json(syncer: Callable[..., Ran], conf: Path, words: Sequence[str]) -> None:
     conf.write_text("[accounts.work]\nhots = 1\n")
