@@ -19,7 +19,7 @@ from syncer.observer.look import Observer
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import FLAGGED, NONE, SEEN
 from syncer.reconcile.identity import INBOX, MailboxName, ModSeq, Uid, UidValidity, UniqueName
-from syncer.reconcile.matching import Evidence
+from syncer.reconcile.matches import Evidence
 from syncer.reconcile.observations import Intent, LocalMessage, Observation, PairState
 from syncer.reconcile.places import Places
 

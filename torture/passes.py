@@ -19,7 +19,7 @@ from syncer.reconcile.actions import (
 )
 from syncer.reconcile.candidates import file_left, wanted_contents, wanted_files, wanted_headers
 from syncer.reconcile.identity import MailboxName, Side
-from syncer.reconcile.matching import Evidence
+from syncer.reconcile.matches import Evidence
 from syncer.reconcile.observations import Observation, PairState
 from syncer.reconcile.planner import plan, refuse
 from syncer.values import Struct, field, replace

@@ -37,7 +37,7 @@ from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import Spelling
 from syncer.reconcile.identity import MailboxName, UidValidity
 from syncer.reconcile.mailboxes import arrange
-from syncer.reconcile.matching import Evidence
+from syncer.reconcile.matches import Evidence
 from syncer.reconcile.observations import Fingerprint, LocalChanges, LocalMessage, Observation, ServerChanges
 from syncer.reconcile.places import Places
 from syncer.reconcile.planner import plan

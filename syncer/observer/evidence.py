@@ -10,7 +10,7 @@ from syncer.ports import Index, LocalStore, Server
 from syncer.ports.contents import contents_of
 from syncer.reconcile.candidates import Message, wanted_contents, wanted_files, wanted_headers
 from syncer.reconcile.identity import MailboxName, Uid, UidValidity, UniqueName
-from syncer.reconcile.matching import Evidence
+from syncer.reconcile.matches import Evidence
 from syncer.reconcile.observations import Fingerprint, Observation, PairState
 from syncer.reconcile.places import Places
 from syncer.values import Struct, field, replace

@@ -7,7 +7,7 @@ from syncer.reconcile.agreement import Seen, agree, agree_after_local_move, agre
 from syncer.reconcile.candidates import Message
 from syncer.reconcile.flags import NONE
 from syncer.reconcile.identity import MailboxName
-from syncer.reconcile.matching import Matches, Met, MovedFile, MovedMessage, Renamed, Renumbered
+from syncer.reconcile.matches import Matches, Met, MovedFile, MovedMessage, Renamed, Renumbered
 from syncer.reconcile.observations import Observation, Pair
 from syncer.reconcile.policy import Policy
 from syncer.values import replace

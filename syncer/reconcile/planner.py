@@ -40,7 +40,8 @@ from syncer.reconcile.guards import hold_deletions, not_the_same
 from syncer.reconcile.identity import UniqueName
 from syncer.reconcile.mailboxes import vanished
 from syncer.reconcile.matched import about_matches
-from syncer.reconcile.matching import Evidence, match
+from syncer.reconcile.matches import Evidence
+from syncer.reconcile.matching import match
 from syncer.reconcile.observations import Observation, Pair, PairState, ServerMessage
 from syncer.reconcile.policy import Policy
 from syncer.reconcile.triage import Uncompared, permitted, undecided, without_matched, without_pairs

@@ -17,7 +17,7 @@ from syncer.reconcile.candidates import (
     wanted_headers,
 )
 from syncer.reconcile.identity import MailboxName, UniqueName
-from syncer.reconcile.matching import Evidence, Matches, MovedFile, MovedMessage
+from syncer.reconcile.matches import Evidence, Matches, MovedFile, MovedMessage
 from syncer.reconcile.observations import Fingerprint, Observation
 from syncer.reconcile.policy import Policy
 from syncer.reconcile.twins import FILE_STAYS

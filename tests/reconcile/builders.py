@@ -9,7 +9,7 @@ from worlds import octets
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import NONE, Flags
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
-from syncer.reconcile.matching import Evidence
+from syncer.reconcile.matches import Evidence
 from syncer.reconcile.observations import (
     Fingerprint,
     LocalChanges,

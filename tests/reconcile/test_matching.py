@@ -5,7 +5,8 @@ from builders import WORK, contents, file, look, message, pair, read
 
 from syncer.reconcile.flags import NONE
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UniqueName
-from syncer.reconcile.matching import Evidence, Matches, Met, Renamed, match
+from syncer.reconcile.matches import Evidence, Matches, Met, Renamed
+from syncer.reconcile.matching import match
 from syncer.reconcile.observations import Fingerprint, Intent, ServerMessage
 from syncer.reconcile.triage import Uncompared
 from syncer.values import replace

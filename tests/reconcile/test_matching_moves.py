@@ -5,7 +5,8 @@ from builders import JOB, WORK, contents, file, look, message, pair, read
 
 from syncer.reconcile.flags import SEEN
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.reconcile.matching import Evidence, Matches, Met, MovedFile, MovedMessage, Renamed, Renumbered, match
+from syncer.reconcile.matches import Evidence, Matches, Met, MovedFile, MovedMessage, Renamed, Renumbered
+from syncer.reconcile.matching import match
 
 
 def met(uid: int, name: str, mailbox: MailboxName = INBOX, word: str = "a") -> Met:

@@ -25,7 +25,7 @@ from syncer.reconcile.actions import (
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import DELETED, FLAGGED, NONE, SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
-from syncer.reconcile.matching import Evidence
+from syncer.reconcile.matches import Evidence
 from syncer.reconcile.observations import Observation, PairState
 from syncer.reconcile.planner import plan, refuse
 from syncer.reconcile.policy import Limits, Policy

@@ -18,7 +18,7 @@ from syncer.reconcile.actions import (
 )
 from syncer.reconcile.flags import FLAGGED, SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX, Uid, UniqueName
-from syncer.reconcile.matching import Evidence
+from syncer.reconcile.matches import Evidence
 from syncer.reconcile.observations import Intent, Letters, Observation, Pair, PairState
 from syncer.reconcile.planner import plan
 from syncer.reconcile.policy import Limits, Policy
