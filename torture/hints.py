@@ -14,7 +14,7 @@ import itertools
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from syncer.watching.deletions import REST, Deletions
 from torture.alone import OneByOne, made
 from torture.bystanders import SIDES, Bystanders, Copy
 from torture.notes import TRASH
+from torture.together import Together
 from torture.trials import Cases
 
 TOGETHER = 10
@@ -265,28 +266,7 @@ class History:
         return OneByOne(lambda: FakeServer(self.world.server), 1, threading.Event())
 
 
-class Histories:
-    """Each number is `TOGETHER` histories."""
-
-    total: int | None = None
-
-    def play(self, number: int, place: Path) -> Mapping[str, int]:
-        """Play them all, also where one fails."""
-        counted: Counter[str] = Counter()
-        failed = []
-        for each in range(number * TOGETHER, (number + 1) * TOGETHER):
-            history = History(each)
-            try:
-                history.play()
-            except AssertionError as error:
-                failed.append(f"history {each}: {error}")
-            counted["histories"] += 1
-            counted.update(history.counted)
-        assert not failed, "\n\n".join(failed)
-        return counted
-
-
 @contextmanager
 def opened(place: Path, option: str) -> Iterator[Cases]:
     """Nothing needs to be started."""
-    yield Histories()
+    yield Together(History, TOGETHER)

@@ -9,8 +9,7 @@ the oracle in `ledger` and `lives`.
 """
 
 import random
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from torture.passes import NONE, Trouble, decide, run
 from torture.people import People
 from torture.sides import AMPLE, CONTENTS, FULL, NAMES, TRASH, Box, File, Sides, Sight, shown
 from torture.steps import NameTakenError
+from torture.together import Together
 from torture.trials import Cases
 
 NO_LIMIT, LIMIT, ALLOWED = Limits(max_delete=1.0), Limits(), Limits(allowed=True)
@@ -160,28 +160,7 @@ def made(rng: random.Random) -> Sides:
     return sides
 
 
-class Histories:
-    """Each number is `TOGETHER` histories: a single one is over sooner than a directory for it is made and removed."""
-
-    total: int | None = None
-
-    def play(self, number: int, place: Path) -> Mapping[str, int]:
-        """Play them all, also where one fails."""
-        counted: Counter[str] = Counter()
-        failed = []
-        for each in range(number * TOGETHER, (number + 1) * TOGETHER):
-            history = History(each)
-            try:
-                history.play()
-            except AssertionError as error:
-                failed.append(f"history {each}: {error}")
-            counted["histories"] += 1
-            counted.update(history.counted)
-        assert not failed, "\n\n".join(failed)
-        return counted
-
-
 @contextmanager
 def opened(place: Path, option: str) -> Iterator[Cases]:
     """Nothing needs to be started."""
-    yield Histories()
+    yield Together(History, TOGETHER)
