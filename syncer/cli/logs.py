@@ -1,7 +1,8 @@
 """What is logged, said as everything else is: for a person, or as JSON."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from syncer.cli.output import Output, Style
@@ -10,13 +11,18 @@ _STYLES: Final[Mapping[int, tuple[Style, int]]] = {2: ("plain", 0), 3: ("warning
 """By tens of a level of logging: how it looks, and the least verbosity that shows it."""
 
 
-def print_logs(output: Output, level: int) -> None:
-    """From now on say what is logged from this level on, which is INFO or more."""
+@contextmanager
+def logs_said(output: Output, level: int) -> Iterator[None]:
+    """Meanwhile say what is logged from this level on, which is INFO or more; one within another takes its place."""
     log = logging.getLogger("syncer")
-    for before in [handler for handler in log.handlers if isinstance(handler, _Log)]:
-        log.removeHandler(before)
-    log.addHandler(_Log(output, level))
+    before, least = log.handlers[:], log.level
+    log.handlers[:] = [*(handler for handler in before if not isinstance(handler, _Log)), _Log(output, level)]
     log.setLevel(level)
+    try:
+        yield
+    finally:
+        log.handlers[:] = before
+        log.setLevel(least)
 
 
 class _Log(logging.Handler):

@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
 
@@ -67,15 +68,10 @@ def _run(options: argparse.Namespace) -> int:
     _never_dump_core()
     output = Output(options.verbosity, options.log_format)
     run = cast("Callable[[argparse.Namespace, Output], int]", options.run)
-    if options.log_format == "json":  # for a person, logging prints the little that there is by itself
-        import logging  # noqa: PLC0415 - slow to load
-
-        from syncer.cli.logs import print_logs  # noqa: PLC0415 - as above
-
-        print_logs(output, logging.WARNING)
     try:
         leave_on_signals()
-        status = run(options, output)
+        with _logs_said(options, output):
+            status = run(options, output)
     except KeyboardInterrupt:
         status = INTERRUPTED
     except Terminated as signal:
@@ -96,6 +92,17 @@ def _run(options: argparse.Namespace) -> int:
     output.close()
     gc.freeze()  # or the interpreter would look for garbage among all of it before it goes
     return status or (FAILED if output.failed else status)
+
+
+def _logs_said(options: argparse.Namespace, output: "Output") -> AbstractContextManager[None]:
+    """Say what is logged meanwhile as JSON; for a person, logging prints the little that there is by itself."""
+    if options.log_format != "json":
+        return nullcontext()
+    import logging  # noqa: PLC0415 - slow to load
+
+    from syncer.cli.logs import logs_said  # noqa: PLC0415 - as above
+
+    return logs_said(output, logging.WARNING)
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

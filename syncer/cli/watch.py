@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from syncer.cli.logs import print_logs
+from syncer.cli.logs import logs_said
 from syncer.cli.output import Output
 from syncer.cli.progress import progress
 from syncer.cli.signals import Stop, stop_on_signals
@@ -59,8 +59,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
     """Watch until a signal ends it; return the exit status."""
     config = configuration(options.config)
     chosen = targets(config, options.targets)
-    print_logs(output, logging.INFO)
-    with Keeper(Supervisor.take(os.environ, os.getpid())) as keeper:
+    with logs_said(output, logging.INFO), Keeper(Supervisor.take(os.environ, os.getpid())) as keeper:
         watching = _Watching(options, output, config, chosen, keeper)
         others = {signal.SIGUSR1: watching.insist, signal.SIGHUP: watching.reload}
         with stop_on_signals(watching.end, others) as stop, Network(watching.hurry):
