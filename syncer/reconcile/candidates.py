@@ -22,6 +22,8 @@ NOTHING: Mapping[Message, bytes] = {}
 def file_left(observation: Observation) -> list[Pair]:
     """Pairs whose file is gone from the mailbox, by proof or with the mailbox's directory."""
     local = observation.local
+    if not (local.missing or local.gone):
+        return []  # without a look at a hundred thousand pairs
     return [
         pair
         for pair in observation.pairs
@@ -32,6 +34,8 @@ def file_left(observation: Observation) -> list[Pair]:
 def message_left(observation: Observation) -> list[Pair]:
     """Pairs whose message is gone from the mailbox on the server, by proof or with the mailbox."""
     server = observation.server
+    if not (server.missing or server.gone):
+        return []
     return [
         pair
         for pair in observation.pairs
@@ -158,20 +162,23 @@ def same_email_id(message: ServerMessage, pair: Pair) -> bool | None:
 
 def stayed_here(observation: Observation) -> list[Pair]:
     """Pairs that are gone on the server while their file is still here."""
-    gone = {pair.uid for pair in file_left(observation)}
-    return [pair for pair in message_left(observation) if pair.uid not in gone]
+    left = message_left(observation)
+    gone = {pair.uid for pair in file_left(observation)} if left else set()
+    return [pair for pair in left if pair.uid not in gone]
 
 
 def still_there(observation: Observation) -> list[Pair]:
     """Pairs whose file is gone while the message is still on the server."""
-    gone = {pair.uid for pair in message_left(observation)}
-    return [pair for pair in file_left(observation) if pair.uid not in gone]
+    left = file_left(observation)
+    gone = {pair.uid for pair in message_left(observation)} if left else set()
+    return [pair for pair in left if pair.uid not in gone]
 
 
 def gone_on_both(observation: Observation) -> list[Pair]:
     """Pairs of which both the message and the file are gone."""
-    gone = {pair.uid for pair in message_left(observation)}
-    return [pair for pair in file_left(observation) if pair.uid in gone]
+    left = file_left(observation)
+    gone = {pair.uid for pair in message_left(observation)} if left else set()
+    return [pair for pair in left if pair.uid in gone]
 
 
 def travelled(observations: Sequence[Observation], files: Mapping[File, Fingerprint]) -> tuple[set[File], set[Message]]:
