@@ -39,24 +39,32 @@ def sift(directory: bytes, reading: Reading, expected: AbstractSet[bytes], infos
     `infos` is what the expected names may end in.
     """
     in_cur = reading.names.get(CUR, ())
-    in_new = set(reading.names.get(NEW, ()))
+    in_new = reading.names.get(NEW, ())
     odd = set(filterfalse(expected.__contains__, in_cur))
     lacking = set(expected)
     lacking.difference_update(in_cur)
-    as_expected = {raw for raw in in_new if raw + _NO_FLAGS in lacking and not any(info in raw for info in _INFOS)}
-    still_new = {raw + _NO_FLAGS for raw in as_expected}
+    still_new = lacking.intersection([raw + _NO_FLAGS for raw in _without_info(in_new)])
+    odd_in_new = [] if len(still_new) == len(in_new) else [raw for raw in in_new if raw + _NO_FLAGS not in still_new]
     lacking -= still_new
     reading.absent = {split(raw.decode("utf-8", "surrogateescape"))[0] for raw in lacking}
-    for sub, names in ((NEW, in_new - as_expected), (CUR, odd)):
+    for sub, names in ((NEW, odd_in_new), (CUR, odd)):
         _look_at(os.path.join(directory, sub), sub, names, reading)
     for unique in list(reading.files):
         name = unique.encode("utf-8", "surrogateescape")
-        if name in as_expected:
+        if name + _NO_FLAGS in still_new:
             reading.add(NEW, name)
         for raw in (name + info.encode() for info in infos):
             if raw in expected and raw not in lacking and raw not in still_new:
                 reading.add(CUR, raw)
     reading.absent -= reading.files.keys()
+
+
+def _without_info(names: Collection[bytes]) -> Collection[bytes]:
+    """The names in which no flags are told; nearly always all of them, which one look at all together shows."""
+    together = b"/".join(names)
+    if not any(info in together for info in _INFOS):
+        return names
+    return [raw for raw in names if not any(info in raw for info in _INFOS)]
 
 
 def _look_at(path: bytes, sub: bytes, names: Collection[bytes], reading: Reading) -> None:
