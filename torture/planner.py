@@ -38,6 +38,8 @@ class History:
         self.random = self.rng.random
         self.counted = {"passes": 0, "kills": 0, "actions": 0, "holds": 0, "refusals": 0}
         self.story: list[str] = []
+        self.put_off = False
+        """Something was, by a pass since the last act of somebody."""
         self.sides = made(self.rng)
         self.people = People(self.sides, self.rng, self.story)
         self._populate()
@@ -63,6 +65,7 @@ class History:
             self.people.act()
             self._pass(self._trouble())
         self.people.act()
+        self.put_off = False
         last = self._pass(NONE)
         if self._way_on(last):
             last = self._pass(NONE)
@@ -73,11 +76,12 @@ class History:
         """Nothing is left to do, after one pass, or seldom after two (which is counted).
 
         What was held because of the day before, in a mailbox that one message has come into meanwhile, is not held by
-        the second, and a third may have to learn the flags of what stays on a server without UIDPLUS.
+        the second, nor is what was put off until the other mailbox was recorded; and a third may have to learn the
+        flags of what stays on a server without UIDPLUS.
         """
         if last.actions:
             _, last = decide(self.sides, self.rng, NONE)
-        for _ in range(2 if self.people.ledger.held else 1):
+        for _ in range(2 if self.people.ledger.held or self.put_off else 1):
             if last.actions:
                 self.counted["second passes"] = 1
                 self._pass(NONE)
@@ -102,6 +106,7 @@ class History:
             counted["actions"] += len(plan.actions)
             counted["holds"] += len(plan.holds)
             counted["refusals"] += len(plan.refusals)
+            self.put_off |= bool(plan.notes)
             self.story += [f"  {action}" for action in (*plan.actions, *plan.holds, *plan.refusals, *plan.notes)]
         return told.plans[-1]
 
