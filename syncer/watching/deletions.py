@@ -36,6 +36,15 @@ class Deletions:
         self._missing = kept
         return True
 
+    def looked(self, began: float, mailboxes: Collection[MailboxName] | None) -> None:
+        """A pass over these mailboxes, None for all of them, has ended, which began then.
+
+        What counted already when it began, and was not found by it, is waited for no longer: somebody else has carried
+        it out, or its mailbox is gone or could not be looked at. Whoever sees it missing later finds it anew.
+        """
+        if began >= self._last + self._rest:
+            self._missing = {each for each in self._missing if mailboxes is not None and each[0] not in mailboxes}
+
     def due(self, now: float) -> tuple[float, frozenset[MailboxName] | None] | None:
         """In how many seconds they count, and where to look then; None where nothing waits.
 

@@ -204,6 +204,7 @@ class Watched:
         if order.hints is None:
             counted = {known.name for known in self._known if known.epoch != before.get(known.name, known.epoch)}
             self._hearing.looked(began, report, counted)
+        self._deletions.looked(began, order.hints.mailboxes if order.hints is not None else None)
         if (later := self._deletions.due(time.monotonic())) is not None:
             self.loop.look_later(later[0], "local", later[1])
         if order.hints is None and self._workshop is not None:

@@ -492,6 +492,28 @@ def test_files_that_vanish_one_by_one_are_judged_together(dovecot: Dovecot, worl
 
 
 @pytest.mark.dovecot
+def test_a_deletion_in_a_mailbox_that_is_renamed_meanwhile_leaves_nothing_to_look_for(
+    dovecot: Dovecot, world_on: Make
+) -> None:
+    with CountingProxy(dovecot.port) as proxy:
+        world = filled(world_on(dovecot, port=proxy.port, mailbox_changes="all"))
+
+        def quiet() -> bool:
+            before = len(proxy.count.lines)
+            time.sleep(1.0)
+            return len(proxy.count.lines) == before
+
+        with Watched(world) as watched:
+            watched.until_equal(12)
+            world.local.delete(world.local.files("Work")[0])
+            watched.until(quiet, "seen to be missing")
+            world.client.rename_mailbox("Work", "Elsewhere")
+            watched.until(lambda: "test:Elsewhere: 1 deleted on the server" in watched.said, "deleted")
+            watched.until(quiet, "nothing more to do", seconds=20)
+        world.converged()
+
+
+@pytest.mark.dovecot
 def test_a_mailbox_that_is_deleted_here_is_deleted_there_when_nothing_more_vanishes(
     dovecot: Dovecot, world_on: Make
 ) -> None:

@@ -49,3 +49,26 @@ def test_a_mailbox_that_is_gone_as_a_whole_is_decided_about_where_everything_is_
     assert not deletions.count(100.0, [INBOX, WORK], missing("", mailbox=WORK))
     assert deletions.due(101.0) == (9.0, None)
     assert deletions.count(110.0, [INBOX, WORK], missing("", mailbox=WORK))
+
+
+def test_what_a_look_does_not_find_when_it_counts_is_waited_for_no_longer() -> None:
+    """A pass that somebody has asked for has done it, or the mailbox was renamed: it will never be found again."""
+    deletions = Deletions(10.0)
+    missed = missing("a") | missing("b", mailbox=WORK)
+    assert not deletions.count(100.0, [INBOX, WORK], missed)
+    deletions.looked(109.9, None)
+    assert deletions.due(110.0) == (0.0, {INBOX, WORK})
+    deletions.looked(110.0, [INBOX])
+    assert deletions.due(110.0) == (0.0, {WORK})
+    deletions.looked(110.0, None)
+    assert deletions.due(110.0) is None
+    assert not deletions.count(120.0, [WORK], missing("b", mailbox=WORK))
+    assert deletions.due(120.0) == (10.0, {WORK})
+
+
+def test_nothing_is_forgotten_by_a_look_that_begins_the_rest_anew() -> None:
+    deletions = Deletions(10.0)
+    assert not deletions.count(100.0, [INBOX], missing("a"))
+    assert not deletions.count(111.0, [INBOX], missing("a", "b"))
+    deletions.looked(110.0, [INBOX])
+    assert deletions.due(111.0) == (10.0, {INBOX})

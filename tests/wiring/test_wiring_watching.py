@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,9 @@ from syncer.errors import AccountError
 from syncer.imap.push import Notify
 from syncer.maildir.watcher import Watcher
 from syncer.ports.push import Heard
-from syncer.reconcile.identity import INBOX, MailboxName
+from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
 from syncer.report import AccountReport, SyncOptions
+from syncer.watching.deletions import REST
 from syncer.watching.pulse import Pulse
 from syncer.watching.standing import Standing
 from syncer.watching.trust import Trust
@@ -25,6 +27,7 @@ from syncer.wiring.asking import asked_to_sync
 from syncer.wiring.status import Files
 
 LONG = 15.0
+RENAMED = MailboxName("Renamed since")
 BASE = b"IMAP4rev1 LITERAL+ UIDPLUS NAMESPACE"
 NO = b"<tag> NO [UNAVAILABLE] not now\r\n"
 OK = b"<tag> OK done\r\n"
@@ -297,6 +300,16 @@ def test_a_password_that_is_refused_is_what_is_waited_for(tmp_path: Path) -> Non
         assert waiting is not None
         assert (waiting.kind, waiting.until and waiting.until > one.stands[-1].since) == ("login", True)
         assert not one.stands[-1].connected
+
+
+def test_a_deletion_that_no_pass_finds_when_it_counts_makes_no_pass_after_pass(tmp_path: Path) -> None:
+    with scripted() as script, running(tmp_path, script) as one:
+        one.until(ok=True)
+        deletions = one.watch._watched[0]._deletions
+        deletions.count(time.monotonic() - 2 * REST, [RENAMED], {(RENAMED, UniqueName("a"))})
+        one.watch.hurry("network")
+        one.until(ok=True)
+        until(lambda: deletions.due(time.monotonic()) is None, "not waited for any more")
 
 
 def test_a_dry_run_that_was_asked_for_is_no_pass(tmp_path: Path) -> None:
