@@ -173,6 +173,8 @@ class History:
             mailboxes = report.mailboxes.values()
             self._troubled |= any(mailbox.trouble for mailbox in mailboxes)
             self._waits |= any(WAITING in note for mailbox in mailboxes for note in mailbox.notes)
+            hints = order.get("hints")
+            self._deletions.looked(self._moment, hints.mailboxes if hints is not None else None)
         except Killed:
             self.story.append("  it is killed")
             self.counted["kills"] += 1
