@@ -35,15 +35,19 @@ class Trust:
             self._told.update(dict.fromkeys(mailboxes, now))
             self._untold.difference_update(mailboxes)
 
-    def looked(self, began: float, changed: Collection[MailboxName]) -> frozenset[MailboxName]:
-        """Everything was looked at from `began` on, and in these mailboxes the server had changed.
+    def looked(
+        self, began: float, changed: Collection[MailboxName], undone: Collection[MailboxName] = ()
+    ) -> frozenset[MailboxName]:
+        """Everything was looked at from `began` on, and in `changed` the server had changed.
 
-        Returns those that an earlier look had found, and of which it has not told since: a server may tell of a change
-        some moments after it can be seen.
+        In `undone` something was left for the next look, which nobody has to tell of again. Returns those mailboxes
+        that an earlier look had found, and of which it has not told since: a server may tell of a change some moments
+        after it can be seen.
         """
         lost = frozenset(self._untold)
         since = min(self._looked, began) - BEFORE
         self._looked = began
         if self._all < since:
             self._untold.update(name for name in changed if self._told.get(name, since - 1.0) < since)
+        self._told.update(dict.fromkeys(undone, began))
         return lost

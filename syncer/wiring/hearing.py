@@ -74,8 +74,9 @@ class Hearing:
             for box in report.mailboxes.values()
             if box.name in counted and (box.downloaded or box.flags_local or box.moved_local or box.deleted_local)
         ]
+        undone = [box.name for box in report.mailboxes.values() if box.trouble or box.notes]
         with self._lock:
-            lost = self._trust.looked(began, changed) if self._trust is not None else None
+            lost = self._trust.looked(began, changed, undone) if self._trust is not None else None
         if lost:
             import logging  # noqa: PLC0415 - seldom needed
 

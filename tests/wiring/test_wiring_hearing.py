@@ -3,8 +3,11 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.report import AccountReport
+from syncer.watching.trust import Trust
 from syncer.wiring.hearing import Hearing
 
 WORK, LISTS = MailboxName("Work"), MailboxName("Lists")
@@ -14,15 +17,20 @@ class Recorder:
     def __init__(self) -> None:
         self.changed: list[list[MailboxName]] = []
 
-    def looked(self, _began: float, changed: list[MailboxName]) -> frozenset[MailboxName]:
+    def looked(self, _began: float, changed: list[MailboxName], undone: list[MailboxName]) -> frozenset[MailboxName]:
+        assert undone == []
         self.changed.append(changed)
         return frozenset()
 
 
-def test_what_was_fetched_again_and_what_only_grew_is_no_untold_change() -> None:
-    account: Any = SimpleNamespace(idle=("INBOX",))
+def hears() -> Hearing:
+    account: Any = SimpleNamespace(idle=("INBOX",), name="work")
     nobody: Any = None
-    hearing, recorder = Hearing(account, lambda _: True, nobody, nobody, nobody), Recorder()
+    return Hearing(account, lambda _: True, nobody, nobody, nobody)
+
+
+def test_what_was_fetched_again_and_what_only_grew_is_no_untold_change() -> None:
+    hearing, recorder = hears(), Recorder()
     hearing._trust = recorder  # type: ignore[assignment]
     report = AccountReport("work")
     for name in (INBOX, WORK, LISTS):
@@ -31,3 +39,25 @@ def test_what_was_fetched_again_and_what_only_grew_is_no_untold_change() -> None
     report.mailbox(WORK).downloaded = 1
     hearing.looked(0.0, report, {INBOX, LISTS})
     assert recorder.changed == [[INBOX]]
+
+
+@pytest.mark.parametrize("what", ["error", "note"])
+def test_what_was_told_in_time_and_could_not_be_done_for_long_is_no_untold_change(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hearing, trust = hears(), Trust(0.0)
+    hearing._trust = trust
+    monkeypatch.setattr(hearing, "_begin", lambda: None)
+    trust.told(5_000.0, {WORK})
+    for began in (5_001.0, 10_000.0):
+        failed = AccountReport("work")
+        if what == "error":
+            failed.mailbox(WORK).error = "no space left on device"
+        else:
+            failed.mailbox(WORK).notes.append("not done yet")
+        hearing.looked(began, failed, ())
+    done = AccountReport("work")
+    done.mailbox(WORK).downloaded = 1
+    hearing.looked(20_000.0, done, {WORK})
+    hearing.looked(30_000.0, AccountReport("work"), ())
+    assert not hearing._deceived
