@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from syncer.config import Account
-from syncer.errors import ConnectError, MailboxError
+from syncer.errors import ConnectError, LoginError, MailboxError
 from syncer.imap.mailbox import ImapServer
 from syncer.ports.push import Push
 from syncer.ports.rest import Hope
@@ -21,6 +21,7 @@ from syncer.report import AccountReport
 from syncer.watching.listening import Listening
 from syncer.watching.loop import Loop
 from syncer.watching.trust import Trust
+from syncer.wiring.parts import Connect
 from syncer.wiring.telling import Telling
 
 
@@ -31,11 +32,11 @@ class Hearing:
         self,
         account: Account,
         wants: Callable[[MailboxName], bool],
-        connector: Callable[[], Callable[[], ImapServer]],
+        connector: Callable[[Connect | None], Connect],
         loop: Loop,
         telling: Telling,
     ) -> None:
-        """`connector` gives what opens a connection at the moment: the password may change."""
+        """`connector` gives what opens a connection at the moment, but for one by which the log-in was refused."""
         self._account = account
         self._connector = connector
         self._loop = loop
@@ -44,6 +45,8 @@ class Hearing:
         self._mailboxes = [name for name in dict.fromkeys(named) if wants(name)] or [INBOX]
         """To idle in, where the server has no NOTIFY, or does not keep its promise."""
         self._listening: list[Listening] = []
+        self._refused: dict[MailboxName, Connect] = {}
+        """By what each was refused the last time: the password may change."""
         self._lock = threading.Lock()
         self._trust: Trust | None = None
         """While the server has promised to tell of every mailbox."""
@@ -114,7 +117,7 @@ class Hearing:
         if first:
             self._promised(None)
         push: Push | None = None
-        server = self._connector()()
+        server = self._connected(mailbox)
         try:
             push = server.listen(mailbox, notify=not self._deceived)
         except MailboxError as error:  # it may come back
@@ -129,6 +132,14 @@ class Hearing:
             return None
         self._promised(Trust(time.monotonic()))
         return push
+
+    def _connected(self, mailbox: MailboxName) -> ImapServer:
+        connect = self._connector(self._refused.pop(mailbox, None))
+        try:
+            return connect()
+        except LoginError:
+            self._refused[mailbox] = connect
+            raise
 
     def _promised(self, trust: Trust | None) -> None:
         """The server tells of every mailbox from now on, or nobody knows."""

@@ -27,6 +27,9 @@ LOCK_SECONDS = 0.5
 _SERVER = "server"
 """Under which the index keeps what the last connection left of the server."""
 
+Connect = Callable[[], ImapServer]
+"""Opens a connection."""
+
 T = TypeVar("T")
 
 
@@ -75,7 +78,7 @@ def opened(
 
 def connector_for(
     account: Account, stop: threading.Event, *, call: Call | None = None, index: Index | None = None
-) -> Callable[[], ImapServer]:
+) -> Connect:
     """What opens a connection. The password is asked for once, when it is first needed.
 
     The first connection takes over `call`. With an index, the server is remembered there, and the first connection
@@ -106,7 +109,7 @@ def connector_for(
     return open_it
 
 
-def one_by_one(connect: Callable[[], ImapServer], stop: threading.Event) -> Callable[[], ImapServer]:
+def one_by_one(connect: Connect, stop: threading.Event) -> Connect:
     """`connect` for several threads of which, until one was let in, one tries at a time and none after a refusal.
 
     Each with its own attempts would lock an account whose password is wrong.

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -16,7 +16,6 @@ from syncer.errors import (
     LoginError,
     StoppedError,
 )
-from syncer.imap.mailbox import ImapServer
 from syncer.imap.retry import OUTAGES, persistently
 from syncer.maildir.watcher import Watcher
 from syncer.ports import KnownMailbox
@@ -34,7 +33,7 @@ from syncer.wiring.edge import contained
 from syncer.wiring.followed import Followed
 from syncer.wiring.hearing import Hearing
 from syncer.wiring.orders import order_of
-from syncer.wiring.parts import LOCK_SECONDS, Workshop, connector_for, insist_unwatched, one_by_one, opened
+from syncer.wiring.parts import LOCK_SECONDS, Connect, Workshop, connector_for, insist_unwatched, one_by_one, opened
 from syncer.wiring.passes import now
 from syncer.wiring.status import Files
 from syncer.wiring.telling import Audience, Telling
@@ -60,8 +59,10 @@ class Watched:
         self._workshop: Workshop | None = None
         self._crew: Crew | None = None
         self._trash: MailboxName | None = None
-        self._connect: Callable[[], ImapServer] | None = None
+        self._connect: Connect | None = None
         self._door = threading.Lock()
+        self._dialled: Connect | None = None
+        """By which the connections of the passes are opened."""
         self._refused = False
         """The log-in was, the last time that the loop has tried."""
         self._watcher: Watcher | None = None
@@ -89,8 +90,6 @@ class Watched:
     def make_pass(self, due: Due) -> bool:
         """See `Work`."""
         report = AccountReport(self.account.name)
-        if self._refused:
-            self._connect = None  # the password may be another one by now
         broken: list[AccountError] = []
 
         def work(report: AccountReport) -> None:
@@ -171,8 +170,6 @@ class Watched:
                     self._make(order, report)
 
         def asked() -> None:
-            if self._refused:
-                self._connect = None  # as in `make_pass`
             contained(self.account.name, report, work)
             if report.error is not None:
                 self._hang_up()
@@ -216,7 +213,8 @@ class Watched:
         if self._workshop is None:
             raise StoppedError(f"account {self.account.name}: it is being opened again; try again")
         if self._crew is None:
-            self._crew = Crew(self._connector(), self.account.connections, self._stop)
+            self._dialled = self._connector(self._dialled if self._refused else None)
+            self._crew = Crew(self._dialled, self.account.connections, self._stop)
         store, index = self._workshop.store, self._workshop.index
         if not order.dry_run:
             self.telling.began()
@@ -240,10 +238,10 @@ class Watched:
     def _wants(self, mailbox: str) -> bool:
         return self.account.wants(mailbox) and (self._chosen is None or mailbox in self._chosen)
 
-    def _connector(self) -> Callable[[], ImapServer]:
-        """What opens connections; it asks for the password once."""
+    def _connector(self, refused: Connect | None) -> Connect:
+        """What opens connections; it asks for the password once. Not `refused`: the password may be another by now."""
         with self._door:
-            if self._connect is None:
+            if self._connect is None or self._connect is refused:
                 self._connect = one_by_one(connector_for(self.account, self._stop), self._stop)
             return self._connect
 

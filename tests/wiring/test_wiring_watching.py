@@ -18,11 +18,12 @@ from syncer.maildir.watcher import Watcher
 from syncer.ports.push import Heard
 from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
 from syncer.report import AccountReport, SyncOptions
+from syncer.settings import Secret
 from syncer.watching.deletions import REST
 from syncer.watching.pulse import Pulse
 from syncer.watching.standing import Standing
 from syncer.watching.trust import Trust
-from syncer.wiring import Audience, Watch
+from syncer.wiring import Audience, Watch, parts
 from syncer.wiring.asking import asked_to_sync
 from syncer.wiring.status import Files
 
@@ -217,6 +218,26 @@ def test_a_password_that_is_refused_is_tried_once_however_many_would_listen(tmp_
         one.until(ok=True)
         until(lambda: len(set(script.commands("SELECT"))) == 4, "all are listened to")
         until(lambda: len(script.commands("LOGIN")) == 6, "each by a connection of its own, and the passes by theirs")
+
+
+def test_who_listens_asks_for_the_password_again_after_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were let in before stand, and the passes go on, so that nobody else would ask for it."""
+    passwords = ["old"]
+    monkeypatch.setattr(parts, "resolve_password", lambda _account: Secret(passwords[0]))
+    with scripted(BASE + b" IDLE") as script, running(tmp_path, script) as one:
+        until(lambda: one.stands and one.stands[-1].idle, "it idles")
+        one.until(ok=True)
+        welcome = script.replies["LOGIN"]
+        script.replies["LOGIN"] = lambda line: welcome if b"new" in line else b"<tag> NO [AUTHENTICATIONFAILED] no\r\n"
+        script.replies["DONE"] = None
+        one.watch.hurry("network")
+        until(lambda: any("refused to log in" in words for words in one.fails()), "refused")
+        script.replies["DONE"] = OK
+        passwords[0] = "new"
+        one.watch.hurry("person")
+        until(lambda: one.stands[-1].idle, "it idles again")
 
 
 def test_a_server_that_throttles_is_left_alone_as_long_as_it_asks(tmp_path: Path) -> None:
