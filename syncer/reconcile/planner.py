@@ -44,7 +44,7 @@ from syncer.reconcile.matches import Evidence
 from syncer.reconcile.matching import match
 from syncer.reconcile.observations import Observation, Pair, PairState, ServerMessage
 from syncer.reconcile.policy import Policy
-from syncer.reconcile.triage import Uncompared, permitted, undecided, without_matched, without_pairs
+from syncer.reconcile.triage import Uncompared, emptied_first, permitted, undecided, without_matched, without_pairs
 from syncer.reconcile.twins import reunited
 from syncer.values import replace
 
@@ -88,7 +88,8 @@ def plan(
     """
     by_name = {observation.mailbox: observation for observation in observations}
     uncompared = Uncompared.of(observations, evidence)
-    matches, waiting = permitted(match(observations, evidence), by_name, policy, uncompared)
+    matched = match(observations, evidence)
+    matches, waiting = permitted(matched, by_name, policy, uncompared)
     actions = list(about_matches(matches, by_name, policy, waiting))
     unmatched = without_matched(observations, matches)
     rest = without_pairs(unmatched, waiting)
@@ -101,7 +102,7 @@ def plan(
         (mailbox, f"{number} {reason}")
         for (mailbox, reason), number in Counter((source, why) for (source, _), why in waiting.items() if why).items()
     ]
-    left_later = {source for source, _ in waiting}
+    left_later = emptied_first(matched, waiting, by_name)
     for observation in rest:
         if (observation.server.missing or observation.local.missing) and observation.mailbox in left_later:
             continue  # its messages have to be out of it before it is deleted

@@ -4,6 +4,7 @@ A move that may not be followed yet, or messages that could not be compared, are
 of them is taken for new or for deleted in this pass.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from syncer.reconcile.candidates import (
@@ -77,6 +78,38 @@ def permitted(
     moved_files = [found for found in files if possible(found)]
     moved_messages = [found for found in messages if there(found)]
     return replace(matches, moved_files=moved_files, moved_messages=moved_messages), waiting
+
+
+def emptied_first(
+    found: Matches, waiting: Collection[Message], by_name: Mapping[MailboxName, Observation]
+) -> set[MailboxName]:
+    """The mailboxes that messages have to be moved out of before anything is decided about them as a whole.
+
+    Not those that would wait for ever: what one had that is missing in the Maildir was moved to one that is missing on
+    the server, and the other way round. The former is then made again, as is any of which the server still has
+    messages, and the moves go on from there.
+    """
+    into: dict[MailboxName, set[MailboxName]] = defaultdict(set)
+    moves: list[MovedFile | MovedMessage] = [*found.moved_files, *found.moved_messages]
+    for moved in moves:
+        target = by_name[moved.target]
+        if (moved.source, moved.pair.uid) in waiting and (target.server.missing or target.local.missing):
+            into[moved.source].add(moved.target)
+    sources = {source for source, _ in waiting}
+    there = {source for source in sources if by_name[source].local.missing and not by_name[source].server.missing}
+    return sources - {source for source in there if _comes_back(source, into)}
+
+
+def _comes_back(start: MailboxName, into: Mapping[MailboxName, Collection[MailboxName]]) -> bool:
+    """Whether a way leads from a mailbox to itself."""
+    seen: set[MailboxName] = set()
+    ahead = [*into.get(start, ())]
+    while ahead:
+        name = ahead.pop()
+        if name not in seen:
+            seen.add(name)
+            ahead += into.get(name, ())
+    return start in seen
 
 
 def without_pairs(observations: Iterable[Observation], pairs: Collection[Message]) -> list[Observation]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from builders import WORK, contents, file, look, message, pair, read
+from builders import JOB, WORK, contents, file, look, message, pair, read
 
 from syncer.reconcile.actions import (
     Agree,
@@ -113,6 +113,19 @@ class TestMovesThatWait:
         target = look(files=[file("a")], server=READ_ONLY)
         found = decided(source, target, evidence=read({"a": "a"}), policy=ALL)
         assert not any(isinstance(action, DeleteMailbox) for action in found.actions)
+
+    @pytest.mark.parametrize("circle", [False, True])
+    def test_out_of_a_mailbox_that_the_other_one_waits_for(self, circle: bool) -> None:
+        """Only then is the one that is missing in the Maildir made again; else the next pass goes on from there."""
+        lost = look(WORK, pairs=[A], messages=[message(7, "b")] if circle else [], local={"missing": True})
+        other = look(JOB, pairs=[B] if circle else [], files=[file("a")], server={"missing": True})
+        read_there = {"Work/7": "b"} if circle else {}
+        found = decided(lost, other, evidence=read({"Job/a": "a"}, read_there))
+        assert [str(action) for action in found.actions] == (
+            ["Work: create in the Maildir (missing in the Maildir)"]
+            if circle
+            else ["Job: forget the mailbox (missing on the server: to be created again from the Maildir)"]
+        )
 
     def test_into_a_mailbox_that_the_server_did_not_list_completely_and_may_have_it_already(self) -> None:
         source = look(pairs=[A], deleted=["a"])

@@ -256,6 +256,26 @@ def test_mailboxes_as_a_whole(
         assert (at, again.on_server(), again.in_maildir()) == (at, end, end)
 
 
+@pytest.mark.parametrize("policy", [Policy(), ALL], ids=["create", "all"])
+def test_mailboxes_that_were_emptied_into_one_another_do_not_wait_for_each_other(policy: Policy) -> None:
+    """One side has moved what was in the one to the other, and the other side the other way round."""
+
+    def emptied() -> World:
+        state = "Work/p: Work/w: Work/x:", "Play/p: Work/w: Work/x:", "Play/p: Play/w: Play/x: Play/y:"
+        return fresh(World.of(*state, policy=policy), {"Work"}, {"Play"}, {"Work", "Play"})
+
+    counter = Mortality()
+    for at in range(12):
+        world = emptied()
+        world.mortal(Mortality(at) if at else counter)
+        with pytest.raises(Killed) if 0 < at <= counter.seen else nullcontext():
+            world.sync()
+        world.mortal(Mortality())
+        world.sync()
+        assert (at, *world.state()) == (at, *("Play/w: Play/x: Play/y: Work/p:",) * 3)
+    assert counter.seen > 3
+
+
 @pytest.mark.parametrize("side", ["server", "local"])
 @pytest.mark.parametrize("policy", [Policy(), ALL], ids=["create", "all"])
 def test_a_new_empty_mailbox_survives_a_kill(side: str, policy: Policy) -> None:
