@@ -9,6 +9,7 @@ from worlds import World, octets
 
 from syncer.crew import Crew
 from syncer.engine import Hints
+from syncer.errors import NoSuchMailboxError
 from syncer.reconcile.flags import FLAGGED, SEEN
 from syncer.reconcile.identity import INBOX, MailboxName, Side, Uid, UniqueName
 from syncer.reconcile.policy import Policy
@@ -290,9 +291,53 @@ def test_a_mailbox_that_is_not_known_is_left_to_a_whole_pass(world: World, asked
     assert world.sync().mailbox(MailboxName("New")).downloaded == 1
 
 
-def test_a_mailbox_that_is_gone_is_said_and_stops_no_other(world: World) -> None:
-    del world.server.mailboxes[WORK]
+def emptied(world: World) -> None:
+    """Somebody moves all messages of a mailbox to another one, and deletes it."""
+    world.server.mailboxes[PLAY].add(world.server.mailboxes[INBOX].messages.pop(Uid(1)))
+    for message in world.server.mailboxes.pop(WORK).messages.values():
+        world.server.mailboxes[PLAY].add(message)
+
+
+@pytest.mark.parametrize("end", [INBOX, PLAY])
+def test_a_mailbox_that_is_gone_has_everything_looked_at_or_what_was_in_it_would_be_doubled(
+    world: World, end: MailboxName
+) -> None:
+    world.server.create(PLAY)
+    world.sync()
+    emptied(world)
+    report = world.sync(hints=hints(end, WORK, sides=("server",)))
+    assert (report.ok, sum(m.moved_local for m in report.mailboxes.values())) == (True, 9)
+    assert sum(m.downloaded + m.uploaded for m in report.mailboxes.values()) == 0
+    equal(world)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_so_has_one_that_goes_while_it_is_looked_at(world: World, whole: bool) -> None:
+    world.server.create(PLAY)
+    world.sync()
+    deeds = [emptied]
+
+    def heard(command: str) -> None:
+        if command == f"CHANGES {PLAY}" and deeds:
+            deeds.pop()(world)
+
+    world.server.hears = heard
+    world.server.deliver(PLAY, octets("new"))
+    world.server.deliver(WORK, octets("newer"))
+    report = world.sync(hints=None if whole else hints(PLAY, WORK, sides=("server",)))
+    assert (deeds, report.ok, sum(m.moved_local for m in report.mailboxes.values())) == ([], True, 9)
+    assert (report.mailbox(PLAY).downloaded, sum(m.uploaded for m in report.mailboxes.values())) == (2, 0)
+    equal(world)
+
+
+def test_a_mailbox_that_is_not_there_although_it_is_listed_stops_no_other(world: World) -> None:
+    def heard(command: str) -> None:
+        if command == f"CHANGES {WORK}":
+            raise NoSuchMailboxError("there is no mailbox Work on the server")
+
+    world.server.hears = heard
     world.server.deliver(INBOX, octets("new"))
+    world.server.deliver(WORK, octets("new there"))
     report = world.sync(hints=hints(INBOX, WORK))
     assert (report.mailbox(INBOX).downloaded, report.mailbox(WORK).error is None) == (1, False)
     assert len(world.store.directories[WORK].files) == 8

@@ -51,7 +51,7 @@ class Applying:
 
     def __init__(self, one: Pass, observer: Observer, policy: Policy) -> None:
         self._pass = one
-        self._order, self._index, self._report = one.order, one.index, one.report
+        self._index, self._report = one.index, one.report
         self._observer = observer
         self._policy = policy
         bench = Bench(
@@ -82,9 +82,9 @@ class Applying:
 
     def arrange(self, places: Places) -> Places:
         """Create and rename mailboxes, so that messages have both places to be in."""
-        actions = [a for a in arrange(places, self._policy) if self._order.is_about(a.mailbox)]
+        actions = [a for a in arrange(places, self._policy) if self._pass.order.is_about(a.mailbox)]
         self._note_plan(actions)
-        if self._order.dry_run:
+        if self._pass.order.dry_run:
             return places
         for action in actions:
             self._contained(action.mailbox, lambda server, action=action: self._executor.arrange(server, action))  # type: ignore[misc]
@@ -104,13 +104,13 @@ class Applying:
             if sight.renewal is not None:
                 self._report.mailbox(name).notes.append(sight.renewal)
         observations = look.observations
-        if self._order.dry_run:
+        if self._pass.order.dry_run:
             observations = [_as_if_created(o, look.places) for o in observations]
         accepted, refusals = refuse(observations)
         found = evidence(self._pass.crew, self._pass.store, accepted)
         self._explain(unread(accepted, found))
         policy = self._policy
-        if self._order.hints is not None:
+        if self._pass.order.hints is not None:
             policy = replace(policy, limits=replace(policy.limits, others=look.others))
         decision = plan(
             accepted,
@@ -119,7 +119,7 @@ class Applying:
             elsewhere.all_names,
             frozenset().union(*elsewhere.doubled.values()),
             everything_seen=elsewhere.complete and look.everything_seen,
-            whole=self._order.whole,
+            whole=self._pass.order.whole,
         )
         decision = replace(decision, actions=self._counted(decision.actions, {here.mailbox for here in accepted}))
         self._note_plan(decision.actions)
@@ -128,7 +128,7 @@ class Applying:
 
     def _counted(self, actions: tuple[Action, ...], mailboxes: Collection[MailboxName]) -> tuple[Action, ...]:
         """The actions without the deletions on the server that do not count yet: a later pass finds them again."""
-        if self._order.deleted is None:
+        if self._pass.order.deleted is None:
             return actions
         missing: dict[int, tuple[MailboxName, UniqueName]] = {}
         for action in actions:
@@ -136,7 +136,7 @@ class Applying:
                 missing[id(action)] = action.mailbox, action.pair.name
             elif isinstance(action, DeleteMailbox) and action.side == "server":
                 missing[id(action)] = action.mailbox, UniqueName("")
-        counts = self._order.deleted(mailboxes, missing.values())
+        counts = self._pass.order.deleted(mailboxes, missing.values())
         return actions if counts else tuple(action for action in actions if id(action) not in missing)
 
     def _explain(self, files: Iterable[File]) -> None:
@@ -177,7 +177,7 @@ class Applying:
             self._note_failure(mailbox, error)
         for refusal in decision.refusals:
             self._pass.failed.add(refusal.mailbox)
-            way_on = WOULD_RENEW if self._order.dry_run else NOT_LISTED
+            way_on = WOULD_RENEW if self._pass.order.dry_run else NOT_LISTED
             report.mailbox(refusal.mailbox).refused = f"{refusal.reason}: nothing was changed. {way_on}"
         for here in self._accepted:
             new = {*(message.uid for message in here.server.new), *(message.name for message in here.local.new)}
@@ -230,7 +230,7 @@ class Applying:
 
     def _note_plan(self, actions: Iterable[Action]) -> None:
         """A line for each action, where somebody wants to read them: a first pull has a hundred thousand."""
-        if self._order.dry_run or self._order.every_action:
+        if self._pass.order.dry_run or self._pass.order.every_action:
             self._report.plan += [str(action) for action in actions]
 
     def _checkpoint(self) -> None:
@@ -256,7 +256,7 @@ class Applying:
     def _announce(self, actions: Iterable[Action]) -> None:
         sizes = [action.message.size for action in actions if isinstance(action, Download)]
         uploads = sum(isinstance(action, Append) for action in actions)
-        self._pass.progress.planned(self._order.account, len(sizes) + uploads, sum(sizes))
+        self._pass.progress.planned(self._pass.order.account, len(sizes) + uploads, sum(sizes))
 
     def _contained(self, mailbox: MailboxName, work: Callable[[Server], None]) -> None:
         """Do something about one mailbox; if it fails, that is the mailbox's trouble alone."""

@@ -77,6 +77,7 @@ class Pass(Struct):
     """One pass; `run` fills `report`."""
 
     order: Order
+    """Without the hints once a mailbox has turned out to be gone."""
     crew: Crew
     store: LocalStore
     index: Index

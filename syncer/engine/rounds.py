@@ -44,9 +44,11 @@ class Rounds:
         """See `Pass.run`; `places` are those of the glance."""
         one, applying = self._pass, self.applying
         for number in range(ROUNDS):
-            places = applying.arrange(self._for_renames(self._again() if number else places))
-            look = self._observer.look(places, one.chosen(places), one.index.deleted_since(one.now() - DAY))
-            applying.decide(look, self._elsewhere(look))
+            look, found = self._look(self._again() if number else places)
+            if look.absent:  # what is new elsewhere may have come from there
+                one.order = replace(one.order, hints=None)
+                look, found = self._look(self._again())
+            applying.decide(look, found)
             if one.order.dry_run:
                 break
             if applying.has_something_to_do:
@@ -57,6 +59,13 @@ class Rounds:
         applying.tell()
         if not one.order.dry_run:
             self._finish(look)
+
+    def _look(self, places: Places) -> tuple[Look, Elsewhere]:
+        """What was seen, and where missed files are, when mailboxes have been arranged."""
+        one = self._pass
+        places = self.applying.arrange(self._for_renames(places))
+        look = self._observer.look(places, one.chosen(places), one.index.deleted_since(one.now() - DAY))
+        return look, self._elsewhere(look)
 
     def _policy(self) -> Policy:
         policy = self._pass.order.policy

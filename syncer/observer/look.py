@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Mapping
 from functools import partial
 
-from syncer.errors import MailboxError, MessageError
+from syncer.errors import MailboxError, MessageError, NoSuchMailboxError
 from syncer.observer.evidence import with_names
 from syncer.observer.glance import Glance
 from syncer.observer.here import Here, idle, look_here
@@ -54,6 +54,8 @@ class Look(Struct):
     sights: dict[MailboxName, Sight] = field(default_factory=dict)
     errors: dict[MailboxName, str] = field(default_factory=dict)
     """Mailboxes that could not be looked at, and why."""
+    absent: set[MailboxName] = field(default_factory=set)
+    """Of these, the ones that are not there, although the places say so."""
     others: Mapping[Side, tuple[int, int]] = field(default_factory=dict)
     """Of the other mailboxes, see `Limits.others`; where anything is gone."""
 
@@ -134,6 +136,9 @@ class Observer(Struct):
         def look_at(server: Server, name: MailboxName) -> Sight | str:
             try:
                 return self._look_at(server, name, result)
+            except NoSuchMailboxError as error:
+                result.absent.add(name)
+                return str(error)
             except (MailboxError, MessageError) as error:
                 return str(error)
             finally:
