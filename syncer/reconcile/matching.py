@@ -12,6 +12,9 @@ Only messages that the index does not know are matched, one to one, so that two 
 5. a file moved to another mailbox: its pair's file is gone there, the content is the same;
 6. a message moved on the server: its pair's UID is gone there, EMAILID or size and header block are the same.
 
+Of several that it may have been (5, 6), one in a mailbox that is missing comes first: the others are gone from where
+they were, while what was in that mailbox would be copied again.
+
 What must be known to decide is asked for first (see `candidates`), so that only candidates are read.
 """
 
@@ -185,7 +188,8 @@ class _Matching:
                     self._meet(mailbox, message, *files[intent.name])
 
     def moves_of_files(self) -> None:
-        sources = [(o.mailbox, pair) for o in self.observations for pair in self._unused(o, still_there(o))]
+        observations = sorted(self.observations, key=lambda o: not o.local.missing)
+        sources = [(o.mailbox, pair) for o in observations for pair in self._unused(o, still_there(o))]
         by_name = _Pool(((pair.name, _content(pair.fingerprint)), (mailbox, pair)) for mailbox, pair in sources)
         by_content = _Pool((_content(pair.fingerprint), (mailbox, pair)) for mailbox, pair in sources)
         for pool in (by_name, by_content):
@@ -201,7 +205,8 @@ class _Matching:
                         self.found.moved_files.append(MovedFile(mailbox, pair, target.mailbox, local))
 
     def moves_of_messages(self) -> None:
-        sources = [(o.mailbox, pair) for o in self.observations for pair in self._unused(o, stayed_here(o))]
+        observations = sorted(self.observations, key=lambda o: not o.server.missing)
+        sources = [(o.mailbox, pair) for o in observations for pair in self._unused(o, stayed_here(o))]
         by_id = _Pool((pair.email_id, (mailbox, pair)) for mailbox, pair in sources if pair.email_id)
         by_header = _Pool(((p.fingerprint.size, p.fingerprint.header), (mailbox, p)) for mailbox, p in sources)
         for target in self.observations:

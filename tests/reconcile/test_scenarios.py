@@ -277,6 +277,17 @@ def test_mailboxes_that_were_emptied_into_one_another_do_not_wait_for_each_other
 
 
 @pytest.mark.parametrize("side", ["server", "local"])
+def test_of_two_equal_messages_the_one_in_the_renamed_mailbox_was_renamed_and_the_other_one_deleted(side: str) -> None:
+    before, after = "a: Work/a: Work/b: Job/", "Job/a: Job/b: Work/"
+    places = {"server": {"Job", "Work"}, "local": {"Job", "Work"}}
+    places[side] -= {"Work"}
+    states = (after, before, before) if side == "server" else (before, before, after)
+    world = fresh(World.of(*states), places["server"], places["local"], {"Work", "Job"})
+    world.sync()
+    assert world.state() == ("Job/a: Job/b:",) * 3
+
+
+@pytest.mark.parametrize("side", ["server", "local"])
 @pytest.mark.parametrize("policy", [Policy(), ALL], ids=["create", "all"])
 def test_a_new_empty_mailbox_survives_a_kill(side: str, policy: Policy) -> None:
     for at in range(1, 4):
