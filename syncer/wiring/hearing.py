@@ -51,6 +51,9 @@ class Hearing:
         self._trust: Trust | None = None
         """While the server has promised to tell of every mailbox."""
         self._deceived = False
+        self._over = False
+        self._needed = threading.Event()
+        """What the first connection hears is not enough: the others idle in the other mailboxes."""
 
     def __enter__(self) -> Self:
         self._begin()
@@ -90,6 +93,8 @@ class Hearing:
             self._begin()
 
     def _begin(self) -> None:
+        self._over = False
+        self._needed = threading.Event()
         for mailbox in self._mailboxes:
             listening = Listening(
                 partial(self._listen, mailbox),
@@ -103,6 +108,8 @@ class Hearing:
             listening.start()
 
     def _end(self) -> None:
+        self._over = True
+        self._needed.set()
         while self._listening:
             self._listening.pop().end()
 
@@ -116,21 +123,24 @@ class Hearing:
         first = mailbox == self._mailboxes[0]
         if first:
             self._promised(None)
+        else:
+            self._needed.wait()
+            if self._over:
+                return None
         push: Push | None = None
         server = self._connected(mailbox)
         try:
-            push = server.listen(mailbox, notify=not self._deceived)
+            push = server.listen(mailbox, notify=first and not self._deceived)
         except MailboxError as error:  # it may come back
+            self._needed.set()
             raise ConnectError(str(error)) from error
         finally:
             if push is None:
                 server.close()
-        if push is None or push.covers is not None:
-            return push
-        if not first:  # the first connection is told of every mailbox
-            push.close()
-            return None
-        self._promised(Trust(time.monotonic()))
+        if push is not None and push.covers is None:
+            self._promised(Trust(time.monotonic()))
+        else:
+            self._needed.set()
         return push
 
     def _connected(self, mailbox: MailboxName) -> ImapServer:
