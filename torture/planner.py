@@ -80,13 +80,19 @@ class History:
         flags of what stays on a server without UIDPLUS.
         """
         if last.actions:
-            _, last = decide(self.sides, self.rng, NONE)
+            last = self._decided()
         for _ in range(2 if self.people.ledger.held or self.put_off else 1):
             if last.actions:
                 self.counted["second passes"] = 1
                 self._pass(NONE)
-                _, last = decide(self.sides, self.rng, NONE)
+                last = self._decided()
         assert not last.actions, f"not quiet: {'; '.join(map(str, last.actions))}"
+
+    def _decided(self) -> Plan:
+        """What the next pass would do."""
+        _, plan = decide(self.sides, self.rng, NONE)
+        self.people.ledger.held |= bool(plan.holds)
+        return plan
 
     def _way_on(self, last: Plan) -> bool:
         """Where a mailbox was refused somebody deletes what the index knows of it; whether that was so."""
