@@ -113,7 +113,8 @@ def read(
     `take` puts what is in one of the two directories into the reading; by default every message file.
 
     Raises:
-        MailboxError: nothing can be listed at all.
+        MailboxError: one of the directories is there and cannot be listed.
+        StoreError: nor could any other be, for instance without free descriptors.
     """
     for _ in range(ATTEMPTS):
         before = stamps(directory)
@@ -150,29 +151,25 @@ def unsettled(stamp: tuple[int, int, int, int], now: int) -> int:
 
 def _read_once(directory: bytes, take: Callable[[bytes, bytes, Reading], None]) -> Reading:
     reading = Reading()
-    failed = [error for sub in (NEW, CUR) if (error := _read_directory(directory, sub, reading, take)) is not None]
-    if len(failed) == len((NEW, CUR)):
-        raise MailboxError(f"cannot list {fsops.printable(directory)}: {failed[0].strerror}") from failed[0]
-    for error in failed:
-        reading.readable = False
-        reading.notes.append(f"cannot list {fsops.printable(error.filename)}: {error.strerror}")
+    for sub in (NEW, CUR):
+        with fsops.explained("list", MailboxError):
+            _read_directory(directory, sub, reading, take)
     return reading
 
 
 def _read_directory(
     directory: bytes, sub: bytes, reading: Reading, take: Callable[[bytes, bytes, Reading], None]
-) -> OSError | None:
+) -> None:
     path = os.path.join(directory, sub)
     try:
         if not stat.S_ISDIR(os.lstat(path).st_mode):
             raise NotADirectoryError(20, "not a directory", path)
         take(path, sub, reading)
     except FileNotFoundError:
-        return None
+        return
     except OSError as error:
         error.filename = path
-        return error
-    return None
+        raise
 
 
 def take_files(path: bytes, sub: bytes, reading: Reading) -> None:

@@ -1,6 +1,7 @@
 """What goes wrong around it: one clear line, the right exit status, the rest done, nothing lost."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -186,6 +187,24 @@ def test_one_mailbox_that_cannot_be_written(world: World) -> None:
         world.client.append(mailbox, note(mailbox.lower()))
     read_only(world, world.local.directory("Other")).failed(1, "Other")
     assert [token for _, token, _ in world.on_disk()] == ["inbox"]
+    world.sync().done()
+    world.converged()
+
+
+def test_one_mailbox_of_which_a_part_cannot_be_listed(world: World) -> None:
+    world.client.create("Other")
+    world.client.append("Other", note("m1"))
+    world.sync().done()
+    new = world.local.directory("Other") / "new"
+    shutil.move(new, world.directory / "aside")
+    new.write_text("a file in its place")
+    for mailbox in ("INBOX", "Other"):
+        world.client.append(mailbox, note(mailbox.lower()))
+    world.sync().failed(1, "Other", "cannot list", str(new))
+    assert {token for _, token, _ in world.on_server()} == {"m1", "inbox", "other"}
+    assert [path.name for path in (world.local.directory("INBOX") / "new").iterdir()]
+    new.unlink()
+    shutil.move(world.directory / "aside", new)
     world.sync().done()
     world.converged()
 
