@@ -66,7 +66,15 @@ class StoppedError(AccountError):
 
 
 class RefusedError(AccountError):
-    """A guard stops the whole account, for instance because the Maildir's root is missing. Nothing was changed."""
+    """A guard stops the whole account, for instance because the Maildir's root is missing. Nothing was changed.
+
+    `anew` says what comes of it if the index is removed: a sentence to which the command is added. None: nobody should.
+    """
+
+    def __init__(self, message: str, anew: str | None = None) -> None:
+        """Take the message, and the sentence."""
+        super().__init__(message)
+        self.anew = anew
 
 
 class ProtocolError(AccountError):

@@ -23,6 +23,8 @@ else:
     uuid = Later("uuid")
 
 MARKER = b".syncer-store"
+_GONE = "If it is gone for good, the next sync fills a new one after this"
+_OTHER = "If this one is to be used from now on, the next sync sends the server what only this one holds after this"
 _UUID = later(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -47,7 +49,7 @@ class Root:
         with fsops.explained("open the Maildir"):
             fd = _open_marker(path, read_only=read_only)
             if fd is None and expected_id is not None:
-                raise RefusedError(_refusal(path, "it is missing, or has no file .syncer-store"))
+                raise RefusedError(_refusal(path, "it is missing, or has no file .syncer-store"), _GONE)
             if fd is None and read_only:
                 return cls(path, str(uuid.uuid4()), None)
             if fd is None:
@@ -140,7 +142,8 @@ def _identify(path: bytes, fd: int, expected_id: str | None) -> tuple[str, int]:
     if not _UUID.fullmatch(store_id) or not all(word.isdecimal() for word in rest):
         raise RefusedError(_refusal(path, "its file .syncer-store is damaged"))
     if expected_id not in {None, store_id}:
-        raise RefusedError(_refusal(path, "it is another Maildir than the one that the index knows"))
+        why = _refusal(path, "it is another Maildir than the one that the index knows")
+        raise RefusedError(f"{why}, or see whether `maildir` is right", _OTHER)
     return store_id, int(rest[0]) if rest else 0
 
 

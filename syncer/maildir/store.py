@@ -114,7 +114,8 @@ class MaildirStore:
             raise RefusedError(
                 f"{root}: the Maildir has the layout {used}, and the configuration says {layout}; with another layout "
                 "its mailboxes would seem to be deleted. Nothing was changed. Set the layout back, or move the Maildir"
-                " away and remove this account's index to begin anew"
+                " away and remove this account's index to begin anew",
+                "Once the Maildir is moved away, the next sync fills a new one after this",
             )
         opened = Root.open(os.path.abspath(os.fsencode(root)), known or None, read_only=read_only, alone=alone)
         kept = os.path.abspath(os.fsencode(attic))

@@ -67,7 +67,9 @@ def opened(
                     root, account.layout, attic, known, read_only=read_only, durability=account.durability
                 )
             except RefusedError as error:
-                raise RefusedError(f"{error}. {_if_it_is_gone(files.index)}") from error
+                if error.anew is None:
+                    raise
+                raise RefusedError(f"{error}. {error.anew}: {_removing(files.index)}") from error
 
         store = _patiently(open_store, stop, wait=wait)
         stack.callback(store.close)
@@ -162,14 +164,13 @@ def _watched(account: Account) -> LockedError:
     return LockedError(f"account {account.name}: {words}")
 
 
-def _if_it_is_gone(index: Path) -> str:
-    """The way on without the old Maildir."""
+def _removing(index: Path) -> str:
+    """The command that removes the index."""
     import shlex  # noqa: PLC0415 - only for what nearly never happens
 
     from syncer.index.files import SIDECARS  # noqa: PLC0415 - as above
 
-    remove = shlex.join(["rm", "-f", *(f"{index}{suffix}" for suffix in ("", *SIDECARS))])
-    return f"If it is gone for good, the next sync fills a new one after this: {remove}"
+    return shlex.join(["rm", "-f", *(f"{index}{suffix}" for suffix in ("", *SIDECARS))])
 
 
 def _server_settings(account: Account, password: Password) -> ServerSettings:

@@ -71,9 +71,22 @@ def test_another_accounts_maildir_in_place_of_the_root_expunges_nothing(
     shutil.copytree(other.local.root, synced.local.root)
     outcome = synced.sync()
     assert outcome.status in {2, 4}
-    outcome.failed(outcome.status, str(synced.local.root))
+    outcome.failed(
+        outcome.status, str(synced.local.root), "sends the server what only this one holds after this: rm -f"
+    )
+    assert "gone for good" not in outcome.err
     assert tokens(synced, "server") == TWENTY
     assert tokens(synced, "local", "INBOX") == ["x1"]
+
+
+def test_another_layout_than_before_is_refused_and_is_not_said_to_be_gone(synced: World) -> None:
+    before = str(synced.settings["layout"])
+    synced.configure(layout="maildir++")
+    outcome = synced.sync().failed(4, "Set the layout back", "Once the Maildir is moved away", "rm -f")
+    assert "gone for good" not in outcome.err
+    assert tokens(synced, "server") == tokens(synced, "local") == TWENTY
+    synced.configure(layout=before)
+    synced.sync().quiet()
 
 
 def test_a_mailbox_that_the_server_shows_empty_keeps_its_local_copies(synced: World) -> None:

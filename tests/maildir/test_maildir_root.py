@@ -96,8 +96,9 @@ def test_a_root_that_is_missing_or_not_mounted_is_refused_and_not_made(path: Pat
 
 def test_another_root_than_the_known_one_is_refused(path: Path) -> None:
     Root.open(bytes(path), None).close()
-    with pytest.raises(RefusedError, match="another Maildir"):
+    with pytest.raises(RefusedError, match=r"another Maildir .* or see whether `maildir` is right$") as caught:
         Root.open(bytes(path), str(uuid.uuid4()))
+    assert "sends the server what only this one holds" in str(caught.value.anew)
 
 
 @pytest.mark.parametrize("contents", ["", "nonsense", "\0" * 36])
