@@ -13,7 +13,7 @@ from syncer.errors import AccountError, SyncerError
 from syncer.executor.mailbox import learn_epochs
 from syncer.findings import CheckLine, MailboxLine
 from syncer.imap.mailbox import ImapServer
-from syncer.index import read_index
+from syncer.index import IndexSnapshot, read_index
 from syncer.maildir.store import MaildirStore
 from syncer.reconcile.identity import MailboxName
 from syncer.wiring.parts import connector_for, opened
@@ -25,8 +25,15 @@ USEFUL = ("UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "LIST-STATUS", "IDLE", "NOT
 
 def check_account(config: Config, account: Account) -> Iterator[CheckLine]:
     """Look at the index, the Maildir and the server, changing nothing; one line for each thing."""
-    yield _check_index(config, account)
-    yield _check_maildir(config, account)
+    try:
+        snapshot = read_index(Files.of(config, account).index)
+    except SyncerError as error:
+        yield CheckLine("index", ok=False, detail=str(error))
+        if os.path.exists(account.maildir):  # whether it should be there, the index would know
+            yield _check_maildir(config, account, None)
+    else:
+        yield _check_index(config, account, snapshot)
+        yield _check_maildir(config, account, snapshot)
     try:
         server = connector_for(account, threading.Event())()
     except AccountError as error:
@@ -38,26 +45,21 @@ def check_account(config: Config, account: Account) -> Iterator[CheckLine]:
         server.close()
 
 
-def _check_index(config: Config, account: Account) -> CheckLine:
-    path = Files.of(config, account).index
-    try:
-        snapshot = read_index(path)
-    except SyncerError as error:
-        return CheckLine("index", ok=False, detail=str(error))
+def _check_index(config: Config, account: Account, snapshot: IndexSnapshot | None) -> CheckLine:
     if snapshot is None:
         return CheckLine("index", ok=True, detail="none yet; the first sync makes it")
     failed = [mailbox.name for mailbox in snapshot.mailboxes if mailbox.error]
+    path = Files.of(config, account).index
     detail = f"{path}: {snapshot.pairs} messages in {len(snapshot.mailboxes)} mailboxes"
     advice = f"the last sync had trouble with {', '.join(failed[:5])}: see syncer status" if failed else None
     return CheckLine("index", ok=True, detail=detail, advice=advice)
 
 
-def _check_maildir(config: Config, account: Account) -> CheckLine:
+def _check_maildir(config: Config, account: Account, snapshot: IndexSnapshot | None) -> CheckLine:
     root = account.maildir
     files = Files.of(config, account)
-    snapshot = read_index(files.index)
     known = snapshot.store_id if snapshot else None
-    if known is None and not root.exists():
+    if known is None and not os.path.exists(root):
         return CheckLine("Maildir", ok=True, detail=f"{root} is not there yet; the first sync makes it")
     try:
         store = MaildirStore.open(str(root), account.layout, str(files.attic), known, read_only=True)
@@ -96,7 +98,7 @@ def mailbox_list(config: Config, account: Account) -> Sequence[MailboxLine]:
     snapshot = read_index(Files.of(config, account).index)
     known = {mailbox.name: mailbox.pairs for mailbox in snapshot.mailboxes} if snapshot else {}
     local: set[MailboxName] = set()
-    if account.maildir.exists():
+    if os.path.exists(account.maildir):
         attic = str(Files.of(config, account).attic)
         store_id = snapshot.store_id if snapshot else None
         store = MaildirStore.open(str(account.maildir), account.layout, attic, store_id, read_only=True)

@@ -56,7 +56,7 @@ def opened(
         try:
             index = _patiently(lambda: open_index(files.index, account.name), stop, wait=wait)
         except LockedError as error:
-            raise (_watched(account) if files.control.exists() else error) from error
+            raise (_watched(account) if files.may_be_watched else error) from error
         stack.callback(index.close)
         known = index.store_id
 
@@ -151,11 +151,11 @@ def _patiently(open_it: Callable[[], T], stop: threading.Event, *, wait: bool) -
 
 def insist_unwatched(config: Config, account: Account) -> None:
     """Raise LockedError if a `watch` keeps the account equal already: it will not end by itself."""
-    path = Files.of(config, account).control
-    if path.exists():
+    files = Files.of(config, account)
+    if files.may_be_watched:
         from syncer.daemon.control import listens  # noqa: PLC0415 - hardly ever there
 
-        if listens(path):
+        if listens(files.control):
             raise _watched(account)
 
 

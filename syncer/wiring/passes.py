@@ -61,12 +61,12 @@ class _Run(Struct, frozen=True):
 
     def _by_a_watch(self, account: Account, mailboxes: Sequence[MailboxName | None]) -> AccountReport | None:
         """What came of it, where a `watch` keeps the account equal; None where there is none."""
-        path = Files.of(self.config, account).control
-        if not path.exists():
+        files = Files.of(self.config, account)
+        if not files.may_be_watched:
             return None
         from syncer.wiring.asking import asked_to_sync  # noqa: PLC0415 - only who asks pays for it
 
-        return asked_to_sync(path, mailboxes, self.options, self.stop)
+        return asked_to_sync(files.control, mailboxes, self.options, self.stop)
 
     def _pass(self, order: Order, account: Account, workshop: Workshop, report: AccountReport) -> None:
         index = None if order.dry_run else workshop.index

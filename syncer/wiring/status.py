@@ -1,5 +1,6 @@
 """What an account's index says, where it is, and what waits to be sent. Loads nothing that talks to a server."""
 
+import os
 import time
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +27,11 @@ class Files(Struct, frozen=True):
         state = config.state_dir
         return cls(state / f"{account.name}.db", state / "attic" / account.name, state / f"{account.name}.sock")
 
+    @property
+    def may_be_watched(self) -> bool:
+        """Whether a `watch` may answer. Not where nobody may look: whoever needs the index says so."""
+        return os.path.exists(self.control)
+
 
 def account_status(config: Config, account: Account, *, queue: bool = False) -> AccountStatus:
     """What is known of the account; an index that cannot be read is said in `error`.
@@ -50,7 +56,7 @@ def account_status(config: Config, account: Account, *, queue: bool = False) -> 
 
 def at_work(files: Files) -> By | None:
     """Who works on the account at the moment, as far as that is told."""
-    if files.control.exists():
+    if files.may_be_watched:
         from syncer.daemon.control import listens  # noqa: PLC0415 - hardly ever there
 
         if listens(files.control):

@@ -8,6 +8,7 @@ from syncer.config import Account, Config
 from syncer.crew import Crew
 from syncer.errors import AccountError, StoppedError
 from syncer.imap.retry import session
+from syncer.index import read_index
 from syncer.ports import Progress
 from syncer.reconcile.identity import MailboxName, Uid
 from syncer.report import Target
@@ -42,7 +43,7 @@ class _Run(Struct, frozen=True):
 
     def _verify(self, account: Account, targets: Sequence[Target], report: AccountVerification) -> None:
         files = Files.of(self.config, account)
-        if not files.index.exists():  # opening would make one
+        if read_index(files.index) is None:  # opening would make one
             raise AccountError(f"never synchronised, so there is nothing to compare with: syncer sync {account.name}")
         mailboxes = frozenset(target.mailbox for target in targets if target.mailbox is not None)
         task = Task(

@@ -209,6 +209,30 @@ def test_one_mailbox_of_which_a_part_cannot_be_listed(world: World) -> None:
     world.converged()
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["sync", "sync --dry-run", "verify", "restore test", "restore test --deleted", "mailbox create test New", "log"],
+)
+def test_a_state_directory_at_which_nobody_may_look_is_said_once_by_every_command(world: World, command: str) -> None:
+    write_configuration(world.configuration, {"test": world.settings}, state_dir=f"/{'x' * 300}")
+    outcome = run("-c", str(world.configuration), *command.split()).failed(1, "the index needs", "File name too long")
+    assert "internal error" not in outcome.err
+    assert outcome.err.count("File name too long") == 1
+
+
+def test_a_check_of_an_index_that_cannot_be_read_goes_on_with_the_rest(world: World) -> None:
+    world.sync().done()
+    write_configuration(world.configuration, {"test": world.settings}, state_dir=f"/{'x' * 300}")
+    outcome = run("-c", str(world.configuration), "check")
+    said = [
+        (line[:7].strip(), line[8:].split(": ")[1])
+        for line in outcome.out.splitlines()
+        if line[8:].startswith("test: ")
+    ]
+    expected = [("FAILED", "index"), ("ok", "Maildir"), ("ok", "server"), ("ok", "capabilities"), ("ok", "mailboxes")]
+    assert (outcome.status, said) == (1, expected)
+
+
 @contextmanager
 def stalled(dovecot: Dovecot, world: World) -> Iterator[tuple[CountingProxy, "subprocess.Popen[bytes]"]]:
     """A run that hangs in the middle of its download, holding the lock."""
