@@ -1,6 +1,7 @@
 """`syncer mailbox`: list, create, rename and delete mailboxes on both sides at once."""
 
 import argparse
+import shlex
 import sys
 from typing import Final
 
@@ -15,6 +16,12 @@ from syncer.report import FAILED, JSON_VERSION, OK
 DESCRIPTION: Final = """\
 List, create, rename or delete mailboxes on the server and in the Maildir at once.
 Levels of a name are joined by '/', for instance Lists/python.
+"""
+
+DELETING: Final = """\
+Delete a mailbox and the messages in it on both sides. What the Maildir holds of it
+goes to the attic: `syncer restore ACCOUNT:MAILBOX --deleted` brings it back for as
+long as `keep_deleted` says. What is on the server alone is gone.
 """
 
 
@@ -34,7 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     rename.add_argument("mailbox", metavar="MAILBOX")
     rename.add_argument("new_name", metavar="NEW_NAME")
     rename.set_defaults(act=_rename)
-    delete = actions.add_parser("delete", help="delete a mailbox and the messages in it on both sides; asks first")
+    delete = actions.add_parser(
+        "delete", help="delete a mailbox and the messages in it on both sides; asks first", description=DELETING
+    )
     delete.add_argument("account", metavar="ACCOUNT")
     delete.add_argument("mailbox", metavar="MAILBOX")
     delete.add_argument("--yes", action="store_true", help="do not ask")
@@ -77,15 +86,18 @@ def _place(account: Account, line: MailboxLine) -> str:
         return "left out by include and exclude"
     if not (line.on_server and line.in_maildir):
         return "only on the server" if line.on_server else "only in the Maildir"
-    return "not synced yet" if line.messages is None else f"{line.messages} messages"
+    return "not synced yet" if line.messages is None else _many(line.messages)
 
 
 def _create(config: Config, account: Account, options: argparse.Namespace, output: Output) -> int:
-    from syncer.wiring import mailbox_create  # noqa: PLC0415 - loads what talks to servers
+    from syncer.wiring import mailbox_create, mailbox_list  # noqa: PLC0415 - loads what talks to servers
 
     mailbox = _changeable(account, options.mailbox, "create")
     if not account.wants(mailbox):
         raise ConfigError([f"include and exclude of account {account.name} leave {mailbox!r} out: it would never sync"])
+    if any(line.name == mailbox and line.on_server and line.in_maildir for line in mailbox_list(config, account)):
+        output.say(f"{account.name}:{mailbox}: exists already on both sides")
+        return OK
     mailbox_create(config, account, mailbox)
     output.say(f"{account.name}:{mailbox}: created on both sides")
     return OK
@@ -122,6 +134,14 @@ def _delete(config: Config, account: Account, options: argparse.Namespace, outpu
         return FAILED
     mailbox_delete(config, account, mailbox)
     output.say(f"{account.name}:{mailbox}: deleted on both sides; it held {holds}")
+    if local:
+        command = [
+            "syncer",
+            *(["-c", options.config] if options.config else []),
+            "restore",
+            f"{account.name}:{mailbox}",
+        ]
+        output.say(f"  to have back what the Maildir held: {shlex.join([*command, '--deleted'])}")
     return OK
 
 

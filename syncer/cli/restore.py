@@ -52,7 +52,7 @@ def _from_attic(options: argparse.Namespace, output: Output) -> int:
     from syncer.wiring import Wish, restore_from_attic  # noqa: PLC0415 - opens Maildirs
 
     mailboxes: dict[str, list[MailboxName | None]] = {}
-    for target in targets(config, options.targets):
+    for target in targets(config, options.targets, may_be_gone=True):
         mailboxes.setdefault(target.account, []).append(target.mailbox)
     since = None if options.since is None else attic_day(options.since)
     message = None if options.message is None else _unique(options.message)

@@ -48,8 +48,10 @@ def mailbox_named(word: str) -> MailboxName:
     return INBOX if word.upper() == INBOX else MailboxName(word)
 
 
-def targets(config: Config, words: Sequence[str]) -> tuple[Target, ...]:
+def targets(config: Config, words: Sequence[str], *, may_be_gone: bool = False) -> tuple[Target, ...]:
     """What `ACCOUNT` and `ACCOUNT:MAILBOX` mean, each once; every account if there are none.
+
+    With `may_be_gone` a mailbox need not exist on either side.
 
     Raises:
         ConfigError: an unknown account or mailbox, with what there is.
@@ -59,7 +61,7 @@ def targets(config: Config, words: Sequence[str]) -> tuple[Target, ...]:
         name, colon, mailbox = word.partition(":")
         account = account_named(config, name)
         target = Target(name, mailbox_named(mailbox) if colon else None)
-        if target.mailbox is not None:
+        if target.mailbox is not None and not may_be_gone:
             _check_mailbox(config, account, target.mailbox)
         chosen[target] = None
     whole = {target.account for target in chosen if target.mailbox is None}

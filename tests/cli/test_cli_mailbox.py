@@ -25,6 +25,7 @@ class Mailboxes:
             MailboxLine(MailboxName("Old\x1bname"), True, False),
             MailboxLine(MailboxName("Old"), True, True),
             MailboxLine(MailboxName("Mine"), False, True),
+            MailboxLine(MailboxName("One"), True, True, 1),
             MailboxLine(MailboxName("Spam"), True, False),
         ]
 
@@ -58,6 +59,7 @@ def test_list_says_where_each_mailbox_is(syncer: Syncer, mailboxes: Mailboxes) -
         "Old\\x1bname  only on the server\n"
         "Old          not synced yet\n"
         "Mine         only in the Maildir\n"
+        "One          1 message\n"
         "Spam         left out by include and exclude\n",
         "",
     )
@@ -83,6 +85,12 @@ def test_create_and_rename_reach_both_sides(syncer: Syncer, mailboxes: Mailboxes
     assert mailboxes.done == [("create", "work", "New/one"), ("rename", "work", "Old", "Older")]
 
 
+def test_a_mailbox_that_exists_is_not_said_to_be_created(syncer: Syncer, mailboxes: Mailboxes) -> None:
+    assert syncer("mailbox", "create", "work", "Old") == Ran(0, "", "work:Old: exists already on both sides\n")
+    assert syncer("mailbox", "create", "work", "Mine") == Ran(0, "", "work:Mine: created on both sides\n")
+    assert mailboxes.done == [("create", "work", "Mine")]
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -104,7 +112,7 @@ def test_create_and_rename_reach_both_sides(syncer: Syncer, mailboxes: Mailboxes
             ["rename", "work", "Odl", "x"],
             (
                 "no mailbox 'Odl' in account work; did you mean 'Old'? "
-                "there are the mailboxes INBOX, Old\\x1bname, Old, Mine, Spam"
+                "there are the mailboxes INBOX, Old\\x1bname, Old, Mine, One, Spam"
             ),
         ),
         (["delete", "work", "INBOX", "--yes"], "cannot delete INBOX: every account has exactly one"),
@@ -123,7 +131,10 @@ def test_what_makes_no_sense_is_a_usage_error_and_changes_nothing(
 
 def test_delete_with_yes_does_not_ask_and_says_how_many_messages_went(syncer: Syncer, mailboxes: Mailboxes) -> None:
     assert syncer("mailbox", "delete", "work", "Old", "--yes") == Ran(
-        0, "", "work:Old: deleted on both sides; it held 123 messages on the server and 1 message in the Maildir\n"
+        0,
+        "",
+        "work:Old: deleted on both sides; it held 123 messages on the server and 1 message in the Maildir\n"
+        "  to have back what the Maildir held: syncer -c CONF restore work:Old --deleted\n",
     )
     assert mailboxes.done == [("delete", "work", "Old")]
 
@@ -150,5 +161,5 @@ def test_what_the_server_refuses_is_one_line(
     def refuse(*_: object) -> None:
         raise error
 
-    wiring(mailbox_create=refuse)
+    wiring(mailbox_list=lambda *_: [], mailbox_create=refuse)
     assert syncer("mailbox", "create", "work", "x") == Ran(status, "", f"syncer: {error}\n")

@@ -3,12 +3,13 @@
 import hashlib
 import os
 import pathlib
+import shlex
 import ssl
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from e2e.world import World, write_configuration
+from e2e.world import World, run, write_configuration
 from servers.dovecot import Dovecot
 from servers.mail import note
 from servers.proxy import CountingProxy
@@ -107,6 +108,22 @@ def test_a_mailbox_deleted_on_one_side_keeps_its_messages_unless_told_otherwise(
     world.sync()
     assert tokens(world.on_disk(), "There") == ["there"]
     assert tokens(world.on_server(), "Here") == ["here"]
+
+
+def test_a_mailbox_that_was_deleted_on_both_sides_comes_back_as_it_is_said_then(filled: Callable[..., World]) -> None:
+    world = filled()
+    world.client.create('A "b" c')
+    world.client.append('A "b" c', note("kept"), ["\\Seen"])
+    world.sync().done()
+    deleted = run("-c", str(world.configuration), "mailbox", "delete", "test", 'A "b" c', "--yes")
+    _, _, command = deleted.err.splitlines()[-1].partition(": ")
+    world.sync().quiet()
+    assert tokens(world.on_disk(), 'A "b" c') == []
+    restored = run(*shlex.split(command)[1:])
+    assert (restored.status, restored.err) == (0, ""), restored
+    world.sync().done()
+    assert tokens(world.on_server(), 'A "b" c') == ["kept"]
+    world.converged()
 
 
 def test_a_connection_is_compressed_where_that_is_wanted(filled: Callable[..., World]) -> None:
