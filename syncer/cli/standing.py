@@ -59,10 +59,10 @@ def words(standing: Standing) -> str:
         now = "a pass is being made"
     elif standing.last is None:
         now = "it has just begun"
-    elif standing.last.ok:
-        now = "both sides are equal"
+    elif standing.troubles:  # the last pass has looked elsewhere, perhaps
+        now = f"not all is in order in {', '.join(standing.troubles)}"
     else:
-        now = f"not all is in order in {', '.join(standing.troubles)}" if standing.troubles else "not all is in order"
+        now = "both sides are equal" if standing.last.ok else "not all is in order"
     how = _HOW[standing.how].format(", ".join(sorted(standing.idle))) if standing.connected else "not connected"
     return "; ".join(filter(None, (now, how, standing.degraded)))
 

@@ -36,7 +36,8 @@ class Told:
                 self._print(report.name, (Line(f"syncer: {report.name}: {report.error}", "error", -1, (report.name,)),))
             else:
                 self._wrong.pop(report.name, None)
-            self._note(report.name, "both sides are equal" if report.ok else "not all is in order")
+            elsewhere = any(place.partition(":")[0] == report.name for place in self._wrong)
+            self._note(report.name, "not all is in order" if elsewhere or not report.ok else "both sides are equal")
 
     def failed(self, account: str, error: str, seconds: float) -> None:
         """It is tried again; said once, and again where something else is wrong."""
@@ -54,8 +55,9 @@ class Told:
 
     def _print(self, place: str, lines: Sequence[Line]) -> None:
         wrong = tuple(line for line in lines if line.least < 0)
-        same = self._wrong.get(place) == wrong
-        self._wrong[place] = wrong
+        same = self._wrong.pop(place, ()) == wrong
+        if wrong:
+            self._wrong[place] = wrong
         for line in lines:
             if line.least >= 0 or not same:
                 self._say(line)

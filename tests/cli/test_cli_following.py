@@ -173,6 +173,10 @@ def test_as_json_each_thing_is_a_document_on_a_line(follow: Follow) -> None:
             f"not all is in order in Work, INBOX; {NOTIFY}",
         ),
         (replace(EQUAL, last=LastPass(5, 0.1, ok=False)), f"not all is in order; {NOTIFY}"),
+        (
+            replace(EQUAL, troubles={WORK: "held, while a pass over INBOX went well"}),
+            f"not all is in order in Work; {NOTIFY}",
+        ),
         (replace(EQUAL, waiting=Waiting("locked", "watched", None)), "waiting for another run, given up: watched"),
     ],
 )
@@ -216,3 +220,15 @@ def test_a_pass_that_failed_as_a_whole_does_not_make_all_well_again() -> None:
         "syncer: work: no route",
         "work: all is well again",
     ]
+
+
+def test_what_is_wrong_in_one_mailbox_is_not_over_when_a_pass_over_another_goes_well() -> None:
+    notes: list[str] = []
+    told = Told(lambda _line: None, lambda _account, words: notes.append(words), ["syncer", "sync"])
+    for name, problem in [(WORK, "left alone"), (INBOX, None), (WORK, None)]:
+        report = AccountReport("work")
+        report.mailbox(name).error = problem
+        told.passed(report)
+        told.passed(AccountReport("home"))
+    equal, not_equal = "both sides are equal", "not all is in order"
+    assert notes == [not_equal, equal, not_equal, equal, equal, equal]
