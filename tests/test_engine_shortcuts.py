@@ -200,6 +200,15 @@ class TestAServerThatDoesNotTell:
         report = world.sync(full=True)
         assert (report.mailbox(INBOX).flags_local, report.mailbox(INBOX).notes) == (1, [])
 
+    def test_is_not_blamed_for_what_is_restored(self) -> None:
+        world = settled()
+        lie(world)
+        files = world.store.directories[INBOX].files
+        for name in sorted(files)[1:]:
+            del files[name]
+        report = world.sync(Policy(restore=True))
+        assert (report.mailbox(INBOX).downloaded, report.mailbox(INBOX).notes) == (2, [self.LINE])
+
 
 @pytest.mark.parametrize("settings", ["other", ""])
 def test_under_other_settings_everything_is_compared_once(settings: str) -> None:

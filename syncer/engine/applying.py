@@ -6,9 +6,10 @@ A mailbox that fails is a line in the report; only an AccountError ends the pass
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from syncer.engine.denials import hidden
 from syncer.errors import MailboxError, MessageError, StoppedError, VanishedError
 from syncer.executor import Bench, Executor
 from syncer.executor.portions import are_large, connections_for, portions
@@ -17,19 +18,18 @@ from syncer.observer.look import Look, Observer
 from syncer.ports import Server
 from syncer.reconcile.actions import (
     Action,
-    Agree,
     Append,
     CreateMailbox,
     DeleteMailbox,
     Download,
     Expunge,
+    Forget,
     MoveLocal,
     MoveOnServer,
     Plan,
-    RemoveLocal,
 )
 from syncer.reconcile.candidates import File
-from syncer.reconcile.identity import MailboxName, Side, UniqueName
+from syncer.reconcile.identity import MailboxName, Side, Uid, UniqueName
 from syncer.reconcile.mailboxes import arrange
 from syncer.reconcile.observations import Observation, PairState
 from syncer.reconcile.places import Places
@@ -69,6 +69,8 @@ class Applying:
         self._look = Look(Places({}, frozenset(), frozenset()), {}, {})
         self._accepted: tuple[Observation, ...] = ()
         self._decision = Plan()
+        self._forgotten: set[tuple[MailboxName, Uid]] = set()
+        """Whose pairs this pass has taken out of the index; the next round may find the messages on the server."""
 
     @property
     def look_again(self) -> bool:
@@ -123,6 +125,7 @@ class Applying:
         )
         decision = replace(decision, actions=self._counted(decision.actions, {here.mailbox for here in accepted}))
         self._note_plan(decision.actions)
+        self._forgotten |= {(action.mailbox, action.uid) for action in decision.actions if isinstance(action, Forget)}
         self._look, self._accepted = look, accepted
         self._decision = replace(decision, refusals=refusals, notes=(*look.notes, *decision.notes))
 
@@ -188,7 +191,7 @@ class Applying:
         for hold in decision.holds:
             count = sum(action.messages if hasattr(action, "messages") else 1 for action in hold.actions)
             report.mailbox(hold.mailbox).held.append(HeldDeletions(hold.side, count, hold.reason))
-        for mailbox, note in dict.fromkeys((*decision.notes, *_hidden(look, decision))):
+        for mailbox, note in dict.fromkeys((*decision.notes, *hidden(look, decision, self._forgotten))):
             report.mailbox(mailbox).notes.append(note)
 
     def note_holds(self) -> None:
@@ -283,24 +286,3 @@ def _as_if_created(here: Observation, places: Places) -> Observation:
         return here
     local = replace(here.local, missing=False, unproven=frozenset())
     return replace(here, server=replace(here.server, missing=False), local=local)
-
-
-def _hidden(look: Look, decision: Plan) -> Iterator[tuple[MailboxName, str]]:
-    """Mailboxes in which comparing everything has found what the server's counters had denied."""
-    for mailbox, sight in look.sights.items():
-        if not sight.denied:
-            continue
-        server = sight.observation.server
-        uids = {*(message.uid for message in server.new), *server.flags, *server.gone}
-        found = sum(_uid_of(action) in uids for action in decision.actions if action.mailbox == mailbox)
-        if found:
-            yield mailbox, f"comparing everything found changes that the server had not told of: {found}"
-
-
-def _uid_of(action: Action) -> int | None:
-    match action:
-        case Download(message=message):
-            return message.uid
-        case Agree(pair=pair) | RemoveLocal(pair=pair) | MoveLocal(pair=pair):
-            return pair.uid
-    return None
