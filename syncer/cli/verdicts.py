@@ -37,10 +37,13 @@ _ADVICE: Final = {
     Kind.DAMAGED: "no other copy is known to be whole: look for one in a backup before you delete this one",
     Kind.SERVER_DIFFERS: "it may be another message, so it is left alone; syncer sync --full says more",
     Kind.UNDECIDED: "nothing proves which one is whole, so all are left as they are: compare them yourself",
-    Kind.MISSING_LOCAL: "the next sync deletes or moves it on the server as well; syncer restore brings it back",
-    Kind.MISSING_SERVER: "the next sync removes or moves the file as well; syncer restore uploads it again",
     Kind.NOT_READ: "the server lists it and does not deliver it: verify again",
 }
+_INSTEAD: Final = {
+    Kind.MISSING_LOCAL: "the next sync does the same on the server; to have it in the Maildir again instead",
+    Kind.MISSING_SERVER: "the next sync does the same in the Maildir; to have it on the server again instead",
+}
+"""What to do about all messages of a kind, before the command."""
 
 
 def lines(found: Verification, command: Sequence[str]) -> Iterator[Line]:
@@ -65,6 +68,8 @@ def _mailbox(target: str, mailbox: MailboxVerification, command: Sequence[str], 
             if place == MOST and kind not in HARMLESS:
                 yield Line(f"  and {len(ones) - MOST} more of these; -v names them, and so does --json", "plain", -1)
             yield from _message(target, one, least=-1 if place < MOST else 1)
+        if ones and kind in _INSTEAD:
+            yield Line(f"  {_INSTEAD[kind]}: {shlex.join([*command[:-2], 'restore', target])}", "plain", -1)
     number = sum(one.finding.remedy is not Remedy.NONE and not one.repaired for one in mailbox.found)
     if number and not repaired:
         yield Line(f"  of these, {number} can be repaired: {shlex.join([*command, target])}", "plain", -1)

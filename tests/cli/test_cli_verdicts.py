@@ -91,7 +91,10 @@ def test_where_all_is_whole_one_line_says_so() -> None:
             found(Kind.MISSING_LOCAL, file=Absence.GONE),
             [
                 error("syncer: work:INBOX: UID 3: deleted or moved in the Maildir, not yet synced"),
-                below("the next sync deletes or moves it on the server as well; syncer restore brings it back"),
+                below(
+                    "the next sync does the same on the server; to have it in the Maildir again instead: "
+                    "syncer -c 'my file' restore work:INBOX"
+                ),
             ],
         ),
         (
@@ -129,13 +132,14 @@ def test_what_a_repair_did_beside_is_told_below() -> None:
 
 def test_of_very_many_some_are_named_and_all_where_that_is_asked_for() -> None:
     told = said(*[found(Kind.MISSING_SERVER, server=Absence.GONE) for _ in range(25)])[:-1]
-    message = [
-        error("syncer: work:INBOX: UID 3: expunged or moved on the server, not yet synced"),
-        below("the next sync removes or moves the file as well; syncer restore uploads it again"),
-    ]
-    assert told[:40] == message * 20
-    assert told[40] == below("and 5 more of these; -v names them, and so does --json")
-    assert told[41:] == [line._replace(least=1) for line in message * 5]
+    message = error("syncer: work:INBOX: UID 3: expunged or moved on the server, not yet synced")
+    assert told[:20] == [message] * 20
+    assert told[20] == below("and 5 more of these; -v names them, and so does --json")
+    assert told[21:-1] == [message._replace(least=1)] * 5
+    assert told[-1] == below(
+        "the next sync does the same in the Maildir; to have it on the server again instead: "
+        "syncer -c 'my file' restore work:INBOX"
+    )
 
 
 def test_the_last_line_counts() -> None:
