@@ -53,6 +53,10 @@ class LockedError(AccountError):
     """Another run works on this account."""
 
 
+class WatchedError(LockedError):
+    """A `watch` works on this account, which does not end by itself: nobody should wait for it."""
+
+
 class IndexFileError(AccountError):
     """The index cannot be opened: newer than this program, damaged, or not writable."""
 

@@ -64,7 +64,7 @@ def _from_attic(options: argparse.Namespace, output: Output) -> int:
         documents.append(document)
         try:
             account = account_named(config, name)
-            for found in restore_from_attic(config, account, wish, dry_run=options.dry_run):
+            for found in restore_from_attic(config, account, wish, dry_run=options.dry_run, wait=options.wait):
                 status = max(status, OK if found.error is None else FAILED)
                 document["restored"].append(_as_json(found))
                 _say(account, found, options, output)

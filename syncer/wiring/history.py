@@ -86,8 +86,10 @@ class Wish(Struct, frozen=True):
         )
 
 
-def restore_from_attic(config: Config, account: Account, wish: Wish, *, dry_run: bool) -> Iterator[Restored]:
-    """Bring back what is wished for; one value for each message.
+def restore_from_attic(
+    config: Config, account: Account, wish: Wish, *, dry_run: bool, wait: bool = False
+) -> Iterator[Restored]:
+    """Bring back what is wished for; one value for each message. With `wait`, after another run on the account.
 
     Raises:
         AccountError: the account cannot be worked on.
@@ -95,7 +97,7 @@ def restore_from_attic(config: Config, account: Account, wish: Wish, *, dry_run:
     told = read_journal(Files.of(config, account).index) if wish.run is not None else ()
     rows = [row for row in told if row.run == wish.run and row.verb == "removed from the Maildir"]
     removed = {(row.mailbox, name) for row in rows for name in row.names}
-    with opened(config, account, stop=threading.Event(), read_only=dry_run) as workshop:
+    with opened(config, account, stop=threading.Event(), wait=wait, read_only=dry_run) as workshop:
         for kept in [kept for kept in workshop.store.in_attic() if wish.includes(kept, removed)]:
             name, error = kept.name, None
             if not dry_run:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from syncer.config import Account, Config
-from syncer.errors import LockedError, LoginError, RefusedError, StoppedError
+from syncer.errors import LockedError, LoginError, RefusedError, StoppedError, WatchedError
 from syncer.imap.auth import Password
 from syncer.imap.connection import ServerSettings, connect
 from syncer.imap.dial import Call
@@ -47,16 +47,21 @@ def opened(
     """Open index and Maildir, which keeps every other run out of this account.
 
     Raises:
-        LockedError: another run works on the account.
+        LockedError: another run works on the account; with `wait` only a WatchedError, for nobody waits for a `watch`.
         RefusedError: the Maildir is not the one that the index knows.
         AccountError: one of them cannot be used.
     """
     files = Files.of(config, account)
     with ExitStack() as stack:
-        try:
-            index = _patiently(lambda: open_index(files.index, account.name), stop, wait=wait)
-        except LockedError as error:
-            raise (_watched(account) if files.may_be_watched else error) from error
+
+        def open_it() -> SqliteIndex:
+            try:
+                return open_index(files.index, account.name)
+            except LockedError:
+                insist_unwatched(config, account)
+                raise
+
+        index = _patiently(open_it, stop, wait=wait)
         stack.callback(index.close)
         known = index.store_id
 
@@ -144,13 +149,15 @@ def _patiently(open_it: Callable[[], T], stop: threading.Event, *, wait: bool) -
     while True:
         try:
             return open_it()
+        except WatchedError:
+            raise
         except LockedError:
             if not wait or stop.wait(LOCK_SECONDS):
                 raise
 
 
 def insist_unwatched(config: Config, account: Account) -> None:
-    """Raise LockedError if a `watch` keeps the account equal already: it will not end by itself."""
+    """Raise WatchedError if a `watch` keeps the account equal already."""
     files = Files.of(config, account)
     if files.may_be_watched:
         from syncer.daemon.control import listens  # noqa: PLC0415 - hardly ever there
@@ -159,9 +166,9 @@ def insist_unwatched(config: Config, account: Account) -> None:
             raise _watched(account)
 
 
-def _watched(account: Account) -> LockedError:
+def _watched(account: Account) -> WatchedError:
     words = "a `syncer watch` keeps it equal, and this needs the account for itself: end it, and begin it again after"
-    return LockedError(f"account {account.name}: {words}")
+    return WatchedError(f"account {account.name}: {words}")
 
 
 def _removing(index: Path) -> str:

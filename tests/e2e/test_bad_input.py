@@ -272,6 +272,26 @@ def test_a_second_run_waits_where_it_is_told_to(world: World, dovecot: Dovecot) 
     world.converged()
 
 
+def test_a_restore_from_the_attic_waits_where_it_is_told_to(world: World, dovecot: Dovecot) -> None:
+    with stalled(dovecot, world) as (proxy, first):
+        command = [
+            sys.executable,
+            "-m",
+            "syncer",
+            "-c",
+            str(world.configuration),
+            "restore",
+            "test",
+            "--deleted",
+            "--wait",
+        ]
+        second = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(1.5)
+        proxy.go_on()
+        assert (first.wait(60), second.wait(60)) == (0, 0)
+
+
 def test_a_configuration_with_faults_names_all_of_them_and_tries_nothing(world: World) -> None:
     world.configure(layout="flat", connections="three", colour="red")
     outcome = world.sync().failed(2, str(world.configuration), "layout", "connections", "colour")

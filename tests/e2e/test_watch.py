@@ -234,6 +234,16 @@ def test_one_mailbox_can_be_watched_alone(dovecot: Dovecot, world_on: Make) -> N
         assert "INBOX" not in world.local.mailboxes() or not world.local.files("INBOX")
 
 
+@pytest.mark.dovecot
+@pytest.mark.parametrize("command", ["verify", "restore --deleted"])
+def test_nobody_waits_for_a_watch_who_wants_the_account_alone(dovecot: Dovecot, world_on: Make, command: str) -> None:
+    world = filled(world_on(dovecot))
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        outcome = run("-c", str(world.configuration), *command.split(), "--wait", "test", timeout=30)
+        outcome.failed(1, "a `syncer watch` keeps it equal", "end it")
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_connections_and_descriptors_do_not_grow(server_named: Named, world_on: Make, name: str) -> None:
     with CountingProxy(server_named(name).port) as proxy:
