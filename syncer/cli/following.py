@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from syncer.cli.output import Line, Output
 from syncer.cli.standing import documents, doing
 from syncer.cli.status import as_json, lines
+from syncer.cli.targets import invocation
 from syncer.cli.told import Told
 from syncer.config import Account, Config
 from syncer.report import JSON_VERSION, OK
@@ -29,8 +30,7 @@ def follow(options: argparse.Namespace, output: Output, config: Config) -> int:
     """Print until a signal ends it, or nobody reads any more; returns the exit status."""
     from syncer.wiring import follow_account  # noqa: PLC0415 - as the other commands do
 
-    command = ["syncer", *(["-c", options.config] if options.config else []), "sync"]
-    printing = _Documents(output) if options.json else _Words(output, command)
+    printing = _Documents(output) if options.json else _Words(output, invocation(options))
     for account in config.accounts:
         printing.begin(config, account)
     heard: queue.SimpleQueue[Seen] = queue.SimpleQueue()
@@ -86,7 +86,8 @@ class _Words:
 
     def __init__(self, output: Output, command: Sequence[str]) -> None:
         self._output = output
-        self._told = Told(self._say, lambda _account, _words: None, command)
+        self._told = Told(self._say, lambda _account, _words: None, [*command, "sync"])
+        self._command = command
         self._last: dict[str, Seen] = {}
         self._doing: dict[str, str] = {}
         """What was said of each account to be what it does."""
@@ -147,7 +148,7 @@ class _Words:
     def _print_status(self, account: str) -> None:
         from syncer.wiring import account_status  # noqa: PLC0415 - as the other commands do
 
-        for line in lines(account_status(*self._config[account], queue=True), int(time.time())):
+        for line in lines(account_status(*self._config[account], queue=True), int(time.time()), self._command):
             self._output.result(line)
 
 

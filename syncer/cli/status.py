@@ -2,12 +2,12 @@
 
 import argparse
 import time
-from collections.abc import Collection, Iterator
-from shlex import quote
+from collections.abc import Collection, Iterator, Sequence
+from shlex import join
 from typing import Any, Final
 
 from syncer.cli.output import Output, escape
-from syncer.cli.targets import configuration
+from syncer.cli.targets import configuration, invocation
 from syncer.findings import AccountStatus, By, Queued
 from syncer.ports import KnownMailbox
 from syncer.reconcile.identity import MailboxName
@@ -57,18 +57,18 @@ def run(options: argparse.Namespace, output: Output) -> int:
     else:
         now = int(time.time())
         for status in statuses:
-            for line in lines(status, now):
+            for line in lines(status, now, invocation(options)):
                 output.result(line)
     return FAILED if any(status.error is not None for status in statuses) else OK
 
 
-def lines(status: AccountStatus, now: int) -> Iterator[str]:
-    """One account for a person."""
+def lines(status: AccountStatus, now: int, command: Sequence[str]) -> Iterator[str]:
+    """One account for a person. `command` is what begins a command to go on with, such as `syncer -c FILE`."""
     yield f"{status.name}: {status.host} <-> {status.maildir}"
     if status.error is not None:
         yield f"  {status.error}"
-    elif status.known is None:
-        yield f"  never synchronised; to begin: syncer sync {status.name}"
+    elif not status.known:
+        yield f"  never synchronised; to begin: {join([*command, 'sync', status.name])}"
     else:
         total = sum(mailbox.pairs or 0 for mailbox in status.known)
         yield f"  {total} messages in {len(status.known)} mailboxes, last synced {ago(last_synced(status), now)}"
@@ -82,15 +82,15 @@ def lines(status: AccountStatus, now: int) -> Iterator[str]:
             failure = f"  failed: {mailbox.error}" if mailbox.error is not None else ""
             when = ago(mailbox.synced_at, now)
             yield f"    {escape(mailbox.name):{widest}}  {mailbox.pairs:7}  {when}{waits}{failure}"
-            yield from _held(f"{status.name}:{mailbox.name}", mailbox.held)
+            yield from _held(f"{status.name}:{mailbox.name}", mailbox.held, command)
 
 
-def _held(target: str, held: Collection[str]) -> Iterator[str]:
+def _held(target: str, held: Collection[str], command: Sequence[str]) -> Iterator[str]:
     """What a person may do about deletions that are held back."""
     if held:
-        sides = " and ".join(sorted({"server": "the server", "local": "the Maildir"}[side] for side in held))
-        yield f"      deletions are held back on {sides}; to have the messages back: syncer restore {quote(target)}"
-        yield f"      to delete after all: syncer sync --allow-delete {quote(target)}"
+        sides = " and ".join(sorted({"server": "on the server", "local": "in the Maildir"}[side] for side in held))
+        yield f"      deletions are held back {sides}; to have the messages back: {join([*command, 'restore', target])}"
+        yield f"      to delete after all: {join([*command, 'sync', '--allow-delete', target])}"
 
 
 def _waits(queued: Queued) -> str:
@@ -98,7 +98,7 @@ def _waits(queued: Queued) -> str:
     counts = [f"{number} {word}" for word in _COUNTS if (number := getattr(queued, word))]
     if queued.mailbox is not None:
         counts.insert(0, f"to be {_WHOLE[queued.mailbox]} on the server")
-    others = [f"{queued.held} deletions to be held back"] if queued.held else []
+    others = [f"{queued.held} {'deletion' if queued.held == 1 else 'deletions'} to be held back"] if queued.held else []
     others += [f"{queued.parked} parked after failures"] if queued.parked else []
     said = [f"queued: {', '.join(counts)}"] if counts else []
     return "".join(f"  {part}" for part in [*said, *others])

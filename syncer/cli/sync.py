@@ -7,7 +7,7 @@ from syncer.cli.output import Output
 from syncer.cli.progress import progress
 from syncer.cli.signals import stop_on_signals
 from syncer.cli.summary import summary
-from syncer.cli.targets import configuration, targets
+from syncer.cli.targets import configuration, invocation, targets
 from syncer.report import Report, SyncOptions, exit_status
 
 DESCRIPTION: Final = """\
@@ -71,6 +71,6 @@ def _print(report: Report, options: argparse.Namespace, output: Output) -> None:
         for account in report.accounts:
             for action in account.plan:
                 output.result(f"{account.name}: {action}")
-    command = ["syncer", *(["-c", options.config] if options.config else []), "sync"]
+    command = [*invocation(options), "sync"]
     for line in summary(report, command):
         output.tell(line)

@@ -1,5 +1,6 @@
 """From the words on the command line to accounts and mailboxes, or to a list of what there is."""
 
+import argparse
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -10,6 +11,11 @@ from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.report import Target
 
 _CONTROL: Final = later("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def invocation(options: argparse.Namespace) -> list[str]:
+    """What begins a command that goes on with the same configuration, such as `syncer -c FILE`."""
+    return ["syncer", *(["-c", options.config] if options.config else [])]
 
 
 def configuration(option: str | None) -> Config:

@@ -6,7 +6,7 @@ from typing import Final
 from syncer.cli.output import Output
 from syncer.cli.progress import progress
 from syncer.cli.signals import stop_on_signals
-from syncer.cli.targets import configuration, targets
+from syncer.cli.targets import configuration, invocation, targets
 from syncer.cli.verdicts import lines
 from syncer.reconcile.verdicts import Subset
 from syncer.verification import VerifyOptions
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         found = verify_accounts(config, chosen, asked, heard, stop.event)
     if options.json:
         output.json(found.to_json())
-    command = ["syncer", *(["-c", options.config] if options.config else []), "verify", "--repair"]
+    command = [*invocation(options), "verify", "--repair"]
     for line in lines(found, command):
         output.tell(line)
     return found.exit_status() if stop.status is None else stop.status

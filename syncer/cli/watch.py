@@ -14,7 +14,7 @@ from syncer.cli.logs import logs_said
 from syncer.cli.output import Output
 from syncer.cli.progress import progress
 from syncer.cli.signals import Stop, stop_on_signals
-from syncer.cli.targets import configuration, targets
+from syncer.cli.targets import configuration, invocation, targets
 from syncer.cli.told import Told
 from syncer.config import Config
 from syncer.daemon.events import Stream
@@ -79,9 +79,7 @@ class _Watching:
         self._output = output
         self._stream = Stream(sys.stdout.fileno()) if options.events and sys.stdout is not None else None
         self._config, self._chosen = config, chosen
-        self._told = Told(
-            output.tell, keeper.tell, ["syncer", *(["-c", options.config] if options.config else []), "sync"]
-        )
+        self._told = Told(output.tell, keeper.tell, [*invocation(options), "sync"])
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._watch: Watch | None = None

@@ -59,6 +59,6 @@ def syncer(conf: Path, wiring: Callable[..., None], capfd: pytest.CaptureFixture
         except SystemExit as leaving:
             status = int(leaving.code or 0)
         out, err = capfd.readouterr()
-        return Ran(status, out, err.replace(str(conf), "CONF"))
+        return Ran(status, out.replace(str(conf), "CONF"), err.replace(str(conf), "CONF"))
 
     return run

@@ -44,12 +44,13 @@ def test_status_shows_every_account_and_mailbox(syncer: Callable[..., Ran], wiri
         "    INBOX            1234  5 minutes ago  queued: 2 new, 3 flags, 1 deleted\n"
         "    Lists/python        3  never  queued: 1 moved  4 deletions to be held back  5 parked after failures"
         "  failed: cannot be selected\\x07\n"
-        "      deletions are held back on the server; to have the messages back: syncer restore work:Lists/python\n"
-        "      to delete after all: syncer sync --allow-delete work:Lists/python\n"
+        "      deletions are held back on the server; to have the messages back: "
+        "syncer -c CONF restore work:Lists/python\n"
+        "      to delete after all: syncer -c CONF sync --allow-delete work:Lists/python\n"
         "    Old                 7  5 minutes ago  queued: to be deleted on the server, 7 deleted\n"
         "    Made\\x07            0  never  queued: to be created on the server, 1 new\n"
         "home: mail.example.net <-> /m/home\n"
-        "  never synchronised; to begin: syncer sync home\n",
+        "  never synchronised; to begin: syncer -c CONF sync home\n",
         "",
     )
 
