@@ -16,7 +16,8 @@ from syncer.report import FAILED, JSON_VERSION, OK, error_status
 
 DESCRIPTION: Final = """\
 Bring back messages that were on both sides and are missing on one, from the copy
-that is left on the other: what a sync held back because most of a mailbox was gone.
+that is left on the other: what a sync held back because most of a mailbox was gone,
+and what direction = "pull" or "push" or on_local_delete = "keep" left on one side.
 Everything else is synchronised as always; nothing is deleted on either side.
 
 With --deleted, or any of --since, --run and --message: bring back from the attic

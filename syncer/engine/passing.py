@@ -97,7 +97,8 @@ class Pass(Struct):
             AccountError: the account cannot be worked on any further; what was done is recorded.
         """
         order = self.order
-        shortcuts = Shortcuts(order.settings, self.now(), order.full_interval, never=order.full)
+        never = order.full or order.policy.restore  # what is to be restored may have been told of long ago
+        shortcuts = Shortcuts(order.settings, self.now(), order.full_interval, never=never)
         ahead = Ahead(self.store, self.index, shortcuts, order.is_about, _load)
         try:
             glance = Glance(order.account, self.crew, self.store, self.index, order.wants, shortcuts, ahead)

@@ -33,7 +33,8 @@ class Rounds:
     def __init__(self, one: Pass, glance: Glance) -> None:
         self._pass = one
         self._glance = glance
-        self._observer = Observer(glance, one.progress, renews=not one.order.dry_run)
+        restores = one.order.policy.restore
+        self._observer = Observer(glance, one.progress, renews=not one.order.dry_run, restores=restores)
         self._observer.spelling.normal(one.index.keywords())
         self._generations = Generations(one.store, one.index)
         self.applying = Applying(one, self._observer, self._policy())

@@ -253,7 +253,7 @@ def learn_epochs(index: Index, server: Server, old: MailboxName, new: MailboxNam
 def _left_on_a_side(here: Observation) -> set[Uid]:
     """Messages of which a copy is left; once forgotten, it is new to the other side."""
     left = set()
-    for pair in here.pairs:
+    for pair in (*here.pairs, *here.apart):
         on_server = pair.state is not PairState.LOCAL_ONLY and pair.uid not in here.server.gone
         in_maildir = pair.name in here.local.flags or (
             pair.state is not PairState.SERVER_ONLY and pair.name not in here.local.gone

@@ -17,7 +17,7 @@ from syncer.reconcile.events import Event
 from syncer.reconcile.flags import Spelling
 from syncer.reconcile.guards import epoch_regression, not_the_same
 from syncer.reconcile.identity import INBOX, MailboxName, Side, Uid, UidValidity, UniqueName
-from syncer.reconcile.observations import LocalChanges, Observation, Pair, ServerChanges
+from syncer.reconcile.observations import LocalChanges, Observation, Pair, PairState, ServerChanges
 from syncer.reconcile.parking import Parked
 from syncer.reconcile.places import Places, same_mailbox
 from syncer.reconcile.renewal import Renewal
@@ -85,6 +85,8 @@ class Observer(Struct):
     """A mailbox in another epoch may be recorded as such."""
     renewed: dict[MailboxName, str] = field(default_factory=dict)
     """Those that were in this pass, and why."""
+    restores: bool = False
+    """What is kept on one side alone may come back to the other."""
 
     @property
     def store(self) -> LocalStore:
@@ -282,6 +284,7 @@ class Observer(Struct):
             parked=self._parked(name) if new or there.changes.new else {},
             own=own,
             deleted_lately={side: look.lately.get((name, side), 0) for side in ("server", "local")},
+            apart=tuple(p for p in self.index.pairs(name) if p.state is not PairState.BOTH) if self.restores else (),
         )
 
     def _parked(self, name: MailboxName) -> Mapping[Uid | UniqueName, Parked]:

@@ -213,3 +213,5 @@ class Observation(Struct, frozen=True):
     """The sides on which a guard held deletions in the last pass; they stay held until a person decides."""
     deleted_lately: Mapping[str, int] = field(default_factory=dict)
     """How many messages syncs deleted in the last day, by side."""
+    apart: tuple[Pair, ...] = ()
+    """The pairs of which a copy is kept on one side alone; given only where they may be restored."""

@@ -44,6 +44,7 @@ from syncer.reconcile.matches import Evidence
 from syncer.reconcile.matching import match
 from syncer.reconcile.observations import Observation, Pair, PairState, ServerMessage
 from syncer.reconcile.policy import Policy
+from syncer.reconcile.restoring import brought_back, instead
 from syncer.reconcile.triage import Uncompared, emptied_first, permitted, undecided, without_matched, without_pairs
 from syncer.reconcile.twins import reunited
 from syncer.values import replace
@@ -118,18 +119,11 @@ def plan(
     actions, apart = reunited(actions, unmatched)
     notes += apart
     if policy.restore:
-        actions = [_restored(action) for action in actions]
+        actions = [instead(action) for action in actions]
     kept, holds = hold_deletions(observations, actions, policy.limits)
     held = {hold.mailbox for hold in holds}  # as long as its deletions are held, a mailbox is not begun anew
     kept = tuple(a for a in kept if not (isinstance(a, ForgetMailbox | CreateMailbox) and a.mailbox in held))
     return Plan(kept, (), holds, tuple(notes))
-
-
-def _restored(action: Action) -> Action:
-    """Instead of a deletion: forget the pair, so that the copy that is left is new to the other side."""
-    if isinstance(action, Expunge | RemoveLocal):
-        return Forget(mailbox=action.mailbox, reason="to be restored", uid=action.pair.uid)
-    return action
 
 
 def _vanished(
@@ -146,9 +140,11 @@ def _mailbox(
     here: Observation, policy: Policy, strangers: frozenset[UniqueName], *, everything_seen: bool
 ) -> tuple[list[Action], list[str]]:
     """Decide about a mailbox that is there on both sides."""
-    actions: list[Action] = []
+    back = brought_back(here, policy, strangers)
+    actions: list[Action] = [*back]
+    decided_already = {action.uid for action in back}
     postponed: dict[str, int] = {}
-    for pair in here.pairs:
+    for pair in (pair for pair in here.pairs if pair.uid not in decided_already):
         decided = _pair(here, pair, policy, strangers, everything_seen=everything_seen)
         if isinstance(decided, str):
             postponed[decided] = postponed.get(decided, 0) + 1

@@ -22,6 +22,7 @@ from syncer.reconcile.fingerprint import taken
 from syncer.reconcile.flags import Spelling
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.observations import Fingerprint, LocalMessage, Observation, Pair, PairState
+from syncer.reconcile.restoring import SET_ASIDE
 from syncer.reconcile.verdicts import Remedy, excessive
 from syncer.report import AccountReport
 from syncer.values import Struct, replace
@@ -167,7 +168,7 @@ def _set_aside(found: Found) -> Pair:
     """The server's copy as a message that is kept there alone."""
     finding = found.finding
     assert isinstance(finding.server, Fingerprint)
-    name = UniqueName(f"{finding.pair.uid}.set-aside.syncer")
+    name = UniqueName(f"{finding.pair.uid}{SET_ASIDE}")
     return replace(finding.pair, name=name, fingerprint=finding.server, state=PairState.SERVER_ONLY)
 
 

@@ -115,6 +115,17 @@ SCENARIOS = [
     scenario("undeleted here", "a:T", "a:T", "a:", ["a: server -T"], "a:"),
     # Restoring
     scenario("deleted here, restored", "a:S", "a:S", "", ["a: forget"], "a:S", policy=RESTORE),
+    scenario("kept there, restored", "a:S b:", "a:S@server b:", "b:", ["a: forget"], "a:S b:", policy=replace(RESTORE, on_local_delete="keep")),
+    scenario("kept there, restored by a pull", "a:S b:", "a:S@server b:", "b:", ["a: forget"], "a:S b:", policy=replace(RESTORE, direction="pull")),
+    scenario("kept here, restored by a push", "b:", "a:@local b:", "a: b:", ["a: forget"], "a: b:", policy=replace(RESTORE, direction="push")),
+    scenario("kept there and read there, restored", "a:S", "a:@server", "", ["a: forget"], "a:S", policy=RESTORE),
+    scenario("kept there and back here, restored", "a:S", "a:@server", "a:", ["a: local +S"], "a:S", policy=RESTORE),
+    scenario("kept there, then expunged, restored", "b:", "a:@server b:", "b:", ["a: forget"], "b:", policy=RESTORE),
+    scenario("kept here, then deleted, restored", "b:", "a:@local b:", "b:", ["a: forget"], "b:", policy=RESTORE),
+    apart("kept there and filed here, restored by a pull", "a: Work/", "a:@server", "Work/a:", [], end_server="a:", end_local="Work/a:", policy=replace(RESTORE, direction="pull")),
+    apart("only marked there, restored", "a:T", "a:T@server", "", [], end_server="a:T", end_local="", policy=RESTORE),
+    apart("kept there, restored by a push", "a:", "a:@server", "", [], end_server="a:", end_local="", policy=replace(RESTORE, direction="push")),
+    apart("kept here, restored by a pull", "", "a:@local", "a:", [], end_server="", end_local="a:", policy=replace(RESTORE, direction="pull")),
     scenario("expunged there, restored", "", "a:S", "a:S", ["a: forget"], "a:S", policy=RESTORE),
     scenario("gone on both sides, nothing to restore", "", "a:S", "", ["a: forget"], "", policy=RESTORE),
     # Servers that can do less
