@@ -50,6 +50,8 @@ from syncer.reconcile.twins import reunited
 from syncer.values import replace
 
 NO_NAMES: frozenset[UniqueName] = frozenset()
+KEPT = "deleted here, kept on the server"
+"""Why a pair is recorded as being on the server alone."""
 
 
 def refuse(observations: Iterable[Observation]) -> tuple[tuple[Observation, ...], tuple[Refusal, ...]]:
@@ -155,6 +157,9 @@ def _mailbox(
         postponed |= waits
     unseen = len(here.server.unproven)
     notes = [f"{count} {reason}" for reason, count in postponed.items()]
+    if kept := sum(isinstance(a, Agree) and a.reason == KEPT and a.pair.name not in strangers for a in actions):
+        messages = "1 message" if kept == 1 else f"{kept} messages"
+        notes.append(f"{messages} gone from the Maildir, kept on the server; `syncer restore` copies what is missing")
     if unseen:
         notes.append(f"the server did not list {unseen} known messages, without proof that they are gone: kept")
     return actions, notes
@@ -268,7 +273,7 @@ def _kept_on_server(here: Observation, pair: Pair, policy: Policy, strangers: fr
         return Forget(mailbox=here.mailbox, reason=reason, uid=pair.uid)
     # With the server's flags: a change of them is told once.
     kept = replace(pair, flags=here.server.flags.get(pair.uid, pair.flags), state=PairState.SERVER_ONLY)
-    return Agree(mailbox=here.mailbox, reason="deleted here, kept on the server", pair=kept)
+    return Agree(mailbox=here.mailbox, reason=KEPT, pair=kept)
 
 
 def _flags(here: Observation, pair: Pair, policy: Policy) -> Action | None:

@@ -80,10 +80,13 @@ def test_push_never_changes_the_maildir(filled: Callable[..., World]) -> None:
 def test_what_is_deleted_locally_can_be_kept_on_the_server(filled: Callable[..., World]) -> None:
     world = filled(on_local_delete="keep")
     world.local.delete(file_of(world, "m1"))
-    world.sync().done()
+    said = "test:INBOX: 1 message gone from the Maildir, kept on the server; `syncer restore` copies what is missing"
+    assert said in world.sync().done().err
     world.sync().quiet()
     assert tokens(world.on_server()) == ["m1", "m2", "m3", "m4"]
     assert tokens(world.on_disk()) == ["m2", "m3", "m4"]
+    run("-c", str(world.configuration), "restore", "--json", "test").done()
+    world.converged()
 
 
 def test_what_is_deleted_locally_can_go_to_the_trash(filled: Callable[..., World]) -> None:

@@ -192,6 +192,12 @@ class TestKeptCopies:
         seen = look(pairs=[A], here={"a": IS_SEEN}, server=READ_ONLY)
         assert decided(seen) == Plan()
 
+    @pytest.mark.parametrize(("deleted", "messages"), [(["a"], "1 message"), (["a", "b"], "2 messages")])
+    def test_what_is_to_be_kept_there_from_now_on_is_said(self, deleted: list[str], messages: str) -> None:
+        found = decided(look(pairs=[A, B], deleted=deleted), policy=PULL)
+        note = f"{messages} gone from the Maildir, kept on the server; `syncer restore` copies what is missing"
+        assert found.notes == ((INBOX, note),)
+
 
 class TestRestoring:
     def test_deletions_are_forgotten_instead(self) -> None:
