@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from syncer.config import Account, Config
-from syncer.errors import AccountError, SyncerError
+from syncer.errors import AccountError, MailboxError, SyncerError
 from syncer.executor.mailbox import learn_epochs
 from syncer.findings import CheckLine, MailboxLine
 from syncer.imap.mailbox import ImapServer
@@ -68,14 +68,31 @@ def _check_maildir(config: Config, account: Account, snapshot: IndexSnapshot | N
     try:
         mailboxes = store.mailboxes()
         problems = store.problems
+        known_too = dict.fromkeys([*mailboxes, *(one.name for one in (snapshot.mailboxes if snapshot else ()))])
+        unreadable = [error for name in known_too if account.wants(name) and (error := _unreadable(store, name))]
+    except SyncerError as error:
+        return CheckLine("Maildir", ok=False, detail=str(error))
     finally:
         store.close()
+    if unreadable:
+        return CheckLine(
+            "Maildir", ok=False, detail=f"{root}: {'; '.join(unreadable[:5])}", advice="; ".join(problems) or None
+        )
     if not os.access(root, os.W_OK | os.X_OK):
         advice = "make it writable for you, or use direction = push"
         return CheckLine("Maildir", ok=False, detail=f"{root} cannot be written to", advice=advice)
     return CheckLine(
         "Maildir", ok=True, detail=f"{root}: {len(mailboxes)} mailboxes", advice="; ".join(problems) or None
     )
+
+
+def _unreadable(store: MaildirStore, mailbox: MailboxName) -> str | None:
+    """Why a mailbox cannot be listed; None if it can, or is not there."""
+    try:
+        store.scan(mailbox, {})
+    except MailboxError as error:
+        return str(error)
+    return None
 
 
 def _check_server(account: Account, server: ImapServer) -> Iterator[CheckLine]:

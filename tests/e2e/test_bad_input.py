@@ -201,6 +201,9 @@ def test_one_mailbox_of_which_a_part_cannot_be_listed(world: World) -> None:
     for mailbox in ("INBOX", "Other"):
         world.client.append(mailbox, note(mailbox.lower()))
     world.sync().failed(1, "Other", "cannot list", str(new))
+    checked = run("-c", str(world.configuration), "check")
+    line = f"FAILED  test: Maildir: {world.local.root}: cannot list {new}: not a directory\n"
+    assert (checked.status, line in checked.out) == (1, True), checked.out
     assert {token for _, token, _ in world.on_server()} == {"m1", "inbox", "other"}
     assert [path.name for path in (world.local.directory("INBOX") / "new").iterdir()]
     new.unlink()
