@@ -67,7 +67,7 @@ def _mailbox(target: str, mailbox: MailboxVerification, command: Sequence[str], 
         for place, one in enumerate(ones):
             if place == MOST and kind not in HARMLESS:
                 yield Line(f"  and {len(ones) - MOST} more of these; -v names them, and so does --json", "plain", -1)
-            yield from _message(target, one, least=-1 if place < MOST else 1)
+            yield from _message(target, one, command, least=-1 if place < MOST else 1)
         if ones and kind in _INSTEAD:
             yield Line(f"  {_INSTEAD[kind]}: {shlex.join([*command[:-2], 'restore', target])}", "plain", -1)
     number = sum(one.finding.remedy is not Remedy.NONE and not one.repaired for one in mailbox.found)
@@ -78,7 +78,7 @@ def _mailbox(target: str, mailbox: MailboxVerification, command: Sequence[str], 
         yield Line(f"{target}: for the next sync: {later}")
 
 
-def _message(target: str, found: Found, *, least: int) -> Iterator[Line]:
+def _message(target: str, found: Found, command: Sequence[str], *, least: int) -> Iterator[Line]:
     """What is wrong with one message, and below it where and why and what to do."""
     kind = found.finding.kind
     words = f"{target}: UID {found.finding.pair.uid}: {_WHAT[kind]}{_sizes(found.finding)}"
@@ -87,11 +87,19 @@ def _message(target: str, found: Found, *, least: int) -> Iterator[Line]:
         return
     if found.repaired:
         yield Line(f"{words}; repaired", "plain", least)
-        below: tuple[str | None, ...] = (found.said,)
+        below: tuple[str | None, ...] = (found.said, _aside(target, found, command))
     else:
         yield Line(f"syncer: {words}", "error", least)
         below = (found.path, found.reason, found.said or _advice(found))
     yield from (Line(f"  {text}", "plain", least) for text in below if text)
+
+
+def _aside(target: str, found: Found, command: Sequence[str]) -> str | None:
+    """Where the file is in whose place another was put: it may be one that somebody has edited."""
+    if found.finding.remedy is not Remedy.FETCH:
+        return None
+    back = shlex.join([*command[:-2], "restore", target, "--message", found.finding.pair.name])
+    return f"the file that was there is in the attic; to have it as another message: {back}"
 
 
 def _sizes(finding: Finding) -> str:

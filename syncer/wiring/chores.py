@@ -69,7 +69,7 @@ def _check_maildir(config: Config, account: Account, snapshot: IndexSnapshot | N
         mailboxes = store.mailboxes()
         problems = store.problems
         known_too = dict.fromkeys([*mailboxes, *(one.name for one in (snapshot.mailboxes if snapshot else ()))])
-        unreadable = [error for name in known_too if account.wants(name) and (error := _unreadable(store, name))]
+        unreadable = [why for name in known_too if account.wants(name) and (why := _unreadable(store, name))]
     except SyncerError as error:
         return CheckLine("Maildir", ok=False, detail=str(error))
     finally:

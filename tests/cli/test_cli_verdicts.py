@@ -103,7 +103,13 @@ def test_where_all_is_whole_one_line_says_so() -> None:
         ),
         (
             found(Kind.DAMAGED, Remedy.FETCH, (SAME,), repaired=True),
-            [Line("work:INBOX: UID 3: the file is damaged; repaired", "plain", -1)],
+            [
+                Line("work:INBOX: UID 3: the file is damaged; repaired", "plain", -1),
+                below(
+                    "the file that was there is in the attic; to have it as another message: "
+                    "syncer -c 'my file' restore work:INBOX --message 3.x"
+                ),
+            ],
         ),
         (
             found(Kind.DAMAGED, Remedy.FETCH, (SAME,), said="not repaired: no"),
