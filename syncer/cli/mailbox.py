@@ -5,7 +5,7 @@ import shlex
 import sys
 from typing import Final
 
-from syncer.cli.output import Output, escape
+from syncer.cli.output import Output, columns, escape, padded
 from syncer.cli.targets import account_named, configuration, mailbox_named, unknown_mailbox
 from syncer.config import Account, Config
 from syncer.errors import ConfigError
@@ -75,9 +75,9 @@ def _list(config: Config, account: Account, options: argparse.Namespace, output:
         ]
         output.json({"version": JSON_VERSION, "account": account.name, "mailboxes": rows})
         return OK
-    widest = min(max((len(escape(line.name)) for line in mailboxes), default=0), 60)
+    widest = min(max((columns(escape(line.name)) for line in mailboxes), default=0), 60)
     for line in mailboxes:
-        output.result(f"{escape(line.name):{widest}}  {_place(account, line)}")
+        output.result(f"{padded(escape(line.name), widest)}  {_place(account, line)}")
     return OK
 
 

@@ -27,6 +27,20 @@ _UNPRINTABLE: Final = later(
 )
 
 
+def columns(text: str) -> int:
+    """How wide a terminal shows it: letters of the Far East take two columns, accents that follow a letter none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width  # noqa: PLC0415 - not for most names
+
+    return sum(2 if east_asian_width(letter) in "WF" else not combining(letter) for letter in text)
+
+
+def padded(text: str, width: int) -> str:
+    """The text, and spaces up to so many columns."""
+    return text + " " * (width - columns(text))
+
+
 def escape(text: str) -> str:
     r"""The text with everything that could steer a terminal, or make a second line, written as `\xNN` or `\uNNNN`."""
     if text.isprintable():

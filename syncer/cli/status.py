@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from shlex import join
 from typing import Any, Final
 
-from syncer.cli.output import Output, escape
+from syncer.cli.output import Output, columns, escape, padded
 from syncer.cli.targets import configuration, invocation
 from syncer.findings import AccountStatus, By, Queued
 from syncer.ports import KnownMailbox
@@ -76,12 +76,12 @@ def lines(status: AccountStatus, now: int, command: Sequence[str]) -> Iterator[s
             yield f"  {_BY[status.by]}"
         yield from (f"  not known what is queued: {escape(why)}" for why in status.unseen)
         queued, mailboxes = status.queued or {}, (*status.known, *_fresh(status))
-        widest = min(max((len(escape(mailbox.name)) for mailbox in mailboxes), default=0), 40)
+        widest = min(max((columns(escape(mailbox.name)) for mailbox in mailboxes), default=0), 40)
         for mailbox in mailboxes:
             waits = _waits(queued.get(mailbox.name, NOTHING))
             failure = f"  failed: {mailbox.error}" if mailbox.error is not None else ""
             when = ago(mailbox.synced_at, now)
-            yield f"    {escape(mailbox.name):{widest}}  {mailbox.pairs:7}  {when}{waits}{failure}"
+            yield f"    {padded(escape(mailbox.name), widest)}  {mailbox.pairs:7}  {when}{waits}{failure}"
             yield from _held(f"{status.name}:{mailbox.name}", mailbox.held, command)
 
 

@@ -65,6 +65,17 @@ def test_list_says_where_each_mailbox_is(syncer: Syncer, mailboxes: Mailboxes) -
     )
 
 
+def test_names_in_wide_letters_and_with_accents_stand_in_line(syncer: Syncer, wiring: Callable[..., None]) -> None:
+    names = ["INBOX", "日本語/メール", "Entwu\u0308rfe", "Entwürfe"]
+    wiring(mailbox_list=lambda *_: [MailboxLine(MailboxName(name), True, True, 12) for name in names])
+    assert syncer("mailbox", "list", "work").out == (
+        "INBOX          12 messages\n"
+        "日本語/メール  12 messages\n"
+        "Entwu\u0308rfe       12 messages\n"
+        "Entwürfe       12 messages\n"
+    )
+
+
 def test_list_as_json(syncer: Syncer, mailboxes: Mailboxes) -> None:
     document = json.loads(syncer("mailbox", "list", "work", "--json").out)
     assert (document["version"], document["account"]) == (1, "work")
