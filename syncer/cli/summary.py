@@ -59,7 +59,7 @@ def _mailbox(target: str, mailbox: MailboxReport, command: Sequence[str]) -> Ite
     if mailbox.error is not None:
         yield Line(f"syncer: {target}: {mailbox.error}", "error", -1)
     if mailbox.refused is not None:
-        yield Line(f"syncer: {target}: left alone, nothing was changed: {mailbox.refused}", "warning", -1)
+        yield Line(f"syncer: {target}: left alone: {mailbox.refused}", "warning", -1)
     for held in mailbox.held:
         yield from _held(target, held, command)
 
@@ -76,17 +76,18 @@ def _held(target: str, held: HeldDeletions, command: Sequence[str]) -> Iterator[
 
 
 def _outcome(account: AccountReport, *, dry_run: bool) -> str:
-    if dry_run:
-        return f"{len(account.plan)} actions planned, nothing was changed" if account.plan else "nothing to do"
     mailboxes = account.mailboxes.values()
+    failed = sum(not mailbox.ok for mailbox in mailboxes)
+    wrong = [f"{failed} {'mailbox' if failed == 1 else 'mailboxes'} not in order"] if failed else []
+    if dry_run:
+        number = len(account.plan)
+        planned = f"{number} {'action' if number == 1 else 'actions'} planned, nothing was changed"
+        return ", ".join([planned if number or failed else "nothing to do", *wrong])
     totals = MailboxReport(INBOX)
     for counter in COUNTERS:
         setattr(totals, counter, sum(getattr(mailbox, counter) for mailbox in mailboxes))
-    failed = sum(not mailbox.ok for mailbox in mailboxes)
     parts = [counted(totals) or ("nothing done" if failed else "nothing to do")]
     parts += [
         f"{size(octets)} {way}" for octets, way in ((totals.bytes_down, "down"), (totals.bytes_up, "up")) if octets
     ]
-    if failed:
-        parts.append(f"{failed} {'mailbox' if failed == 1 else 'mailboxes'} not in order")
-    return ", ".join(parts)
+    return ", ".join([*parts, *wrong])

@@ -93,7 +93,7 @@ def test_held_deletions_come_with_the_command_that_allows_them() -> None:
 
 def test_a_refused_mailbox_is_said_to_be_left_alone() -> None:
     assert said(MailboxReport(INBOX, refused="UIDVALIDITY changed")) == [
-        Line("syncer: work:INBOX: left alone, nothing was changed: UIDVALIDITY changed", "warning", -1),
+        Line("syncer: work:INBOX: left alone: UIDVALIDITY changed", "warning", -1),
         Line("work: nothing done, 1 mailbox not in order (0.2 s)"),
     ]
 
@@ -112,7 +112,12 @@ def test_the_actions_are_said_when_verbose() -> None:
 
 def test_a_dry_run_says_that_nothing_was_changed() -> None:
     plan = ("INBOX: download UID 1 (new)",)
-    assert said(plan=plan, dry_run=True) == [Line("work: 1 actions planned, nothing was changed (0.2 s)")]
+    assert said(plan=plan, dry_run=True) == [Line("work: 1 action planned, nothing was changed (0.2 s)")]
+    assert said(plan=plan * 2, dry_run=True) == [Line("work: 2 actions planned, nothing was changed (0.2 s)")]
+    held = MailboxReport(INBOX, held=[HeldDeletions("server", 5, "all 5 messages of the mailbox are gone")])
+    assert said(held, dry_run=True)[-1] == Line(
+        "work: 0 actions planned, nothing was changed, 1 mailbox not in order (0.2 s)"
+    )
     assert said(dry_run=True) == [Line("work: nothing to do (0.2 s)")]
 
 

@@ -138,7 +138,7 @@ def test_the_plan_of_a_dry_run_is_a_result(syncer: Syncer, passes: Passes) -> No
     assert syncer("sync", "-n") == Ran(
         0,
         "work: INBOX: download UID 1 (new \\x1b[0m)\n",
-        "work: 1 actions planned, nothing was changed (0.0 s)\n",
+        "work: 1 action planned, nothing was changed (0.0 s)\n",
     )
     ran = syncer("sync", "-n", "--json")
     assert json.loads(ran.out)["accounts"][0]["planned"] == ["INBOX: download UID 1 (new \x1b[0m)"]
