@@ -101,4 +101,6 @@ def _check_mailbox(config: Config, account: Account, mailbox: MailboxName) -> No
 def _offer(word: str, known: Sequence[str], what: str) -> str:
     guess = closest(word, known)
     there = f"there are the {what} {', '.join(known)}" if known else f"there are no {what}"
+    if len(known) == 1:
+        there = f"there is only {known[0]}"
     return f"did you mean {guess!r}? {there}" if guess else there

@@ -140,6 +140,12 @@ def test_what_makes_no_sense_is_a_usage_error_and_changes_nothing(
     assert mailboxes.done == []
 
 
+def test_the_only_mailbox_there_is_is_named(syncer: Syncer, wiring: Callable[..., None]) -> None:
+    wiring(mailbox_list=lambda *_: [MailboxLine(MailboxName("INBOX"), True, True)], mailbox_rename=None)
+    expected = "syncer: no mailbox 'Sent' in account work; there is only INBOX\n"
+    assert syncer("mailbox", "rename", "work", "Sent", "Out") == Ran(2, "", expected)
+
+
 def test_delete_with_yes_does_not_ask_and_says_how_many_messages_went(syncer: Syncer, mailboxes: Mailboxes) -> None:
     assert syncer("mailbox", "delete", "work", "Old", "--yes") == Ran(
         0,
