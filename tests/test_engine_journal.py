@@ -81,7 +81,7 @@ def test_a_mailbox_that_was_renumbered_is_told() -> None:
     world.sync()
     world.server.mailboxes[INBOX].uidvalidity = UidValidity(7)
     world.sync()
-    reason = "UIDVALIDITY changed from 1000 to 7: matched again by content, 1 messages recognised, 0 not on the server"
+    reason = "UIDVALIDITY changed from 1000 to 7: matched again by content, 1 message recognised, 0 not on the server"
     assert told(world) == {("INBOX", "renumbered", f"{reason} any more", (), (), "")}
 
 

@@ -203,7 +203,8 @@ class Observer(Struct):
 
         def told(renewal: Renewal) -> str:
             found, lost = len(renewal.uids), len(renewal.lost)
-            return f"{why}: matched again by content, {found} messages recognised, {lost} not on the server any more"
+            messages = "1 message" if found == 1 else f"{found} messages"
+            return f"{why}: matched again by content, {messages} recognised, {lost} not on the server any more"
 
         def tell(renewal: Renewal) -> None:
             self.index.tell(self.glance.shortcuts.now, Event(name, "renumbered", told(renewal)))
