@@ -25,6 +25,7 @@ from worlds import World, octets
 from syncer.errors import ConnectionLostError, MessageError, ServerRefusedError
 from syncer.reconcile.identity import INBOX, MailboxName, Uid
 from syncer.reconcile.observations import PairState
+from syncer.reconcile.policy import Policy
 from syncer.verification import AccountVerification
 
 
@@ -80,6 +81,14 @@ class TestRepair:
         self.nothing_left(world)
         assert world.in_maildir() == "a: b: c: d: e: f: g: h:"
         assert world.store.attic == []
+
+    def test_the_copy_that_was_left_on_the_server_is_not_restored(self) -> None:
+        world = synced()
+        damage_server(world)
+        verify(world, repair=True)
+        world.sync()
+        assert world.sync(Policy(restore=True)).ok
+        assert world.in_maildir() == "a: b: c: d: e: f: g: h:"
 
     def test_a_repair_is_done_once_on_a_server_that_changes_every_upload(self) -> None:
         world = synced()
