@@ -3,6 +3,10 @@
 Dovecot 2.3 does not: once a mailbox was renamed while somebody had NOTIFY set, its list index counts as corrupt, and it
 tells of next to nothing from then on, on new connections as well, without a word. So everything is looked at from time
 to time all the same, and what such a look finds must have been told of.
+
+Nor does it tell of what happens in INBOX within half a second of something in another mailbox, if INBOX's log was begun
+anew shortly before. So everything is looked at `AGAIN` seconds after it has told of anything, and what that finds is no
+reason for mistrust.
 """
 
 from collections.abc import Collection
@@ -11,6 +15,11 @@ from syncer.reconcile.identity import MailboxName
 
 BEFORE = 60.0
 """Seconds between being told of a change and looking for it, where there was much to do."""
+
+AGAIN = 2.0
+"""Seconds after which everything is looked at, when it has told of something."""
+BESIDE = 10.0
+"""So many seconds after it has told of something it may leave out something else."""
 
 
 class Trust:
@@ -22,6 +31,8 @@ class Trust:
         """When the look before began."""
         self._all = now
         """When it told last that anything may have happened anywhere."""
+        self._spoke = now - BESIDE
+        """When it told last of some mailboxes."""
         self._told: dict[MailboxName, float] = {}
         self._untold: set[MailboxName] = set()
         """What was found and not told of, not even since."""
@@ -32,6 +43,7 @@ class Trust:
             self._all = now
             self._untold.clear()
         else:
+            self._spoke = now
             self._told.update(dict.fromkeys(mailboxes, now))
             self._untold.difference_update(mailboxes)
 
@@ -44,6 +56,9 @@ class Trust:
         that an earlier look had found, and of which it has not told since: a server may tell of a change some moments
         after it can be seen.
         """
+        if began < self._spoke + BESIDE:
+            self._told.update(dict.fromkeys(undone, began))
+            return frozenset()
         lost = frozenset(self._untold)
         since = min(self._looked, began) - BEFORE
         self._looked = began

@@ -20,7 +20,7 @@ from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.report import AccountReport
 from syncer.watching.listening import Listening
 from syncer.watching.loop import Loop
-from syncer.watching.trust import Trust
+from syncer.watching.trust import AGAIN, Trust
 from syncer.wiring.parts import Connect
 from syncer.wiring.telling import Telling
 
@@ -115,9 +115,12 @@ class Hearing:
 
     def _told(self, mailboxes: Collection[MailboxName] | None) -> None:
         with self._lock:
+            promised = self._trust is not None
             if self._trust is not None:
                 self._trust.told(time.monotonic(), mailboxes)
         self._loop.hint("server", mailboxes)
+        if promised and mailboxes is not None:
+            self._loop.look_later(AGAIN, "server", None)
 
     def _listen(self, mailbox: MailboxName) -> Push | None:
         first = mailbox == self._mailboxes[0]

@@ -100,6 +100,30 @@ def test_a_server_that_tells_of_nothing_after_a_rename_is_looked_at_all_the_same
     world.converged()
 
 
+@pytest.mark.dovecot
+def test_mail_that_the_server_leaves_out_beside_what_it_tells_is_looked_for(
+    dovecot_with: Callable[..., Dovecot], world_on: Make
+) -> None:
+    """Dovecot 2.3 does so in INBOX, when its log was begun anew and another mailbox has just changed."""
+    server = dovecot_with(extra="mail_index_log_rotate_min_size = 4k\nmail_index_log_rotate_min_age = 1s")
+    world = filled(world_on(server))
+    client, log = world.client, server.mailbox_directory(world.user, "INBOX") / "dovecot.index.log"
+    with Watched(world) as watched:
+        watched.until_equal(12)
+        for number in range(4):
+            before, sign = log.stat().st_ino, "+"
+            while log.stat().st_ino == before:
+                client.store("INBOX", client.uids("INBOX"), f"{sign}FLAGS", ["\\Flagged", "work", "home"])
+                sign = "-" if sign == "+" else "+"
+            watched.until_equal(12 + number)
+            time.sleep(1.5)  # or what else happens makes it tell of all there was
+            client.store("Work", client.uids("Work"), "+FLAGS" if number % 2 else "-FLAGS", ["\\Seen"])
+            time.sleep(0.42)
+            client.append("INBOX", note(f"left out {number}"), ())
+            watched.until_equal(13 + number)
+    world.converged()
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_many_edits_go_out_in_a_few_commands(server_named: Named, world_on: Make, name: str) -> None:
     with CountingProxy(server_named(name).port) as proxy:

@@ -3,7 +3,7 @@
 import pytest
 
 from syncer.reconcile.identity import INBOX, MailboxName
-from syncer.watching.trust import BEFORE, Trust
+from syncer.watching.trust import AGAIN, BEFORE, BESIDE, Trust
 
 WORK = MailboxName("Work")
 LATER = 10_000.0
@@ -24,9 +24,22 @@ def test_what_was_told_of_is_found_by_a_look_and_no_reason_for_mistrust(trust: T
 
 
 def test_what_was_found_and_never_told_of_is_named_by_the_next_look(trust: Trust) -> None:
-    trust.told(LATER - 1.0, {INBOX})
+    trust.told(LATER - BESIDE, {INBOX})
     assert trust.looked(LATER, {INBOX, WORK}) == set()
     assert trust.looked(2 * LATER, set()) == {WORK}
+
+
+def test_what_it_left_out_beside_what_it_told_is_looked_for_and_no_reason_for_mistrust(trust: Trust) -> None:
+    trust.told(LATER, {INBOX})
+    assert trust.looked(LATER + AGAIN, {INBOX, WORK}) == set()
+    assert trust.looked(2 * LATER, set()) == set()
+
+
+def test_what_it_told_beside_does_not_make_up_for_what_it_has_kept_to_itself(trust: Trust) -> None:
+    assert trust.looked(LATER, {WORK}) == set()
+    trust.told(2 * LATER, {INBOX})
+    assert trust.looked(2 * LATER + AGAIN, {INBOX}) == set()
+    assert trust.looked(3 * LATER, set()) == {WORK}
 
 
 def test_what_is_told_of_a_moment_after_it_was_found_is_told_in_time(trust: Trust) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.report import AccountReport
-from syncer.watching.trust import Trust
+from syncer.watching.trust import AGAIN, Trust
 from syncer.wiring.hearing import Hearing
 
 WORK, LISTS = MailboxName("Work"), MailboxName("Lists")
@@ -61,3 +61,30 @@ def test_what_was_told_in_time_and_could_not_be_done_for_long_is_no_untold_chang
     hearing.looked(20_000.0, done, {WORK})
     hearing.looked(30_000.0, AccountReport("work"), ())
     assert not hearing._deceived
+
+
+class Waking:
+    def __init__(self) -> None:
+        self.heard: list[tuple[object, ...]] = []
+
+    def hint(self, *what: object) -> None:
+        self.heard.append(what)
+
+    look_later = hint
+
+
+def test_where_the_server_promised_to_tell_everything_is_looked_at_after_it_has_told_of_something() -> None:
+    account: Any = SimpleNamespace(idle=("INBOX",), name="work")
+    loop: Any = Waking()
+    nobody: Any = None
+    hearing = Hearing(account, lambda _: True, nobody, loop, nobody)
+    hearing._told({WORK})
+    hearing._trust = Trust(0.0)
+    hearing._told({LISTS})
+    hearing._told(None)
+    assert loop.heard == [
+        ("server", {WORK}),
+        ("server", {LISTS}),
+        (AGAIN, "server", None),
+        ("server", None),
+    ]
