@@ -62,7 +62,7 @@ def _check_maildir(config: Config, account: Account, snapshot: IndexSnapshot | N
     if known is None and not os.path.exists(root):
         return CheckLine("Maildir", ok=True, detail=f"{root} is not there yet; the first sync makes it")
     try:
-        store = MaildirStore.open(str(root), account.layout, str(files.attic), known, read_only=True)
+        store = MaildirStore.open(str(root), account.layout, str(files.attic), known, read_only=True, alone=False)
     except SyncerError as error:
         return CheckLine("Maildir", ok=False, detail=str(error))
     try:
@@ -118,7 +118,7 @@ def mailbox_list(config: Config, account: Account) -> Sequence[MailboxLine]:
     if os.path.exists(account.maildir):
         attic = str(Files.of(config, account).attic)
         store_id = snapshot.store_id if snapshot else None
-        store = MaildirStore.open(str(account.maildir), account.layout, attic, store_id, read_only=True)
+        store = MaildirStore.open(str(account.maildir), account.layout, attic, store_id, read_only=True, alone=False)
         try:
             local = set(store.mailboxes())
         finally:

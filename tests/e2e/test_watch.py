@@ -449,6 +449,9 @@ def test_what_needs_the_account_for_itself_says_that_it_is_watched(dovecot: Dove
         for words in (["verify", "test"], ["mailbox", "create", "test", "Other"], ["watch"]):
             ran = run("-c", str(world.configuration), *words)
             assert (ran.status != 0, "a `syncer watch` keeps it equal" in ran.err) == (True, True), ran.err
+        for words in (["mailbox", "list", "test"], ["check", "test"]):
+            looked = run("-c", str(world.configuration), *words)
+            assert (looked.status, "another program" in looked.out + looked.err) == (0, False), looked
 
 
 def test_a_mailbox_that_is_renamed_out_of_what_is_watched_is_not_deleted_here(dovecot: Dovecot, world_on: Make) -> None:
