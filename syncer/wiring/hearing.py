@@ -147,12 +147,16 @@ class Hearing:
         return push
 
     def _connected(self, mailbox: MailboxName) -> ImapServer:
-        connect = self._connector(self._refused.pop(mailbox, None))
+        refused = self._refused.pop(mailbox, None)
+        connect = self._connector(refused)
         try:
-            return connect()
+            server = connect()
         except LoginError:
             self._refused[mailbox] = connect
             raise
+        if refused is not None:
+            self._loop.hurry("person")  # it has only heard that it was refused
+        return server
 
     def _promised(self, trust: Trust | None) -> None:
         """The server tells of every mailbox from now on, or nobody knows."""

@@ -79,6 +79,8 @@ class Watched:
 
     def hurry(self, hope: Hope) -> None:
         """See `Watch.hurry`."""
+        if hope == "person":
+            self._ask_again()
         self.loop.hurry(hope)
         self._hearing.hurry(hope)
 
@@ -170,6 +172,7 @@ class Watched:
                     self._make(order, report)
 
         def asked() -> None:
+            self._ask_again()
             contained(self.account.name, report, work)
             if report.error is not None:
                 self._hang_up()
@@ -244,6 +247,12 @@ class Watched:
             if self._connect is None or self._connect is refused:
                 self._connect = one_by_one(connector_for(self.account, self._stop), self._stop)
             return self._connect
+
+    def _ask_again(self) -> None:
+        """Ask for the password anew where it was refused, to whomever: a person has put it right, perhaps."""
+        with self._door:
+            if self._refused:
+                self._connect = None
 
     def _hang_up(self) -> None:
         """Close what is open."""

@@ -240,6 +240,37 @@ def test_who_listens_asks_for_the_password_again_after_a_refusal(
         until(lambda: one.stands[-1].idle, "it idles again")
 
 
+@pytest.mark.parametrize("awake", ["both", "who listens"])
+def test_a_refusal_that_somebody_else_has_heard_is_not_held_against_a_password_that_was_put_right(
+    awake: str, tmp_path: Path
+) -> None:
+    with scripted(BASE + b" IDLE") as script, running(tmp_path, script) as one:
+        until(lambda: one.stands and one.stands[-1].idle, "it idles")
+        one.until(ok=True)
+        (watched,) = one.watch._watched
+        welcome = script.replies["LOGIN"]
+        script.replies["LOGIN"] = b"<tag> NO [AUTHENTICATIONFAILED] no\r\n"
+        script.replies["DONE"] = script.replies["LIST"] = None
+        heard: list[str] = []
+
+        def refusals() -> int:
+            heard.extend(words for words in one.fails() if "refused to log in" in words)
+            return len(heard)
+
+        one.watch.hurry("network")
+        until(lambda: refusals() == 2, "both are refused")
+        script.replies["DONE"], script.replies["LIST"] = OK, LISTED
+        watched._hearing.hurry("person")
+        until(lambda: refusals() == 3, "who listens has asked once more")
+        script.replies["LOGIN"] = welcome
+        if awake == "both":
+            one.watch.hurry("person")
+        else:
+            watched._hearing.hurry("person")
+        one.until(ok=True)
+        until(lambda: one.stands[-1].idle, "it idles again")
+
+
 def test_a_server_that_throttles_is_left_alone_as_long_as_it_asks(tmp_path: Path) -> None:
     throttled = b"<tag> BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds\r\n"
     with scripted(LIST=[LISTED, throttled, LISTED]) as script, running(tmp_path, script) as one:
