@@ -10,7 +10,9 @@ Only messages that the index does not know are matched, one to one, so that two 
 4. a new file and a new message of one mailbox: by size and header block, and where that is the same of
    several that differ, by content;
 5. a file moved to another mailbox: its pair's file is gone there, the content is the same;
-6. a message moved on the server: its pair's UID is gone there, EMAILID or size and header block are the same.
+6. a message moved on the server: its pair's UID is gone there, EMAILID or size and header block are the same;
+7. of equal messages, a file that was taken for a renamed one (3), while a message of its mailbox and a file of another
+   one are left over: it is that message's, and the other file is the renamed one, moved.
 
 Of several that it may have been (5, 6), one in a mailbox that is missing comes first: the others are gone from where
 they were, while what was in that mailbox would be copied again.
@@ -18,10 +20,8 @@ they were, while what was in that mailbox would be copied again.
 What must be known to decide is asked for first (see `candidates`), so that only candidates are read.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Generic, TypeVar
 
 from syncer.reconcile.candidates import (
     File,
@@ -39,8 +39,7 @@ from syncer.reconcile.candidates import (
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 from syncer.reconcile.matches import Evidence, Matches, Met, MovedFile, MovedMessage, Renamed, Renumbered
 from syncer.reconcile.observations import Fingerprint, Intent, LocalMessage, Observation, Pair, ServerMessage
-
-T = TypeVar("T")
+from syncer.reconcile.pool import Pool
 
 
 def match(observations: Sequence[Observation], evidence: Evidence) -> Matches:
@@ -55,6 +54,7 @@ def match(observations: Sequence[Observation], evidence: Evidence) -> Matches:
         matching.renumberings(observation)
     matching.moves_of_files()
     matching.moves_of_messages()
+    matching.exchanges()
     return matching.found
 
 
@@ -72,7 +72,7 @@ class _Matching:
         self.used_messages: set[Message] = set()
         self.used_pairs: set[Message] = set()
         self.travelled_files, self.travelled_pairs = travelled(observations, evidence.files)
-        self.origins = _Pool(
+        self.origins = Pool(
             (_content(pair.fingerprint), (o.mailbox, pair))
             for o in observations
             for pair in dict.fromkeys((*file_left(o), *message_left(o)))
@@ -82,7 +82,7 @@ class _Matching:
         """What kept its name on the way to another mailbox was not renamed, though an equal message was there."""
         mailbox = observation.mailbox
         stayed = (pair for pair in still_there(observation) if (mailbox, pair.uid) not in self.travelled_pairs)
-        candidates = _Pool((_content(pair.fingerprint), pair) for pair in stayed)
+        candidates = Pool((_content(pair.fingerprint), pair) for pair in stayed)
         for local, fingerprint in self._files(observation):
             if (mailbox, local.name) in self.travelled_files:
                 continue
@@ -93,7 +93,7 @@ class _Matching:
 
     def meetings(self, observation: Observation) -> None:
         mailbox = observation.mailbox
-        pool = _Pool(
+        pool = Pool(
             ((message.size, header, self.evidence.contents.get((mailbox, message.uid))), message)
             for message in observation.server.new
             if (mailbox, message.uid) not in self.used_messages
@@ -110,7 +110,7 @@ class _Matching:
         """After the meetings, so that a file that waits for a message is not left without it."""
         mailbox = observation.mailbox
         pairs = self._unused(observation, stayed_here(observation))
-        pool = _Pool(((pair.fingerprint.size, pair.fingerprint.header), pair) for pair in pairs)
+        pool = Pool(((pair.fingerprint.size, pair.fingerprint.header), pair) for pair in pairs)
         for message in observation.server.new:
             header = self.evidence.headers.get((mailbox, message.uid))
             if header is None or (mailbox, message.uid) in self.used_messages:
@@ -140,7 +140,7 @@ class _Matching:
         intents = open_intents(observation)
         if not intents:
             return
-        pool = _Pool(
+        pool = Pool(
             (header, message)
             for message in observation.server.new
             if (mailbox, message.uid) not in self.used_messages
@@ -190,8 +190,8 @@ class _Matching:
     def moves_of_files(self) -> None:
         observations = sorted(self.observations, key=lambda o: not o.local.missing)
         sources = [(o.mailbox, pair) for o in observations for pair in self._unused(o, still_there(o))]
-        by_name = _Pool(((pair.name, _content(pair.fingerprint)), (mailbox, pair)) for mailbox, pair in sources)
-        by_content = _Pool((_content(pair.fingerprint), (mailbox, pair)) for mailbox, pair in sources)
+        by_name = Pool(((pair.name, _content(pair.fingerprint)), (mailbox, pair)) for mailbox, pair in sources)
+        by_content = Pool((_content(pair.fingerprint), (mailbox, pair)) for mailbox, pair in sources)
         for pool in (by_name, by_content):
             for target in self.observations:
                 for local, fingerprint in self._files(target):
@@ -207,8 +207,8 @@ class _Matching:
     def moves_of_messages(self) -> None:
         observations = sorted(self.observations, key=lambda o: not o.server.missing)
         sources = [(o.mailbox, pair) for o in observations for pair in self._unused(o, stayed_here(o))]
-        by_id = _Pool((pair.email_id, (mailbox, pair)) for mailbox, pair in sources if pair.email_id)
-        by_header = _Pool(((p.fingerprint.size, p.fingerprint.header), (mailbox, p)) for mailbox, p in sources)
+        by_id = Pool((pair.email_id, (mailbox, pair)) for mailbox, pair in sources if pair.email_id)
+        by_header = Pool(((p.fingerprint.size, p.fingerprint.header), (mailbox, p)) for mailbox, p in sources)
         for target in self.observations:
             for message in target.server.new:
                 if (target.mailbox, message.uid) in self.used_messages:
@@ -222,6 +222,33 @@ class _Matching:
                     self._use(target.mailbox, message=message)
                     self._use(mailbox, pair=pair)
                     self.found.moved_messages.append(MovedMessage(mailbox, pair, target.mailbox, message))
+
+    def exchanges(self) -> None:
+        """Both would be copied; a run was killed after it had moved one of two equal messages, perhaps."""
+        for renamed in list(self.found.renamed):
+            mailbox, pair, local = renamed.mailbox, renamed.pair, renamed.local
+            here = next(o for o in self.observations if o.mailbox == mailbox)
+            message = next((m for m in here.server.new if self._is_left(mailbox, m, pair.fingerprint)), None)
+            left = (
+                (other.mailbox, file)
+                for other in self.observations
+                if other.mailbox != mailbox
+                for file, fingerprint in self._files(other)
+                if _content(fingerprint) == _content(pair.fingerprint)
+            )
+            if message is not None and (found := next(left, None)) is not None:
+                target, moved = found
+                self.found.renamed.remove(renamed)
+                self._meet(mailbox, message, local, pair.fingerprint)
+                self._use(target, local=moved)
+                self.found.moved_files.append(MovedFile(mailbox, pair, target, moved))
+
+    def _is_left(self, mailbox: MailboxName, message: ServerMessage, wanted: Fingerprint) -> bool:
+        key = mailbox, message.uid
+        if key in self.used_messages or key in self.doubtful:
+            return False
+        same = (message.size, self.evidence.headers.get(key)) == (wanted.size, wanted.header)
+        return same and self.evidence.contents.get(key) in {None, wanted.content}
 
     def _can_leave(self, target: MailboxName, source: tuple[MailboxName, Pair]) -> bool:
         mailbox, pair = source
@@ -264,23 +291,6 @@ class _Matching:
             self.used_messages.add((mailbox, message.uid))
         if pair:
             self.used_pairs.add((mailbox, pair.uid))
-
-
-class _Pool(Generic[T]):
-    """Candidates by what they are recognised by. Each can be taken once."""
-
-    def __init__(self, candidates: Iterable[tuple[Hashable, T]]) -> None:
-        self._waiting: dict[Hashable, list[T]] = defaultdict(list)
-        for key, candidate in candidates:
-            self._waiting[key].append(candidate)
-
-    def take(self, key: Hashable, allowed: Callable[[T], bool] | None = None) -> T | None:
-        """Remove and return the first candidate with this key that is `allowed`, if there is one."""
-        waiting = self._waiting.get(key, [])
-        for position, candidate in enumerate(waiting):
-            if allowed is None or allowed(candidate):
-                return waiting.pop(position)
-        return None
 
 
 def _is_it(message: ServerMessage, content: bytes | None, pair: Pair) -> bool:

@@ -122,6 +122,20 @@ class TestMovesThatAKilledRunHasFollowed:
         assert found.moved_files == [MovedFile(WORK, other, INBOX, file("a2"))]
         assert found.renamed == []
 
+    def test_of_equal_messages_one_that_came_and_one_that_went_are_no_new_name(self) -> None:
+        known = pair(1, "a")
+        seen = [look(pairs=[known], deleted=["a"], messages=[message(2, "a")], files=[file("x")]), look(WORK)]
+        left_over = [seen[0], look(WORK, files=[file("y")])]
+        evidence = read({"x": "a", "Work/y": "a"}, {"2": "a"}, {"2": "a"})
+        assert match(seen, evidence) == Matches(renamed=[Renamed(INBOX, known, file("x"))])
+        assert match(left_over, evidence) == Matches(
+            met=[met(2, "x")], moved_files=[MovedFile(INBOX, known, WORK, file("y"))]
+        )
+        for other in (read({"x": "a", "Work/y": "b"}, {"2": "a"}, {"2": "a"}), read({"x": "a", "Work/y": "a"})):
+            assert match(left_over, other) == Matches(renamed=[Renamed(INBOX, known, file("x"))])
+        other = read({"x": "a", "Work/y": "a"}, {"2": "a"}, {"2": "b"})
+        assert match(left_over, other) == Matches(renamed=[Renamed(INBOX, known, file("x"))])
+
     def test_the_name_says_which_of_equal_messages_it_was(self) -> None:
         one, two = pair(1, "a", name="a1"), pair(2, "a", SEEN, name="a2")
         seen = [
