@@ -330,6 +330,19 @@ def test_so_has_one_that_goes_while_it_is_looked_at(world: World, whole: bool) -
     equal(world)
 
 
+def test_a_new_mailbox_that_goes_while_it_is_looked_at_is_not_made_there_again(world: World) -> None:
+    world.sync()
+    world.server.create(PLAY)
+
+    def heard(command: str) -> None:
+        if command.endswith(f" {PLAY}") and not command.startswith("CREATE"):
+            world.server.mailboxes.pop(PLAY, None)
+
+    world.server.hears = heard
+    report = world.sync()
+    assert (report.mailbox(PLAY).ok, PLAY in world.server.mailboxes) == (False, False)
+
+
 def test_a_mailbox_that_is_not_there_although_it_is_listed_stops_no_other(world: World) -> None:
     def heard(command: str) -> None:
         if command == f"CHANGES {WORK}":

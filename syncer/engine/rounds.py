@@ -45,8 +45,9 @@ class Rounds:
         """See `Pass.run`; `places` are those of the glance."""
         one, applying = self._pass, self.applying
         for number in range(ROUNDS):
+            known = {mailbox.name for mailbox in one.index.mailboxes()}
             look, found = self._look(self._again() if number else places)
-            if look.absent:  # what is new elsewhere may have come from there
+            if look.absent & known:  # what is new elsewhere may have come from there
                 one.order = replace(one.order, hints=None)
                 look, found = self._look(self._again())
             applying.decide(look, found)
