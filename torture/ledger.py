@@ -203,10 +203,9 @@ class Ledger:
         high = sum(life.high for life in lives)
         if len(lives) > 1:
             # Which of equal messages is whose counterpart is a guess where the index does not know, or where a run was
-            # killed between COPY and EXPUNGE.
+            # killed between a move on the server and its record.
             high += sum(life.there.shaky and life.here.shaky for life in lives)
-            half = self.disturbed and not self.sides.atomic_move
-            high += sum(life.here.placed for life in lives) if half else 0
+            high += sum(life.here.placed for life in lives) if self.disturbed else 0
         if self._two_places:
             # Killed after a COPY, a run brings it to the trash once more; so it does with one that was deleted here.
             brought = sum(life.here.placed or life.deleted for life in lives)
