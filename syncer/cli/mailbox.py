@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from syncer.cli.output import Output, columns, escape, padded
-from syncer.cli.targets import account_named, configuration, mailbox_named, unknown_mailbox
+from syncer.cli.targets import account_named, configuration, invocation, mailbox_named, unknown_mailbox
 from syncer.config import Account, Config
 from syncer.errors import ConfigError
 from syncer.findings import MailboxLine
@@ -135,13 +135,8 @@ def _delete(config: Config, account: Account, options: argparse.Namespace, outpu
     mailbox_delete(config, account, mailbox)
     output.say(f"{account.name}:{mailbox}: deleted on both sides; it held {holds}")
     if local:
-        command = [
-            "syncer",
-            *(["-c", options.config] if options.config else []),
-            "restore",
-            f"{account.name}:{mailbox}",
-        ]
-        output.say(f"  to have back what the Maildir held: {shlex.join([*command, '--deleted'])}")
+        command = [*invocation(options), "restore", f"{account.name}:{mailbox}", "--deleted"]
+        output.say(f"  to have back what the Maildir held: {shlex.join(command)}")
     return OK
 
 

@@ -225,30 +225,34 @@ class _Matching:
 
     def exchanges(self) -> None:
         """Both would be copied; a run was killed after it had moved one of two equal messages, perhaps."""
-        for renamed in list(self.found.renamed):
-            mailbox, pair, local = renamed.mailbox, renamed.pair, renamed.local
-            here = next(o for o in self.observations if o.mailbox == mailbox)
-            message = next((m for m in here.server.new if self._is_left(mailbox, m, pair.fingerprint)), None)
-            left = (
-                (other.mailbox, file)
-                for other in self.observations
-                if other.mailbox != mailbox
-                for file, fingerprint in self._files(other)
-                if _content(fingerprint) == _content(pair.fingerprint)
-            )
-            if message is not None and (found := next(left, None)) is not None:
-                target, moved = found
-                self.found.renamed.remove(renamed)
-                self._meet(mailbox, message, local, pair.fingerprint)
-                self._use(target, local=moved)
-                self.found.moved_files.append(MovedFile(mailbox, pair, target, moved))
+        if not self.found.renamed:
+            return
+        messages = Pool(
+            ((o.mailbox, message.size, self.evidence.headers.get((o.mailbox, message.uid))), message)
+            for o in self.observations
+            for message in o.server.new
+            if (o.mailbox, message.uid) not in self.used_messages and (o.mailbox, message.uid) not in self.doubtful
+        )
+        files = Pool(
+            (_content(found), (o.mailbox, local)) for o in self.observations for local, found in self._files(o)
+        )
+        renamed, self.found.renamed = self.found.renamed, []
+        for one in renamed:
+            known = one.pair.fingerprint
+            message = messages.take((one.mailbox, known.size, known.header), partial(self._may_have, one))
+            moved = files.take(_content(known), partial(_is_elsewhere, one.mailbox)) if message else None
+            if message is None or moved is None:
+                self.found.renamed.append(one)
+                continue
+            target, local = moved
+            self._meet(one.mailbox, message, one.local, known)
+            self._use(target, local=local)
+            self.found.moved_files.append(MovedFile(one.mailbox, one.pair, target, local))
 
-    def _is_left(self, mailbox: MailboxName, message: ServerMessage, wanted: Fingerprint) -> bool:
-        key = mailbox, message.uid
-        if key in self.used_messages or key in self.doubtful:
-            return False
-        same = (message.size, self.evidence.headers.get(key)) == (wanted.size, wanted.header)
-        return same and self.evidence.contents.get(key) in {None, wanted.content}
+    def _may_have(self, renamed: Renamed, message: ServerMessage) -> bool:
+        """Whether a message is not proved to be another one."""
+        content = self.evidence.contents.get((renamed.mailbox, message.uid))
+        return content in {None, renamed.pair.fingerprint.content}
 
     def _can_leave(self, target: MailboxName, source: tuple[MailboxName, Pair]) -> bool:
         mailbox, pair = source
@@ -291,6 +295,10 @@ class _Matching:
             self.used_messages.add((mailbox, message.uid))
         if pair:
             self.used_pairs.add((mailbox, pair.uid))
+
+
+def _is_elsewhere(mailbox: MailboxName, file: tuple[MailboxName, LocalMessage]) -> bool:
+    return file[0] != mailbox
 
 
 def _is_it(message: ServerMessage, content: bytes | None, pair: Pair) -> bool:
