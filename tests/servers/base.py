@@ -9,6 +9,7 @@ import imaplib
 import itertools
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -137,11 +138,16 @@ class Server:
 
 
 def free_port() -> int:
-    """A TCP port that is free at the moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A TCP port that is free at the moment.
+
+    Not one of those from which the kernel chooses for connections (32768 and more on Linux): with many under way one of
+    them would have it before the server does.
+    """
+    while True:
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def make_certificate(directory: pathlib.Path) -> None:
