@@ -47,7 +47,7 @@ _INSTEAD: Final = {
 
 
 def lines(found: Verification, command: Sequence[str]) -> Iterator[Line]:
-    """The lines. `command` is what begins a command that repairs, such as `syncer -c FILE verify --repair`."""
+    """The lines. `command` is what begins a command to go on with, such as `syncer -c FILE`."""
     for account in found.accounts:
         about = (account.name,)
         for mailbox in account.mailboxes.values():
@@ -69,10 +69,11 @@ def _mailbox(target: str, mailbox: MailboxVerification, command: Sequence[str], 
                 yield Line(f"  and {len(ones) - MOST} more of these; -v names them, and so does --json", "plain", -1)
             yield from _message(target, one, command, least=-1 if place < MOST else 1)
         if ones and kind in _INSTEAD:
-            yield Line(f"  {_INSTEAD[kind]}: {shlex.join([*command[:-2], 'restore', target])}", "plain", -1)
+            yield Line(f"  {_INSTEAD[kind]}: {shlex.join([*command, 'restore', target])}", "plain", -1)
     number = sum(one.finding.remedy is not Remedy.NONE and not one.repaired for one in mailbox.found)
     if number and not repaired:
-        yield Line(f"  of these, {number} can be repaired: {shlex.join([*command, target])}", "plain", -1)
+        repair = shlex.join([*command, "verify", "--repair", target])
+        yield Line(f"  of these, {number} can be repaired: {repair}", "plain", -1)
     later = _later(mailbox)
     if later:
         yield Line(f"{target}: for the next sync: {later}")
@@ -98,7 +99,7 @@ def _aside(target: str, found: Found, command: Sequence[str]) -> str | None:
     """Where the file is in whose place another was put: it may be one that somebody has edited."""
     if found.finding.remedy is not Remedy.FETCH:
         return None
-    back = shlex.join([*command[:-2], "restore", target, "--message", found.finding.pair.name])
+    back = shlex.join([*command, "restore", target, "--message", found.finding.pair.name])
     return f"the file that was there is in the attic; to have it as another message: {back}"
 
 

@@ -65,8 +65,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         found = verify_accounts(config, chosen, asked, heard, stop.event)
     if options.json:
         output.json(found.to_json())
-    command = [*invocation(options), "verify", "--repair"]
-    for line in lines(found, command):
+    for line in lines(found, invocation(options)):
         output.tell(line)
     return found.exit_status() if stop.status is None else stop.status
 

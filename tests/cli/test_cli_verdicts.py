@@ -12,7 +12,7 @@ from syncer.verification import AccountVerification, Found, MailboxVerification,
 
 A, B = Fingerprint(10, b"h" * 16, b"a" * 16), Fingerprint(7, b"h" * 16, b"b" * 16)
 SAME = Fingerprint(10, b"h" * 16, b"c" * 16)
-COMMAND = ["syncer", "-c", "my file", "verify", "--repair"]
+COMMAND = ["syncer", "-c", "my file"]
 
 
 def found(kind: Kind, remedy: Remedy = Remedy.NONE, file: File = (A,), server: Server = A, **more: object) -> Found:
