@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncer.index.snapshot import Frozen, IndexSnapshot, read_index
+from syncer.index.snapshot import LOGIN, Frozen, IndexSnapshot, read_index
 
 if TYPE_CHECKING:
     from syncer.index.store import SqliteIndex
 
-__all__ = ["IndexSnapshot", "frozen_index", "open_index", "read_index"]
+__all__ = ["LOGIN", "IndexSnapshot", "frozen_index", "open_index", "read_index"]
 
 
 def open_index(

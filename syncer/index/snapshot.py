@@ -27,6 +27,12 @@ MAILBOXES = """
 _COUNTS = "SELECT mailbox_id, count(*) FROM pair GROUP BY mailbox_id"
 
 
+RECALL = "recall:"
+"""Before the keys of `Index.recall` and `remember`, which so are never those that the index itself uses."""
+LOGIN = "login"
+"""Under which `Index.recall` has the login with which the mail was synced."""
+
+
 class IndexSnapshot(Struct, frozen=True):
     """What the index held at one moment."""
 
@@ -35,6 +41,8 @@ class IndexSnapshot(Struct, frozen=True):
     """Ordered by name with INBOX first, with their pairs counted."""
     intents: int
     """APPENDs that were announced and whose outcome is not recorded."""
+    login: str | None = None
+    """The login under which the mail was synced; None where that was never kept."""
 
     @property
     def pairs(self) -> int:
@@ -150,9 +158,14 @@ def known_mailboxes(
 
 
 def _read(connection: sqlite3.Connection) -> IndexSnapshot:
-    store_id = connection.execute("SELECT value FROM meta WHERE key = 'store_id'").fetchone()
     return IndexSnapshot(
-        store_id=None if store_id is None else to_text(store_id[0]),
+        store_id=_meta(connection, "store_id"),
         mailboxes=known_mailboxes(connection.execute(MAILBOXES), dict(connection.execute(_COUNTS))),
         intents=connection.execute("SELECT count(*) FROM intent").fetchone()[0],
+        login=_meta(connection, RECALL + LOGIN),
     )
+
+
+def _meta(connection: sqlite3.Connection, key: str) -> str | None:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return None if row is None else to_text(row[0])

@@ -15,7 +15,7 @@ from syncer.index import passes
 from syncer.index.codec import to_bytes, to_text
 from syncer.index.database import Database
 from syncer.index.session import Memory, Session
-from syncer.index.snapshot import Frozen
+from syncer.index.snapshot import RECALL, Frozen
 from syncer.later import Later
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
 
@@ -37,9 +37,6 @@ else:
 
 KEEP_DELETIONS = 30 * 86400
 """Seconds for which `note_deleted` keeps what it recorded; the guards look back one day."""
-
-_RECALL = "recall:"
-"""Before the keys of `recall` and `remember`, which so are never those that the index itself uses."""
 
 _REMEMBER = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
 _TOTALS = """
@@ -78,11 +75,11 @@ class SqliteIndex:
 
     def recall(self, key: str) -> str | None:
         """What was remembered under `key`; None if nothing was."""
-        return self._meta(_RECALL + key)
+        return self._meta(RECALL + key)
 
     def remember(self, key: str, value: str) -> None:
         """Keep a small thing about the account, in place of what was remembered under `key`."""
-        self._set_meta(_RECALL + key, value)
+        self._set_meta(RECALL + key, value)
 
     def mailboxes(self) -> tuple[KnownMailbox, ...]:
         """Every mailbox of the index, ordered by name with INBOX first. Their pairs are not counted."""

@@ -51,8 +51,10 @@ def _check_index(config: Config, account: Account, snapshot: IndexSnapshot | Non
     failed = [mailbox.name for mailbox in snapshot.mailboxes if mailbox.error]
     path = Files.of(config, account).index
     detail = f"{path}: {snapshot.pairs} messages in {len(snapshot.mailboxes)} mailboxes"
-    advice = f"the last sync had trouble with {', '.join(failed[:5])}: see syncer status" if failed else None
-    return CheckLine("index", ok=True, detail=detail, advice=advice)
+    advice = [f"the last sync had trouble with {', '.join(failed[:5])}: see syncer status"] if failed else []
+    if snapshot.pairs and snapshot.login not in {None, account.user}:
+        advice += [f"it was synced as {snapshot.login}: the next sync goes on only if {account.user} has the same mail"]
+    return CheckLine("index", ok=True, detail=detail, advice="; ".join(advice) or None)
 
 
 def _check_maildir(config: Config, account: Account, snapshot: IndexSnapshot | None) -> CheckLine:

@@ -19,6 +19,7 @@ from syncer.passwords import resolve_password
 from syncer.ports import Index
 from syncer.values import Struct
 from syncer.wiring.calls import endpoint_of
+from syncer.wiring.login import insist_on_the_same_mail
 from syncer.wiring.status import Files
 
 LOCK_SECONDS = 0.5
@@ -48,7 +49,7 @@ def opened(
 
     Raises:
         LockedError: another run works on the account; with `wait` only a WatchedError, for nobody waits for a `watch`.
-        RefusedError: the Maildir is not the one that the index knows.
+        RefusedError: the Maildir is not the one that the index knows, or the account of another login is another.
         AccountError: one of them cannot be used.
     """
     files = Files.of(config, account)
@@ -67,17 +68,14 @@ def opened(
 
         def open_store() -> MaildirStore:
             root, attic = str(account.maildir), str(files.attic)
-            try:
-                return MaildirStore.open(
-                    root, account.layout, attic, known, read_only=read_only, durability=account.durability
-                )
-            except RefusedError as error:
-                if error.anew is None:
-                    raise
-                raise RefusedError(f"{error}. {error.anew}: {_removing(files.index)}") from error
+            return MaildirStore.open(
+                root, account.layout, attic, known, read_only=read_only, durability=account.durability
+            )
 
-        store = _patiently(open_store, stop, wait=wait)
-        stack.callback(store.close)
+        with _telling_how_to_begin_anew(files.index):
+            store = _patiently(open_store, stop, wait=wait)
+            stack.callback(store.close)
+            insist_on_the_same_mail(account, index, connector_for(account, stop), learn=not read_only)
         if known is None and not read_only:
             index.bind(store.store_id)
         yield Workshop(index, store)
@@ -169,6 +167,17 @@ def insist_unwatched(config: Config, account: Account) -> None:
 def _watched(account: Account) -> WatchedError:
     words = "a `syncer watch` keeps it equal, and this needs the account for itself: end it, and begin it again after"
     return WatchedError(f"account {account.name}: {words}")
+
+
+@contextmanager
+def _telling_how_to_begin_anew(index: Path) -> Iterator[None]:
+    """A refusal that says what comes of it if the index is removed is given the command that removes it."""
+    try:
+        yield
+    except RefusedError as error:
+        if error.anew is None:
+            raise
+        raise RefusedError(f"{error}. {error.anew}: {_removing(index)}") from error
 
 
 def _removing(index: Path) -> str:
