@@ -73,8 +73,11 @@ def _from_attic(options: argparse.Namespace, output: Output) -> int:
             document["error"] = str(error)
             status = max(status, error_status(error))
             output.error(f"{name}: {error}")
-        if not document["restored"] and document["error"] is None:
+        if not document["restored"] and document["error"] is None and message is None:
             output.say(f"{name}: there is no such message in the attic")
+    if message is not None and status == OK and not any(document["restored"] for document in documents):
+        output.error(f"nothing was brought back: no message in the attic has the file name {message}")
+        status = FAILED
     if options.json:
         output.json({"version": JSON_VERSION, "ok": status == OK, "accounts": documents})
     return status

@@ -23,7 +23,6 @@ SAMPLE = 20
 """So many messages of each, those of the highest UIDs."""
 
 
-
 def insist_on_the_same_mail(account: "Account", index: Index, connect: "Connect", *, learn: bool) -> None:
     """Ask the server, where the index knows messages, and knows them of another login than the account has now.
 

@@ -84,6 +84,12 @@ def test_what_a_sync_removed_is_brought_back_and_uploaded_again(synced: World) -
     assert in_box(synced) == before
     assert told(synced, "restore", "test:Box", "--run", "1", "--dry-run")["accounts"][0]["restored"] == []
     assert told(synced, "restore", "test:Box", "--since", "2999-01-01")["accounts"][0]["restored"] == []
+    unknown = run("-c", str(synced.configuration), "restore", "test", "--message", "/else/cur/nobody:2,S")
+    assert (unknown.status, unknown.out, unknown.err) == (
+        1,
+        "",
+        "syncer: nothing was brought back: no message in the attic has the file name nobody\n",
+    )
 
     name = account["events"][-1]["names"][0]  # type: ignore[index]
     (one,) = told(synced, "restore", "test", "--message", f"{name}:2,S")["accounts"][0]["restored"]  # type: ignore[misc]
