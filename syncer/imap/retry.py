@@ -23,6 +23,9 @@ SESSION_ATTEMPTS = 3
 PATIENCE = 300.0
 """Seconds for which a run that is to end waits where the server asks to be left alone."""
 
+SILENCE = 10.0
+"""Seconds after which a person who waits is told why."""
+
 LOGINS = (30.0, 300.0)
 """Seconds after the first refusals of a log-in, which may be over soon. Then it is parked."""
 PARKED = (3_600.0, 86_400.0)
@@ -47,6 +50,7 @@ T = TypeVar("T")
 
 def connecting(make: Callable[[], T], attempts: int, sleep: Callable[[float], None]) -> T:
     """Make a connection; what may be over in a few seconds is tried again, never a refusal or a certificate."""
+    waiting = _Waiting()
 
     def policy() -> "tenacity.Retrying":
         import tenacity  # noqa: PLC0415 - only who fails pays for it
@@ -56,6 +60,7 @@ def connecting(make: Callable[[], T], attempts: int, sleep: Callable[[float], No
             stop=tenacity.stop_after_attempt(attempts),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
             sleep=sleep,
+            before_sleep=waiting,
             reraise=True,
         )
 
@@ -71,13 +76,7 @@ def session(work: Callable[[], T], stop: threading.Event) -> T:
     def again(error: BaseException) -> bool:
         return isinstance(error, (ConnectionLostError, ProtocolError)) and (error.pause or 0.0) <= PATIENCE
 
-    def say(state: "tenacity.RetryCallState") -> None:
-        if _asked(state):
-            import logging  # noqa: PLC0415 - seldom needed
-
-            assert state.outcome is not None
-            words = "%s; waiting for %.0f seconds"
-            logging.getLogger(__name__).warning(words, state.outcome.exception(), state.upcoming_sleep)
+    waiting = _Waiting()
 
     def policy() -> "tenacity.Retrying":
         import tenacity  # noqa: PLC0415 - only who fails pays for it
@@ -87,7 +86,7 @@ def session(work: Callable[[], T], stop: threading.Event) -> T:
             stop=tenacity.stop_any(tenacity.stop_after_attempt(SESSION_ATTEMPTS), tenacity.stop_when_event_set(stop)),
             wait=tenacity.wait_combine(tenacity.wait_random_exponential(multiplier=1, max=30), _asked),
             sleep=tenacity.sleep_using_event(stop),
-            before_sleep=say,
+            before_sleep=waiting,
             reraise=True,
         )
 
@@ -187,6 +186,28 @@ class _Failures:
             return _doubled(TROUBLE, self._others - 1)
         most = min(LONGEST, max(SOON, (self._last - self._first) / PART))
         return random.uniform(0.0, min(most, 2.0 ** min(self._outages - 1, 32)))  # noqa: S311 - not to be kept secret
+
+
+class _Waiting:
+    """Tells who waits: for how long where the server asks for a pause, once where nothing seems to happen."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._told = False
+
+    def __call__(self, state: "tenacity.RetryCallState") -> None:
+        """An attempt has failed, and the next comes after a pause."""
+        if _asked(state):
+            self._tell(state, f"waiting for {state.upcoming_sleep:.0f} seconds")
+        elif not self._told and time.monotonic() - self._began >= SILENCE:
+            self._told = True
+            self._tell(state, "trying again")
+
+    def _tell(self, state: "tenacity.RetryCallState", what: str) -> None:
+        import logging  # noqa: PLC0415 - seldom needed
+
+        assert state.outcome is not None
+        logging.getLogger(__name__).warning("%s; %s", state.outcome.exception(), what)
 
 
 def _asked(state: "tenacity.RetryCallState") -> float:

@@ -11,6 +11,7 @@ from syncer.imap.retry import (
     OUTAGES,
     PARKED,
     PATIENCE,
+    SILENCE,
     SOON,
     THROTTLED,
     TROUBLE,
@@ -100,6 +101,28 @@ def test_a_run_that_is_to_end_waits_as_long_as_it_is_asked_to_and_says_so(
     assert session(failing.work, threading.Event()) == "done"
     assert waited[0] >= 200.0
     assert caplog.messages == [f"me@there: throttled; waiting for {waited[0]:.0f} seconds"]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(SILENCE, ["no answer; trying again"]), (SILENCE / 3, [])])
+def test_who_waits_for_long_is_told_once_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, seconds: float, told: list[str]
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(threading.Event, "wait", lambda _event, timeout: None)
+
+    def attempt() -> None:
+        clock[0] += seconds
+        raise error
+
+    for error, tried in (
+        (ConnectError("no answer"), lambda: connecting(attempt, 3, lambda _seconds: None)),
+        (ConnectionLostError("no answer"), lambda: session(attempt, threading.Event())),
+    ):
+        caplog.clear()
+        with pytest.raises(type(error), match="no answer"):
+            tried()
+        assert caplog.messages == told
 
 
 def test_a_run_that_is_to_end_does_not_wait_for_hours() -> None:
