@@ -3,6 +3,9 @@
 `DAY/MAILBOX/FILE`, and `DAY/~spare/MAILBOX/FILE` for files whose message stayed in the Maildir (no mailbox's directory
 begins with a tilde). The day is in UTC as YYYY-MM-DD, the mailbox as in the layout `fs` whatever the Maildir's is, the
 file name kept. Nothing there is ever written over: a second file of the same name gets a number.
+
+The letters in the names stand for keywords, by the mailbox's `dovecot-keywords`. When the mailbox goes, that is kept
+beside the messages as `.keywords`: it holds for all that came in until then.
 """
 
 import datetime as dt
@@ -11,20 +14,21 @@ import itertools
 import os
 import re
 import secrets
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 
-from syncer.maildir import fsops
-from syncer.maildir.filename import split, with_delta
+from syncer.maildir import fsops, keywords
+from syncer.maildir.filename import flags_of, split, translated, with_delta
 from syncer.maildir.layout import from_path, to_path
 from syncer.maildir.reading import is_same_message
 from syncer.maildir.scan import DOT
-from syncer.reconcile.flags import DELETED, FlagDelta
+from syncer.reconcile.flags import DELETED, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.values import Struct
 
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 _SPARE = b"~spare"
 _DAY = re.compile(rb"\d{4}-\d\d-\d\d")
+_LETTERS = b".keywords"
 _NUMBERED = re.compile(r"~\d+\Z")
 UNMARK = FlagDelta(remove=frozenset({DELETED}))
 
@@ -84,6 +88,12 @@ class Attic:
                 break
         return directory
 
+    def keep_letters(self, mailbox: MailboxName, source: bytes) -> bytes:
+        """Keep a mailbox's `dovecot-keywords`, after all its messages; returns the directory, not flushed yet."""
+        directory = self._directory(mailbox, spare=False)
+        next(number for number in itertools.count() if _linked(source, _lettered(directory, number)))
+        return directory
+
     def kept(self) -> Iterator[Kept]:
         """Every message, by day, mailbox and name."""
         for day in sorted(filter(_DAY.fullmatch, _listed(self.path))):
@@ -98,16 +108,19 @@ class Attic:
                             kept = UniqueName(_NUMBERED.sub("", unique))
                             yield Kept(day.decode(), mailbox, kept, os.path.join(path, name), spare)
 
-    def bring_back(self, kept: Kept, directory: bytes) -> UniqueName:
+    def bring_back(self, kept: Kept, directory: bytes, letters: Callable[[Flags], Mapping[str, str]]) -> UniqueName:
         """Move a message into a directory of the Maildir, under a new unique name, which is returned. Durable.
 
-        It is not marked as deleted any more, or the next client that expunges would take it again.
+        It is not marked as deleted any more, or the next client that expunges would take it again. If its mailbox was
+        deleted since, it gets the `letters` that keywords have in the one that is there now.
 
         Raises:
             OSError: it is still in the attic.
         """
-        name = os.path.basename(kept.path).decode("utf-8", "surrogateescape")
-        info = split(with_delta(name, UNMARK, {}))[1]
+        name = with_delta(os.path.basename(kept.path).decode("utf-8", "surrogateescape"), UNMARK, {})
+        if meant := self._meant(kept):
+            name = translated(name, kept.name, meant, letters(flags_of(name, meant)))
+        info = split(name)[1]
         number = 0
         there = self._carried_to(directory, kept)
         while True:
@@ -123,6 +136,20 @@ class Attic:
         fsops.fsync_directory(directory)
         fsops.fsync_directory(os.path.dirname(kept.path))
         return unique
+
+    def _meant(self, kept: Kept) -> Mapping[str, str]:
+        """What the letters in its name stood for, if its mailbox was deleted since it came in; else they still do."""
+        came = os.lstat(kept.path).st_ctime_ns
+        for day in sorted(filter(_DAY.fullmatch, _listed(self.path))):
+            directory = os.path.join(self.path, day, to_path(kept.mailbox, "fs"))
+            for path in map(_lettered, itertools.repeat(directory), itertools.count()):
+                try:
+                    left = os.lstat(path).st_ctime_ns
+                except FileNotFoundError:
+                    break
+                if (day, left) >= (kept.day.encode(), came):
+                    return keywords.parse(keywords.read_file(path)).mapping
+        return {}
 
     def _carried_to(self, directory: bytes, kept: Kept) -> dict[str, bytes]:
         """Where it may be already if a run was killed: with other flags, perhaps, than it has in the attic."""
@@ -148,6 +175,10 @@ class Attic:
         for directory in reversed(missing):
             fsops.make_directory(directory)
         return missing[0] if missing else path
+
+
+def _lettered(directory: bytes, number: int) -> bytes:
+    return os.path.join(directory, _LETTERS + (b"~%d" % number if number else b""))
 
 
 def _moved(source: bytes, target: bytes) -> bool:

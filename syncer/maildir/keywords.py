@@ -100,8 +100,13 @@ def unmapped(flags: Flags, mapping: Mapping[str, str]) -> Flags:
 
 def read(directory: bytes) -> bytes:
     """The contents of the mailbox's file; empty if there is none."""
+    return read_file(os.path.join(directory, FILE))
+
+
+def read_file(path: bytes) -> bytes:
+    """The contents of such a file, wherever it is; empty if there is none."""
     try:
-        fd = fsops.open_read(os.path.join(directory, FILE))
+        fd = fsops.open_read(path)
     except FileNotFoundError:
         return b""
     with open(fd, "rb") as file:

@@ -26,7 +26,7 @@ from syncer.maildir import fsops, places, state
 from syncer.maildir.layout import Layout
 from syncer.maildir.places import Places
 from syncer.maildir.root import Root
-from syncer.maildir.state import CUR, NEW
+from syncer.maildir.state import CUR, KEYWORDS, NEW
 from syncer.maildir.unflushed import Unflushed
 
 if TYPE_CHECKING:
@@ -311,6 +311,9 @@ class MaildirStore:
                     self._unflushed.changed(mailbox, self._attic.keep(mailbox, path), os.path.join(box.path, sub))
                     if self.follower is not None:
                         self.follower(mailbox, path, None)
+            if box.table().mapping:
+                letters = os.path.join(box.path, KEYWORDS)
+                self._unflushed.changed(mailbox, self._attic.keep_letters(mailbox, letters))
             self.flush(mailbox)
             self._places.remove(mailbox)
         with self._lock:
@@ -329,10 +332,11 @@ class MaildirStore:
         """
         try:
             self.create(kept.mailbox)
+            box = self._box(kept.mailbox)
+            with fsops.explained(f"bring a message of {kept.mailbox} back:", MessageError):
+                return self._attic.bring_back(kept, os.path.join(box.path, CUR), box.mapping_for)
         except MailboxError as error:
             raise MessageError(str(error)) from error
-        with fsops.explained(f"bring a message of {kept.mailbox} back:", MessageError):
-            return self._attic.bring_back(kept, os.path.join(self._places.directory(kept.mailbox), CUR))
 
     def purge_attic(self, older_than_seconds: float, now: float) -> int:
         """Remove what has been in the attic for longer than this, by whole days; returns how many files went."""

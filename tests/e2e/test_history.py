@@ -115,7 +115,9 @@ def test_a_mailbox_that_was_deleted_comes_back_with_its_messages(
 ) -> None:
     world = world_on(dovecot, mailbox_changes="all", max_delete=1.0)
     world.client.create("Box")
-    world.client.fill("Box", [(note(f"m{number}"), frozenset({"\\Flagged"}), 1_500_000_000) for number in range(4)])
+    world.client.fill(
+        "Box", [(note(f"m{number}"), frozenset({"\\Flagged", "todo"}), 1_500_000_000) for number in range(4)]
+    )
     world.sync().done()
     world.client.delete_mailbox("Box")
     world.sync().done()
@@ -127,5 +129,5 @@ def test_a_mailbox_that_was_deleted_comes_back_with_its_messages(
     assert len(told(world, "restore", "test", "--run", "2", "--dry-run")["accounts"][0]["restored"]) == 4  # type: ignore[arg-type]
     assert len(told(world, "restore", "test", "--deleted")["accounts"][0]["restored"]) == 4  # type: ignore[arg-type]
     world.sync().done()
-    assert [(mailbox, sorted(flags)) for mailbox, _, flags in world.on_server()] == [("Box", ["\\Flagged"])] * 4
+    assert [(mailbox, sorted(flags)) for mailbox, _, flags in world.on_server()] == [("Box", ["\\Flagged", "todo"])] * 4
     world.converged()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from stores import LISTS, NOW, ONE, WORK, interfere, no_links, tree
 
-from syncer.errors import MailboxError, NoSuchMailboxError, StoreError, VanishedError
+from syncer.errors import MailboxError, MessageError, NoSuchMailboxError, StoreError, VanishedError
 from syncer.maildir import attic, fsops
 from syncer.maildir.store import MaildirStore
 from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
@@ -93,6 +93,70 @@ def test_what_is_brought_back_is_not_marked_as_deleted(store: MaildirStore, inbo
     (kept,) = store.in_attic()
     assert store.bring_back(kept) == "1.one.back"
     assert tree(inbox) == {"cur/1.one.back:2,FSab": b"octets"}
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_what_comes_back_after_its_mailbox_went_has_the_keywords_that_it_had(
+    store: MaildirStore, tmp_path: Path, copied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, kept = tmp_path / "Mail" / "Work", tmp_path / "attic" / "2023-11-14" / "Work"
+    if copied:
+        monkeypatch.setattr(attic.fsops, "link", no_links)
+    (work / "dovecot-keywords").write_bytes(b"0 todo\n1 later\n")
+    (work / "cur" / "1.one:2,Sab").write_bytes(b"one")
+    (work / "new" / "2.two").write_bytes(b"two")
+    (work / "cur" / "3.three:2,bz").write_bytes(b"three")
+    store.remove(WORK, ONE)
+    store.delete(WORK)
+    assert set(tree(kept)) == {".keywords", "1.one:2,Sab", "2.two", "3.three:2,bz"}
+    store.create(WORK)
+    (work / "dovecot-keywords").write_bytes(b"0 other\n2 later\n")
+    (work / "cur" / "4.four:2,a").write_bytes(b"four")
+    store.remove(WORK, UniqueName("4.four"))
+    for one in list(store.in_attic()):
+        store.bring_back(one)
+    assert tree(work / "cur") == {
+        "1.one.back:2,Sbc": b"one",
+        "2.two.back": b"two",
+        "3.three.back:2,c": b"three",
+        "4.four.back:2,a": b"four",
+    }
+    assert (work / "dovecot-keywords").read_bytes() == b"0 other\n2 later\n1 todo\n"
+
+
+def test_of_a_mailbox_that_went_twice_in_a_day_each_message_has_the_keywords_of_its_time(
+    store: MaildirStore, tmp_path: Path
+) -> None:
+    work = tmp_path / "Mail" / "Work"
+    for name, keyword in (("1.one:2,a", b"todo"), ("2.two:2,a", b"later")):
+        store.create(WORK)
+        (work / "dovecot-keywords").write_bytes(b"0 %b\n" % keyword)
+        (work / "cur" / name).write_bytes(b"octets")
+        store.delete(WORK)
+    for one in list(store.in_attic()):
+        store.bring_back(one)
+    assert set(tree(work / "cur")) == {"1.one.back:2,a", "2.two.back:2,b"}
+    assert (work / "dovecot-keywords").read_bytes() == b"0 todo\n1 later\n"
+    assert store.purge_attic(0, NOW + 86400) == 2
+    assert list((tmp_path / "attic").iterdir()) == []
+
+
+def test_a_message_stays_in_the_attic_as_long_as_its_keywords_cannot_be_written(
+    store: MaildirStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "Mail" / "Work"
+    (work / "dovecot-keywords").write_bytes(b"0 todo\n")
+    (work / "cur" / "1.one:2,a").write_bytes(b"octets")
+    store.delete(WORK)
+    (kept,) = store.in_attic()
+    monkeypatch.setattr("syncer.maildir.keywords.WAIT", 0.0)
+    store.create(WORK)
+    (work / "dovecot-uidlist.lock").write_bytes(b"1")
+    with pytest.raises(MessageError, match="Work"):
+        store.bring_back(kept)
+    (work / "dovecot-uidlist.lock").unlink()
+    store.bring_back(kept)
+    assert set(tree(work / "cur")) == {"1.one.back:2,a"}
 
 
 def test_a_message_renamed_while_it_is_removed_goes_all_the_same(

@@ -7,6 +7,8 @@ from stores import ADD_SEEN, NOW, ONE, TWO, WORK, killed_at, tree
 
 from syncer.errors import VanishedError
 from syncer.maildir import fsops, scan
+from syncer.maildir.filename import flags_of
+from syncer.maildir.keywords import parse, read
 from syncer.maildir.store import MaildirStore
 from syncer.reconcile.flags import FLAGGED, NONE, SEEN, FlagDelta
 from syncer.reconcile.identity import INBOX, UniqueName
@@ -76,3 +78,37 @@ def test_a_kill_at_any_operation_loses_and_doubles_nothing(
     else:
         pytest.fail("it never came to its end")
     assert number > 60
+
+
+def test_a_mailbox_whose_deletion_and_return_are_killed_anywhere_keeps_messages_and_keywords(tmp_path: Path) -> None:
+    def deleted(path: Path) -> None:
+        store = opened(path)
+        if WORK in store.mailboxes():
+            store.delete(WORK)
+        store.close()
+
+    def back(path: Path) -> None:
+        store = opened(path)
+        for kept in list(store.in_attic()):
+            store.bring_back(kept)
+        store.close()
+
+    for number in range(100):
+        path = tmp_path / str(number)
+        store = opened(path)
+        store.create(WORK)
+        store.close()
+        (path / "Mail" / "Work" / "dovecot-keywords").write_bytes(b"3 todo\n")
+        (path / "Mail" / "Work" / "cur" / "1.one:2,Sd").write_bytes(b"one")
+        (path / "Mail" / "Work" / "new" / "2.two").write_bytes(b"two")
+        alive = not killed_at(number, lambda path=path: (deleted(path), back(path)))  # type: ignore[misc]
+        back(path)
+        meant = parse(read(bytes(path / "Mail" / "Work"))).mapping
+        there = {name: octets for name, octets in tree(path / "Mail").items() if {"cur", "new"} & set(Path(name).parts)}
+        found = sorted((octets, sorted(flags_of(Path(name).name, meant))) for name, octets in there.items())
+        assert found == [(b"one", [SEEN, "todo"]), (b"two", [])], number
+        if alive:
+            break
+    else:
+        pytest.fail("it never came to its end")
+    assert number > 15
