@@ -344,6 +344,22 @@ class TestUidsThatCannotBeNew:
         assert world.state() == ("Work/a: Work/b: Work/x:",) * 3
         assert {pair.name: pair.uid for pair in world.index.pairs(WORK)} == {"x": 1, "a": 2, "b": 3}
 
+    def test_of_what_was_appended_after_something_was_moved_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        append = FakeServer.append
+
+        def wrong(
+            self: FakeServer, mailbox: MailboxName, messages: Iterable[tuple[Outgoing, Flags]]
+        ) -> Iterator[Appended]:
+            for appended in append(self, mailbox, messages):
+                yield replace(appended, uid=Uid(2))
+
+        monkeypatch.setattr(FakeServer, "append", wrong)
+        world = World.of("a: Work/m:", "a: Work/m:", "a: b: m: Work/")
+        world.sync()
+        assert world.state() == ("a: b: m:",) * 3
+        assert {pair.name: pair.uid for pair in world.index.pairs(INBOX)} == {"a": 1, "m": 2, "b": 3}
+        settles(world)
+
 
 class TestUidsThatAreNotTold:
     @pytest.mark.parametrize("uidplus", [True, False])

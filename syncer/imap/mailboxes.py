@@ -240,14 +240,15 @@ class Directory:
         if not isinstance(response, Data):
             return
         if response.kind == "NAMESPACE":
-            self._spaces = response.values
+            if self._asked is not None and self._wire.awaits(self._asked):
+                self._spaces = response.values
         elif response.kind in ("LIST", "STATUS") and self._early is not None:
             self._early.hear(response)
 
     def _namespace_answered(self) -> bool:
-        tag, self._asked = self._asked, None
-        if tag is not None:
-            self._spaces_told = self._wire.wait(tag).kind == "OK"
+        if self._asked is not None:
+            self._spaces_told = self._wire.wait(self._asked).kind == "OK"
+            self._asked = None
         return self._spaces_told
 
     def _ask_namespace(self) -> Namespace | None:

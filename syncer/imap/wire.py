@@ -170,6 +170,10 @@ class Wire:
             self.shut("it was interrupted")  # in the middle of a line or a literal: nobody knows where
             raise
 
+    def awaits(self, tag: bytes) -> bool:
+        """Whether the server has not replied to a command yet, as far as was read."""
+        return tag in self._waiting
+
     def reply(self, tag: bytes) -> Status | None:
         """The tagged reply to a command, once it was read; only the first call gets it."""
         return self._replies.pop(tag, None)

@@ -218,6 +218,17 @@ class TestWords:
             assert script.commands("LSUB")[1:] == [b'LSUB "" "Work"', b'LSUB "" "Work/*"']
             assert script.commands("SUBSCRIBE") == [b'SUBSCRIBE "Play"'] * 2
 
+    @pytest.mark.parametrize("asked", [b"", b" NAMESPACE"])
+    def test_a_namespace_that_nobody_asked_for_is_none(self, talk: Talk, asked: bytes) -> None:
+        said = b'* NAMESPACE (("../" "/")) NIL NIL\r\n'
+        replies = {"LIST": said + b'* LIST () "/" INBOX\r\n* LIST () "/" Work\r\n' + OK, "NOOP": said + OK}
+        with Scripted(replies, capabilities=b"IMAP4rev1 UIDPLUS" + asked) as script:
+            server = talk(script)
+            server.noop()
+            assert [each.name for each in server.mailboxes()] == [INBOX, "Work"]
+            server.create(MailboxName("Play"))
+            assert script.commands("CREATE") == [b'CREATE "Play"']
+
     def test_an_appendlimit_of_5000_digits_is_none(self, talk: Talk) -> None:
         with Scripted(capabilities=CAPABILITIES + b" APPENDLIMIT=" + b"9" * 5000) as script:
             assert talk(script)._session.append_limit() is None
