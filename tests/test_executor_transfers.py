@@ -344,19 +344,28 @@ class TestUidsThatCannotBeNew:
         assert world.state() == ("Work/a: Work/b: Work/x:",) * 3
         assert {pair.name: pair.uid for pair in world.index.pairs(WORK)} == {"x": 1, "a": 2, "b": 3}
 
-    def test_of_what_was_appended_after_something_was_moved_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        append = FakeServer.append
+    @pytest.mark.parametrize(("moved", "appended"), [(2, 2), (3, 3)], ids=["the APPEND", "the MOVE"])
+    def test_of_what_was_appended_after_something_was_moved_in(
+        self, moved: int, appended: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        append, move = FakeServer.append, FakeServer.move
 
         def wrong(
             self: FakeServer, mailbox: MailboxName, messages: Iterable[tuple[Outgoing, Flags]]
         ) -> Iterator[Appended]:
-            for appended in append(self, mailbox, messages):
-                yield replace(appended, uid=Uid(2))
+            for told in append(self, mailbox, messages):
+                yield replace(told, uid=Uid(appended))
+
+        def wrong_too(
+            self: FakeServer, mailbox: MailboxName, uids: Collection[Uid], target: MailboxName
+        ) -> dict[Uid, Uid]:
+            return {uid: Uid(moved) for uid in move(self, mailbox, uids, target)}
 
         monkeypatch.setattr(FakeServer, "append", wrong)
-        world = World.of("a: Work/m:", "a: Work/m:", "a: b: m: Work/")
+        monkeypatch.setattr(FakeServer, "move", wrong_too)
+        world = World.of("a: Work/m:", "a: Work/m:", "a: b:S m:F Work/")
         world.sync()
-        assert world.state() == ("a: b: m:",) * 3
+        assert world.state() == ("a: b:S m:F",) * 3
         assert {pair.name: pair.uid for pair in world.index.pairs(INBOX)} == {"a": 1, "m": 2, "b": 3}
         settles(world)
 

@@ -101,6 +101,7 @@ class _Case:
         self._lied_to()
         self._nothing_is_lost(before)
         self._forget_what_never_was()
+        self._expunge_what_is_marked()
         self._settle()
         self._all_is_well()
 
@@ -222,6 +223,15 @@ class _Case:
             left = [file for part in ("cur", "new", "tmp") for file in (path / part).iterdir()]
             assert not left, f"messages in a mailbox that never was: {left}"
             shutil.rmtree(path)
+
+    def _expunge_what_is_marked(self) -> None:
+        """A person does on the server what it could not do by itself, as the liar has told its capabilities."""
+        if "CAPABILITY" in self.lies:
+            for mailbox in ("INBOX", "A"):
+                there = self.world.client.messages(mailbox)
+                gone = [m.uid for m in there if _token(m.octets) in self.deleted and "\\Deleted" in m.flags]
+                self.world.client.expunge(mailbox, gone)
+                self.counted.update({"marked, for it was said that UIDPLUS is missing": len(gone)} if gone else {})
 
     # -- what must be true then
 

@@ -92,9 +92,10 @@ class _Run:
     def record(self) -> None:
         """Record what is known by now."""
         taken = {pair.uid for pair in self._bench.index.pairs_among(self._mailbox, uids=[p.uid for p in self._pairs])}
-        if taken:  # by a message that was moved in before, perhaps: one of the two has another UID than the server told
+        if taken:  # by what was moved in before: of one of the two the server has told another UID than it has
             self._unknown += [pair.name for pair in self._pairs if pair.uid in taken]
             self._pairs = [pair for pair in self._pairs if pair.uid not in taken]
+            self._bench.index.forget(self._mailbox, taken)
             self._bench.look_again = True
         if self._pairs:  # a file whose writer did not flush it must not be lost after it was recorded
             self._bench.store.flush(self._mailbox)
