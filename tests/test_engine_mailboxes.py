@@ -6,7 +6,7 @@ from worlds import World, octets
 
 from syncer.errors import AccountError, MailboxError, NoSuchMailboxError
 from syncer.reconcile.actions import Action
-from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity
+from syncer.reconcile.identity import INBOX, MailboxName, Uid, UidValidity, UniqueName
 from syncer.reconcile.policy import Limits, Policy
 from syncer.report import MailboxReport
 
@@ -196,6 +196,19 @@ def test_a_mailbox_deleted_on_both_sides_is_forgotten() -> None:
     world.sync()
     assert world.planned() == ["Work/: forget"]
     assert (list(world.index.rows), actions(world)[1:]) == (["INBOX"], [])
+
+
+def test_a_mailbox_deleted_on_the_server_is_not_deleted_with_a_file_that_came_in_for_one_that_was_gone() -> None:
+    world = World.of("a: Work/b: Work/c:", "Work/b: Work/c:", "Work/c:", policy=ALL)
+    del world.server.mailboxes[WORK]
+    server_hears(world, FETCH_INBOX=lambda: world.store.put(WORK, UniqueName("new"), octets("new")))
+    report = world.sync()
+    assert report.mailbox(WORK).error == "Work: not deleted, for there are other messages in it; sync again"
+    assert (world.in_maildir(), world.store.attic) == ("Work/c: Work/new: a:", [])
+    well(world)
+    world.sync()
+    assert world.sync().mailboxes == {}
+    assert (world.on_server(), world.in_maildir()) == ("Work/new: a:",) * 2
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["the UIDs stay", "numbered anew"])

@@ -84,7 +84,11 @@ class Executor(Struct):
         return not known.issuperset(server.listing(mailbox).flags)
 
     def _insist_nothing_came_in(self, server: Server, action: DeleteMailbox) -> None:
-        """DELETE takes everything along: also what was delivered, or could not be moved away, since the look."""
+        """DELETE takes everything along: also what was delivered, or could not be moved away, since the look.
+
+        The number alone does not tell: what came in may be as many as were gone before.
+        """
+        strangers = False
         if action.side == "server":
             listed = server.listing(action.mailbox)
             count, complete = len(listed.flags), listed.complete
@@ -94,7 +98,8 @@ class Executor(Struct):
             count, complete = len(seen.messages), seen.complete
             if not complete:
                 raise MailboxError(f"{action.mailbox}: not deleted, for it was not listed: {'; '.join(seen.notes)}")
-        if count > action.messages or not complete:
+            strangers = not seen.messages.keys() <= {pair.name for pair in self.bench.index.pairs(action.mailbox)}
+        if strangers or count > action.messages or not complete:
             raise MailboxError(f"{action.mailbox}: not deleted, for there are other messages in it; sync again")
 
     def move(self, server: Server, actions: Sequence[Action], epochs: Mapping[MailboxName, Epoch]) -> None:
