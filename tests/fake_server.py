@@ -105,6 +105,8 @@ class FakeAccount:
     atomic_move: bool = True
     tells_uids: bool = True
     """With UIDPLUS: APPENDUID and COPYUID are told (a mailbox may be UIDNOTSTICKY, RFC 4315 section 3)."""
+    moves_at_most: int | None = None
+    """So many messages are moved by one command, and the others are left where they are."""
     email_ids: bool = False
     special: dict[MailboxName, str] = field(default_factory=dict)
     unlisted: set[MailboxName] = field(default_factory=set)
@@ -288,7 +290,8 @@ class FakeServer:
         box, there = self._box(mailbox), self._box(target)
 
         def copy() -> dict[Uid, Uid]:
-            return {uid: there.add(replace(box.messages[uid])) for uid in sorted(uids) if uid in box.messages}
+            able = [uid for uid in sorted(uids) if uid in box.messages][: self.account.moves_at_most]
+            return {uid: there.add(replace(box.messages[uid])) for uid in able}
 
         def at_once() -> dict[Uid, Uid]:
             landed = copy()

@@ -25,6 +25,7 @@ WORK = MailboxName("Work")
 
 
 NO = ServerRefusedError("the server says: over quota")
+TRASHING = Policy(limits=Limits(max_delete=1.0), on_local_delete="trash")
 
 
 class TestTheServerRefuses:
@@ -107,6 +108,25 @@ class TestTheServerRefuses:
         world.sync(Policy(on_local_delete="trash"))
         assert problems(world) == ["1 message deleted here not expunged on the server: the server says: over quota"]
         assert world.state() == ("a:", "a:", "")
+
+    @pytest.mark.parametrize("tells_uids", [True, False])
+    @pytest.mark.parametrize(("uidplus", "atomic_move"), [(True, True), (False, True), (True, False), (False, False)])
+    def test_to_move_some_messages_to_the_trash_and_it_is_asked_again(
+        self, *, uidplus: bool, atomic_move: bool, tells_uids: bool
+    ) -> None:
+        world = World.of("a: b: c: d: Trash/", "a: b: c: d: Trash/", "d: Trash/", policy=TRASHING)
+        world.server.special[MailboxName("Trash")] = "\\trash"
+        world.server.uidplus, world.server.atomic_move = uidplus, atomic_move
+        world.server.tells_uids, world.server.moves_at_most = tells_uids, 1
+        world.sync()
+        world.sync()
+        assert sorted(world.on_server().split()) == sorted(
+            [*("Trash/" + name for name in ("a:", "b:", "c:")), "d:"]
+            if uidplus or atomic_move
+            else ["Trash/a:", "Trash/b:", "Trash/c:", "a:T", "b:T", "c:T", "d:"]
+        )
+        assert world.in_maildir() == "Trash/a: Trash/b: Trash/c: d:"
+        assert world.sync().mailboxes == {}
 
     def test_the_same_thing_twice_in_a_pass_and_it_is_told_once(self) -> None:
         world = World.of("", "", "a: b:")

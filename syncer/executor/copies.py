@@ -15,6 +15,7 @@ from syncer.executor.bench import Bench
 from syncer.ports import Server
 from syncer.ports.contents import contents_of
 from syncer.reconcile.epoch import Epoch
+from syncer.reconcile.flags import DELETED
 from syncer.reconcile.identity import MailboxName, Uid
 from syncer.reconcile.observations import Pair
 from syncer.values import Struct, replace
@@ -52,8 +53,10 @@ def move(
 
 def move_to_trash(
     bench: Bench, server: Server, mailbox: MailboxName, pairs: Sequence[Pair], trash: MailboxName
-) -> None:
+) -> frozenset[Uid]:
     """Move messages to the trash, but for those of which a killed run has copied one already; then call `settle`.
+
+    Returns those that the server left where they are: it may refuse some when it has moved others.
 
     Raises:
         ServerRefusedError: they were not moved.
@@ -63,9 +66,14 @@ def move_to_trash(
         server.expunge(mailbox, sorted(there))
     rest = [pair.uid for pair in pairs if pair.uid not in there]
     if rest and "MOVE" in server.capabilities:
-        server.move(mailbox, rest, trash)
-    elif rest:
-        move(bench, server, mailbox, rest, trash, epoch=server.epoch(trash))
+        named = server.move(mailbox, rest, trash)
+    else:
+        named = move(bench, server, mailbox, rest, trash, epoch=server.epoch(trash)) if rest else {}
+    unnamed = [uid for uid in rest if uid not in named]
+    marks = not server.capabilities & {"MOVE", "UIDPLUS"}
+    return frozenset(
+        message.uid for message in server.describe(mailbox, unnamed) if not (marks and DELETED in message.flags)
+    )
 
 
 def settle(bench: Bench, mailbox: MailboxName, uids: Collection[Uid]) -> None:

@@ -207,9 +207,10 @@ class Executor(Struct):
     ) -> None:
         self.bench.checkpoint()
         uids = [action.pair.uid for action in batch]
+        left: frozenset[Uid] = frozenset()
         try:
             if trash is not None:
-                copies.move_to_trash(self.bench, server, mailbox, [action.pair for action in batch], trash)
+                left = copies.move_to_trash(self.bench, server, mailbox, [action.pair for action in batch], trash)
                 gone = bool(server.capabilities & {"MOVE", "UIDPLUS"})
                 self.bench.look_again = True  # the mailbox that they are in now has been looked at already
             else:
@@ -218,12 +219,13 @@ class Executor(Struct):
             problem = f"{messages(uids)} deleted here not expunged on the server: {error}"
             self.bench.report.mailbox(mailbox).problem(problem)
             return
+        done = [action for action in batch if action.pair.uid not in left]
         if gone:
-            self.bench.deleted(mailbox, "server", batch)
-        else:
-            self._marked(mailbox, batch)
+            self.bench.deleted(mailbox, "server", done)
+        elif done:
+            self._marked(mailbox, done)
         if trash is not None:
-            copies.settle(self.bench, mailbox, uids)
+            copies.settle(self.bench, mailbox, [action.pair.uid for action in done])
 
     def _marked(self, mailbox: MailboxName, batch: Sequence[Expunge]) -> None:
         """Record that they stay on the server, marked as deleted: it cannot expunge single messages."""
