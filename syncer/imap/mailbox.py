@@ -216,7 +216,21 @@ class ImapServer:
                 reply = self._wire.run(b"UID EXPUNGE", uid_set)
                 if not reply.ok:
                     raise self._session.refused(mailbox, reply.status, "UID EXPUNGE")
+        self._insist_deleted(mailbox, uids, able=able)
         return able
+
+    def _insist_deleted(self, mailbox: MailboxName, uids: Collection[Uid], *, able: bool) -> None:
+        r"""Ask whether they are gone, or marked: of whom lacks the right to, Dovecot takes both commands for done."""
+        asked = self._descriptions(uid_sets(uids, self._line), frozenset(uids))
+        asked.wait()
+        marked = DELETED.lower()
+        left = {m.uid for m in asked.found if able or marked not in {flag.lower() for flag in m.flags}}
+        if left:
+            undone = f"{'expunge' if able else 'mark'} {len(left)} of {len(uids)} messages"
+            raise ServerRefusedError(
+                f"{self._wire.where}: mailbox {mailbox!r}: the server did not {undone}, though it said so;"
+                " does this login have the right to delete there?"
+            )
 
     def move(self, mailbox: MailboxName, uids: Collection[Uid], target: MailboxName) -> Mapping[Uid, Uid]:
         """See `Server`. A server that fails half way is not asked further; what it named until then counts."""

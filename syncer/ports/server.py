@@ -190,7 +190,7 @@ class Server(Protocol):
         EXPUNGE or CLOSE.
 
         Raises:
-            ServerRefusedError: NO or BAD.
+            ServerRefusedError: NO or BAD, or it was not done.
         """
 
     def move(self, mailbox: MailboxName, uids: Collection[Uid], target: MailboxName) -> Mapping[Uid, Uid]:

@@ -33,8 +33,8 @@ LOOKS_AND_COUNTS = LOOKS.replace("SELECT", "SELECT, STATUS")
 MOVED_LOOKS = "SELECT, 2 UID FETCH, SELECT, UID FETCH, SELECT"
 """At the two mailboxes of a move, and back to the first."""
 
-COPIES = "UID COPY, UID STORE, UID EXPUNGE"
-"""A move by hand."""
+COPIES = "UID COPY, UID STORE, UID EXPUNGE, UID FETCH"
+"""A move by hand, and whether the old copies are gone."""
 
 
 def changed_on_the_server(metered: Metered, messages: int) -> tuple[dict[str, int], Cost]:
@@ -136,7 +136,7 @@ def test_200_flags_of_two_kinds_changed_in_the_maildir_are_two_commands_with_ran
         (STATUS, f"{TELLS}, 3 STATUS, {MOVED_LOOKS}, UID MOVE, LOGOUT", 6 + 1),
         (PLAIN, f"{LISTS}, {LOOKS}, SELECT, UID MOVE, LOGOUT", 7 + 1),
         (CYRUS, f"{TELLS}, {MOVED_LOOKS}, UID MOVE, LOGOUT", 5 + 1),
-        (COURIER, f"{ASKS}, 3 STATUS, {LOOKS_AND_COUNTS}, SELECT, STATUS, {COPIES}, LOGOUT", 11 + 1),
+        (COURIER, f"{ASKS}, 3 STATUS, {LOOKS_AND_COUNTS}, SELECT, STATUS, {COPIES}, LOGOUT", 12 + 1),
     ),
 )
 def test_200_messages_moved_in_the_maildir_are_moved_and_neither_sent_nor_fetched(

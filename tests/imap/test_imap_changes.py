@@ -26,10 +26,33 @@ class TestExpunge:
     def test_marks_and_expunges_exactly_what_was_named(self, talk: Talk) -> None:
         with Scripted() as script:
             assert talk(script).expunge(INBOX, {5, 6, 9}) is True
-            assert [line.partition(b" ")[2] for line in script.lines[-2:]] == [
+            assert [line.partition(b" ")[2] for line in script.lines[-3:]] == [
                 b"UID STORE 5:6,9 +FLAGS.SILENT (\\Deleted)",
                 b"UID EXPUNGE 5:6,9",
+                b"UID FETCH 5:6,9 (UID FLAGS INTERNALDATE RFC822.SIZE)",
             ]
+
+    @pytest.mark.parametrize(
+        ("capabilities", "flags", "undone"),
+        [
+            (CAPABILITIES, b"", "expunge 2 of 3"),
+            (CAPABILITIES, b"\\Deleted", "expunge 2 of 3"),
+            (BARE, b"\\Seen", "mark 2 of 3"),
+        ],
+    )
+    def test_what_is_still_there_was_not_deleted_whatever_the_server_said(
+        self, talk: Talk, capabilities: bytes, flags: bytes, undone: str
+    ) -> None:
+        there = b'* %d FETCH (UID %d FLAGS (%s) INTERNALDATE "17-Jul-1996 02:44:25 -0700" RFC822.SIZE 9)\r\n'
+        left = there % (1, 5, flags) + there % (2, 9, flags)
+        said = pytest.raises(ServerRefusedError, match=f"did not {undone} messages")
+        with Scripted({"UID FETCH": left + OK}, capabilities=capabilities) as script, said:
+            talk(script).expunge(INBOX, {5, 6, 9})
+
+    def test_what_is_still_there_and_marked_is_all_that_is_wanted_without_uidplus(self, talk: Talk) -> None:
+        marked = b'* 1 FETCH (UID 5 FLAGS (\\DELETED) INTERNALDATE "17-Jul-1996 02:44:25 -0700" RFC822.SIZE 9)\r\n'
+        with Scripted({"UID FETCH": marked + OK}, capabilities=BARE) as script:
+            assert talk(script).expunge(INBOX, {5}) is False
 
     def test_only_marks_without_uidplus(self, talk: Talk) -> None:
         with Scripted(capabilities=BARE) as script:
@@ -90,7 +113,7 @@ class TestMove:
         replies = {"UID COPY": b"<tag> OK [COPYUID 9 1,3 4:5] copied\r\n"}
         with Scripted(replies, capabilities=BARE + b" UIDPLUS") as script:
             assert talk(script).move(INBOX, {1, 2, 3}, WORK) == {1: 4, 3: 5}
-            assert [line.partition(b" ")[2] for line in script.lines[-3:]] == [
+            assert [line.partition(b" ")[2] for line in script.lines[-4:-1]] == [
                 b'UID COPY 1:3 "Work"',
                 b"UID STORE 1,3 +FLAGS.SILENT (\\Deleted)",
                 b"UID EXPUNGE 1,3",
