@@ -234,3 +234,18 @@ class TestARealMaildir:
         assert world.on_server() == "a:{work} b:{work}"
         assert len(os.listdir(tmp_path / "Mail/INBOX/cur")) == 2
         world.store.close()  # type: ignore[attr-defined]
+
+    def test_nor_does_one_that_comes_to_mean_another_keyword_during_a_pass(self, tmp_path: Path) -> None:
+        world = World.of("a:{work} b:{work}", "", "")
+        world.index.rows.clear()
+        self.open(world, tmp_path)
+        world.sync()
+        world.sync()
+        world.server.deliver(INBOX, octets("c"))
+        letters = tmp_path / "Mail/INBOX/dovecot-keywords"
+        server_hears(world, FETCH_INBOX_3=lambda: letters.write_bytes(b"0 todo\n") and None)
+        for _ in range(4):
+            world.sync()
+        assert world.on_server() == "a:{work} b:{work} c:"
+        assert world.sync().mailboxes == {}
+        world.store.close()  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ directories are read next time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from syncer.observer.look import Look, Sight
@@ -43,11 +43,20 @@ def _finished(one: Pass, sight: Sight, *, settled: bool) -> Finished:
         here.mailbox,
         None if stays else here.server.epoch,
         sight.there.messages if server else None,
-        mapping=None if sight.untouched else one.store.mapping(here.mailbox),
+        mapping=None if sight.untouched else _letters(sight.here.mapping or {}, one.store.mapping(here.mailbox)),
         local_state=sight.here.state if local else None,
         settings=one.order.settings,
         compared=not sight.shortcut and sight.there.compared and here.local.complete,
     )
+
+
+def _letters(seen: Mapping[str, str], now: Mapping[str, str]) -> Mapping[str, str]:
+    """The letters as they were when the names were read, and those that were given away since.
+
+    What has come to mean something else since then is for the next look to find out, which compares with this.
+    """
+    words = {word.lower() for word in seen.values()}
+    return {letter: word for letter, word in now.items() if word.lower() not in words} | dict(seen)
 
 
 def _resolved(index: Index, here: Observation) -> tuple[bool, bool]:
