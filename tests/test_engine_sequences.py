@@ -249,3 +249,32 @@ class TestARealMaildir:
         assert world.on_server() == "a:{work} b:{work} c:"
         assert world.sync().mailboxes == {}
         world.store.close()  # type: ignore[attr-defined]
+
+    def test_a_copy_of_a_file_with_other_flags_changes_none(self, tmp_path: Path) -> None:
+        world, file = self.seen(tmp_path)
+        file.with_name(file.name[:-1]).write_bytes(file.read_bytes())
+        for _ in range(3):
+            world.sync()
+        assert (world.on_server(), len(os.listdir(file.parent))) == ("a:S", 2)
+        world.store.close()  # type: ignore[attr-defined]
+
+    def test_another_message_under_the_name_of_one_that_is_known_is_the_new_one(self, tmp_path: Path) -> None:
+        world, file = self.seen(tmp_path)
+        file.with_name(file.name[:-1]).write_bytes(octets("b").replace(b"\r\n", b"\n"))
+        world.sync()
+        assert world.on_server() == "a:S b:"
+        assert world.sync().mailboxes == {}
+        world.server.mailboxes[INBOX].messages.pop(Uid(1))
+        world.sync()
+        (left,) = file.parent.iterdir()
+        assert left.read_bytes() == octets("b").replace(b"\r\n", b"\n")
+        world.store.close()  # type: ignore[attr-defined]
+
+    def seen(self, root: Path) -> tuple[World, Path]:
+        """A world with one message, and its file."""
+        world = World.of("a:S", "", "")
+        world.index.rows.clear()
+        self.open(world, root)
+        world.sync()
+        (file,) = (root / "Mail/INBOX/cur").iterdir()
+        return world, file

@@ -24,7 +24,8 @@ was not seen is unknown.
 *Names are all there is.* A message is known by its unique name; two files may have the same one. While another program
 links and unlinks, or after it crashed, they are one message under two names: same inode or same octets. Neither is
 removed, for the other program may be about to remove the other. If the contents differ they are two messages
-(Dovecot, maildir-sync.c: "create a completely new base name for it and rename it to that").
+(Dovecot, maildir-sync.c: "create a completely new base name for it and rename it to that"). The one that is where the
+index expects it is the message that the index knows, whatever the other is.
 
 *Not everything is a message.* Names that begin with a dot are nobody's messages (NFS puts removed files there).
 Directories, FIFOs and sockets are passed over. A symbolic link may stand for a message that somebody moved elsewhere:
@@ -76,15 +77,18 @@ class Reading(Struct):
     stable: bool = False
     stamps: Stamps = (None, None)
 
-    def add(self, sub: bytes, raw: bytes) -> None:
-        """Put in a message file. Of two with one unique name always the same one counts: in `cur/`, then by name."""
-        name = raw.decode("utf-8", "surrogateescape")
-        unique, _ = split(name)
+    def add(self, sub: bytes, raw: bytes, *, counts: bool = False) -> None:
+        """Put in a message file. Of two with one unique name the one that `counts` is in `files`.
+
+        Of others it is always the same one: in `cur/`, then by name.
+        """
+        where = (sub, raw.decode("utf-8", "surrogateescape"))
+        unique, _ = split(where[1])
         first = self.files.get(unique)
         if first is None:
-            self.files[unique] = (sub, name)
+            self.files[unique] = where
             return
-        kept, other = sorted((first, (sub, name)), key=lambda where: (where[0] != CUR, where[1]))
+        kept, other = (where, first) if counts else sorted((first, where), key=lambda it: (it[0] != CUR, it[1]))
         self.files[unique] = kept
         self.doubles.append((unique, other))
 

@@ -52,10 +52,10 @@ def sift(directory: bytes, reading: Reading, expected: AbstractSet[bytes], infos
     for unique in list(reading.files):
         name = unique.encode("utf-8", "surrogateescape")
         if name + _NO_FLAGS in still_new:
-            reading.add(NEW, name)
+            reading.add(NEW, name, counts=True)
         for raw in (name + info.encode() for info in infos):
             if raw in expected and raw not in lacking and raw not in still_new:
-                reading.add(CUR, raw)
+                reading.add(CUR, raw, counts=True)
     reading.absent -= reading.files.keys()
 
 
