@@ -113,7 +113,7 @@ class Directory:
         """See `Server.create`."""
         name = self.argument(mailbox)
         reply = self._wire.run(b"CREATE", name)
-        if not reply.ok and not reply.status.has("ALREADYEXISTS") and not self.exists(mailbox):
+        if not reply.ok and not self.exists(mailbox):  # ALREADYEXISTS may be one that this login must not see
             raise self._refused(mailbox, reply, "CREATE")
         self._wire.run(b"SUBSCRIBE", name)
 

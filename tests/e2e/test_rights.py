@@ -74,3 +74,16 @@ def test_what_may_not_be_deleted_is_copied_once_where_it_was_moved_without_move(
     world.sync().done()
     assert numbers(world) == {"Shared": (2, 2), "Work": (2, 2)}
     world.sync("--full").quiet()
+
+
+def test_a_mailbox_that_may_not_be_seen_any_more_is_told_and_stays_here(shared: Callable[..., World]) -> None:
+    world = shared()
+    allow(world, "")
+    world.local.deliver("Shared", note("new"))
+    for options in ([], [], ["--full"]):
+        world.sync(*options).failed(1, "Shared", "the server refused CREATE")
+    assert len(world.local.files("Shared")) == 5
+    allow(world, "lrswipte")
+    assert world.sync().done().totals["uploaded"] == 1
+    assert numbers(world) == {"Shared": (5, 5), "Work": (0, 0)}
+    world.sync().quiet()
