@@ -1,5 +1,7 @@
 """A COPY that was announced by a run that was killed: nothing comes to the trash twice."""
 
+from typing import Any
+
 import pytest
 from worlds import World, octets
 
@@ -7,6 +9,7 @@ from syncer.executor import mailbox as executor
 from syncer.executor.bench import batches
 from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
 from syncer.reconcile.policy import Limits, Policy
+from syncer.values import replace
 
 WORK, TRASH = MailboxName("Work"), MailboxName("Trash")
 POLICY = Policy(limits=Limits(max_delete=1.0), on_local_delete="trash")
@@ -82,3 +85,39 @@ def test_one_copy_in_the_trash_stands_for_one_of_two_equal_messages() -> None:
     world.sync()
     assert world.sync().ok
     assert world.state() == ("Trash/a: Trash/a: b:",) * 3
+
+
+@pytest.mark.parametrize("side", ["server", "local"])
+def test_nor_does_a_mailbox_that_is_renamed_before_the_next_pass(side: str) -> None:
+    job = MailboxName("Job")
+    world = synced("")
+    world.policy = replace(POLICY, mailbox_changes="all")
+    for name in "abcdefghijk":
+        world.server.deliver(WORK, octets(name))
+    for _ in range(2):
+        world.sync()
+    files = world.store.directories[WORK].files
+    del files[next(found for found, file in files.items() if file.octets == octets("a"))]
+    killed_after(world, "COPY Work Trash")
+    boxes: dict[MailboxName, Any] = world.server.mailboxes if side == "server" else world.store.directories  # type: ignore[assignment]
+    boxes[job] = boxes.pop(WORK)
+    world.sync()
+    assert world.sync().ok
+    assert world.state() == (" ".join([*(f"Job/{name}:" for name in "bcdefghijk"), "Trash/a:"]),) * 3
+    assert not world.index.recall("copying: Work")
+    assert not world.index.recall("copying: Job")
+
+
+def test_nor_does_a_trash_that_is_renamed_before_the_next_pass() -> None:
+    waste = MailboxName("Waste")
+    world = synced("abc")
+    world.policy = replace(POLICY, mailbox_changes="all")
+    delete(world, "b")
+    world.sync()
+    delete(world, "a")
+    killed_after(world, "COPY INBOX Trash")
+    world.server.mailboxes[waste] = world.server.mailboxes.pop(TRASH)
+    world.server.special[waste] = world.server.special.pop(TRASH)
+    world.sync()
+    assert world.sync().ok
+    assert world.state() == ("Waste/a: Waste/b: c:",) * 3

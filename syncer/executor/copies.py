@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from syncer.executor.bench import Bench
-from syncer.ports import Server
+from syncer.ports import Index, Server
 from syncer.ports.contents import contents_of
 from syncer.reconcile.epoch import Epoch
 from syncer.reconcile.flags import DELETED
@@ -42,12 +42,12 @@ def move(
     """
     if uids and "MOVE" not in server.capabilities:
         fresh = Announced(target, epoch.uidvalidity, epoch.uidnext, tuple(sorted(uids)))
-        before = _announced(bench, mailbox)
+        before = _announced(bench.index, mailbox)
         known = {
             pair.uid for pair in bench.index.pairs_among(mailbox, uids=[Uid(u) for one in before for u in one.uids])
         }
         older = [_only(one, known - set(uids) if one.target == target else known) for one in before]
-        _announce(bench, mailbox, [*older, fresh])
+        _announce(bench.index, mailbox, [*older, fresh])
     return server.move(mailbox, uids, target)
 
 
@@ -78,17 +78,33 @@ def move_to_trash(
 
 def settle(bench: Bench, mailbox: MailboxName, uids: Collection[Uid]) -> None:
     """These messages are out of the mailbox, and that is recorded."""
-    announced = _announced(bench, mailbox)
+    announced = _announced(bench.index, mailbox)
     left = [_only(one, set(one.uids) - set(uids)) for one in announced]
     if left != announced:
-        _announce(bench, mailbox, left)
+        _announce(bench.index, mailbox, left)
+
+
+def renamed(index: Index, mailbox: MailboxName, new_name: MailboxName) -> None:
+    """What was announced holds for mailboxes that get other names; to be called before the index renames them."""
+
+    def now(name: MailboxName) -> MailboxName:
+        within = f"{name}/".startswith(f"{mailbox}/")
+        return MailboxName(new_name + name[len(mailbox) :]) if within else name
+
+    for known in index.mailboxes():
+        announced = _announced(index, known.name)
+        follows = [replace(one, target=now(one.target)) for one in announced]
+        if follows != announced or (announced and now(known.name) != known.name):
+            _announce(index, now(known.name), follows)
+        if announced and now(known.name) != known.name:
+            _announce(index, known.name, ())
 
 
 def _copied_already(bench: Bench, server: Server, mailbox: MailboxName, pairs: Sequence[Pair]) -> set[Uid]:
     """Those of the messages whose COPY was announced, and of which its target has one more since."""
     copied: set[Uid] = set()
     taken: set[tuple[MailboxName, Uid]] = set()
-    for one in reversed(_announced(bench, mailbox)):
+    for one in reversed(_announced(bench.index, mailbox)):
         mine = [pair for pair in pairs if pair.uid in one.uids and pair.uid not in copied]
         if not mine or not server.exists(one.target):
             continue
@@ -111,15 +127,15 @@ def _copied_already(bench: Bench, server: Server, mailbox: MailboxName, pairs: S
     return copied
 
 
-def _announced(bench: Bench, mailbox: MailboxName) -> list[Announced]:
+def _announced(index: Index, mailbox: MailboxName) -> list[Announced]:
     """In the order in which they were announced."""
-    told = json.loads(bench.index.recall(_key(mailbox)) or "[]")
+    told = json.loads(index.recall(_key(mailbox)) or "[]")
     return [Announced(target, validity, uidnext, tuple(uids)) for target, validity, uidnext, uids in told]
 
 
-def _announce(bench: Bench, mailbox: MailboxName, announced: Sequence[Announced]) -> None:
+def _announce(index: Index, mailbox: MailboxName, announced: Sequence[Announced]) -> None:
     rows = [[one.target, one.uidvalidity, one.uidnext, one.uids] for one in announced if one.uids]
-    bench.index.remember(_key(mailbox), json.dumps(rows) if rows else "")
+    index.remember(_key(mailbox), json.dumps(rows) if rows else "")
 
 
 def _only(announced: Announced, uids: Collection[int]) -> Announced:

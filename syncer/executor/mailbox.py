@@ -55,9 +55,11 @@ class Executor(Struct):
             case RenameMailbox(side="server"):
                 server.rename(action.mailbox, action.new_name)
                 learn_epochs(self.bench.index, server, action.mailbox, action.new_name)
+                copies.renamed(self.bench.index, action.mailbox, action.new_name)
                 self.bench.index.rename_mailbox(action.mailbox, action.new_name)
             case RenameMailbox():
                 self.bench.store.rename(action.mailbox, action.new_name)
+                copies.renamed(self.bench.index, action.mailbox, action.new_name)
                 self.bench.index.rename_mailbox(action.mailbox, action.new_name)
             case DeleteMailbox(side="server") if self._has_strangers(server, action.mailbox):
                 self.bench.look_again = True  # DELETE would take them along

@@ -10,6 +10,7 @@ from contextlib import closing
 
 from syncer.config import Account, Config
 from syncer.errors import AccountError, MailboxError, SyncerError
+from syncer.executor import copies
 from syncer.executor.mailbox import learn_epochs
 from syncer.findings import CheckLine, MailboxLine
 from syncer.imap.mailbox import ImapServer
@@ -158,6 +159,7 @@ def mailbox_rename(config: Config, account: Account, old: MailboxName, new: Mail
             learn_epochs(workshop.index, server, old, new)
         if old in workshop.store.mailboxes():
             workshop.store.rename(old, new)
+        copies.renamed(workshop.index, old, new)
         workshop.index.rename_mailbox(old, new)
 
 
