@@ -121,3 +121,50 @@ def test_nor_does_a_trash_that_is_renamed_before_the_next_pass() -> None:
     world.sync()
     assert world.sync().ok
     assert world.state() == ("Waste/a: Waste/b: c:",) * 3
+
+
+KEEPING = replace(POLICY, on_local_delete="keep")
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [POLICY, replace(POLICY, on_local_delete="expunge"), KEEPING, replace(POLICY, direction="push")],
+    ids=["trash", "expunge", "keep", "push"],
+)
+@pytest.mark.parametrize("uidplus", [True, False])
+def test_a_move_that_was_cut_off_leaves_no_old_copy_whatever_becomes_of_deletions(
+    policy: Policy, *, uidplus: bool
+) -> None:
+    world = synced("abc")
+    world.policy, world.server.uidplus = policy, uidplus
+    files, name = world.store.directories, unique(world, "b")
+    files[WORK].files[name] = files[INBOX].files.pop(name)
+    killed_after(world, "COPY INBOX Work")
+    world.sync()
+    assert world.sync().ok
+    assert (world.on_server(), world.in_maildir()) == (f"Work/b: a: {'' if uidplus else 'b:T '}c:", "Work/b: a: c:")
+    assert not world.index.recall("copying: INBOX")
+
+
+def test_what_is_kept_and_was_not_copied_stays_kept() -> None:
+    world = synced("abc")
+    world.policy = KEEPING
+    files, name = world.store.directories, unique(world, "b")
+    files[WORK].files[name] = files[INBOX].files.pop(name)
+    killed_after(world, "COPY INBOX Work")
+    world.server.mailboxes[WORK].messages.clear()
+    world.store.directories[WORK].files.clear()
+    world.sync()
+    assert world.sync().ok
+    assert (world.on_server(), world.in_maildir()) == ("a: b: c:", "a: c:")
+
+
+def test_nothing_is_expunged_where_the_server_may_not_be_changed_any_more() -> None:
+    world = synced("abc")
+    files, name = world.store.directories, unique(world, "b")
+    files[WORK].files[name] = files[INBOX].files.pop(name)
+    killed_after(world, "COPY INBOX Work")
+    world.policy = replace(POLICY, direction="pull")
+    world.sync()
+    assert world.sync().ok
+    assert (world.on_server(), world.in_maildir()) == ("Work/b: a: b: c:", "Work/b: a: c:")

@@ -64,6 +64,7 @@ class Applying:
             one.now,
             self._checkpoint,
             one.crew.let_go,
+            policy.to_server,
         )
         self._executor = Executor(bench)
         self._look = Look(Places({}, frozenset(), frozenset()), {}, {})

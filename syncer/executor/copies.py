@@ -2,9 +2,9 @@
 
 A COPY cannot be taken back, and one that is sent again makes a second copy. So it is announced in the index before it
 is sent, and the announcement is taken back after the move was recorded. One that is still there when the messages are
-to be brought to the trash forces a look: of what has come into the place that was announced, the old copy is only
-expunged. (A move to another mailbox is not sent again anyway: its message meets the file there.) What a killed run has
-announced stays until it is settled, whatever else is moved out of the mailbox first.
+to be brought to the trash, or to be kept on the server alone, forces a look: of what has come into the place that was
+announced, the old copy is only expunged. (A move to another mailbox is not sent again anyway: its message meets the
+file there.) What a killed run has announced stays until it is settled, whatever else is moved out of the mailbox first.
 """
 
 import json
@@ -61,7 +61,7 @@ def move_to_trash(
     Raises:
         ServerRefusedError: they were not moved.
     """
-    there = _copied_already(bench, server, mailbox, pairs)
+    there = copied_already(bench, server, mailbox, pairs)
     if there:
         server.expunge(mailbox, sorted(there))
     rest = [pair.uid for pair in pairs if pair.uid not in there]
@@ -76,31 +76,7 @@ def move_to_trash(
     )
 
 
-def settle(bench: Bench, mailbox: MailboxName, uids: Collection[Uid]) -> None:
-    """These messages are out of the mailbox, and that is recorded."""
-    announced = _announced(bench.index, mailbox)
-    left = [_only(one, set(one.uids) - set(uids)) for one in announced]
-    if left != announced:
-        _announce(bench.index, mailbox, left)
-
-
-def renamed(index: Index, mailbox: MailboxName, new_name: MailboxName) -> None:
-    """What was announced holds for mailboxes that get other names; to be called before the index renames them."""
-
-    def now(name: MailboxName) -> MailboxName:
-        within = f"{name}/".startswith(f"{mailbox}/")
-        return MailboxName(new_name + name[len(mailbox) :]) if within else name
-
-    for known in index.mailboxes():
-        announced = _announced(index, known.name)
-        follows = [replace(one, target=now(one.target)) for one in announced]
-        if follows != announced or (announced and now(known.name) != known.name):
-            _announce(index, now(known.name), follows)
-        if announced and now(known.name) != known.name:
-            _announce(index, known.name, ())
-
-
-def _copied_already(bench: Bench, server: Server, mailbox: MailboxName, pairs: Sequence[Pair]) -> set[Uid]:
+def copied_already(bench: Bench, server: Server, mailbox: MailboxName, pairs: Sequence[Pair]) -> set[Uid]:
     """Those of the messages whose COPY was announced, and of which its target has one more since."""
     copied: set[Uid] = set()
     taken: set[tuple[MailboxName, Uid]] = set()
@@ -125,6 +101,30 @@ def _copied_already(bench: Bench, server: Server, mailbox: MailboxName, pairs: S
                 taken.add((one.target, arrived[content].pop()))
                 copied.add(source)
     return copied
+
+
+def settle(bench: Bench, mailbox: MailboxName, uids: Collection[Uid]) -> None:
+    """These messages are out of the mailbox, and that is recorded."""
+    announced = _announced(bench.index, mailbox)
+    left = [_only(one, set(one.uids) - set(uids)) for one in announced]
+    if left != announced:
+        _announce(bench.index, mailbox, left)
+
+
+def renamed(index: Index, mailbox: MailboxName, new_name: MailboxName) -> None:
+    """What was announced holds for mailboxes that get other names; to be called before the index renames them."""
+
+    def now(name: MailboxName) -> MailboxName:
+        within = f"{name}/".startswith(f"{mailbox}/")
+        return MailboxName(new_name + name[len(mailbox) :]) if within else name
+
+    for known in index.mailboxes():
+        announced = _announced(index, known.name)
+        follows = [replace(one, target=now(one.target)) for one in announced]
+        if follows != announced or (announced and now(known.name) != known.name):
+            _announce(index, now(known.name), follows)
+        if announced and now(known.name) != known.name:
+            _announce(index, known.name, ())
 
 
 def _announced(index: Index, mailbox: MailboxName) -> list[Announced]:

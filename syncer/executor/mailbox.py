@@ -32,6 +32,8 @@ from syncer.values import Struct, replace
 AGREED_TOGETHER = 5000
 """Messages whose flags are changed and recorded together. What a killed run did is seen again, and changes nothing."""
 
+MOVED_BEFORE = "the old copy of a move that was interrupted"
+
 
 class Executor(Struct):
     """Carries out the actions of one pass over one account. `mailbox` and `move` may run in several threads."""
@@ -113,6 +115,7 @@ class Executor(Struct):
         bench = self.bench
         if not here.server.missing:
             server.expect(here.mailbox, here.server.epoch.uidvalidity)
+        actions = self._without_old_copies(server, here.mailbox, actions)
         for agreed in batches((a for a in actions if isinstance(a, Agree)), AGREED_TOGETHER):
             self._agree(server, here.mailbox, agreed)
         downloads = [a.message for a in actions if isinstance(a, Download)]
@@ -144,6 +147,15 @@ class Executor(Struct):
             bench.index.distrust(here.mailbox)
             bench.look_again = True
         bench.index.forget(here.mailbox, forgotten)
+
+    def _without_old_copies(self, server: Server, mailbox: MailboxName, actions: Sequence[Action]) -> Sequence[Action]:
+        """Nothing is kept on the server that a killed run has copied to where it was moved: that is expunged."""
+        kept = {a.pair.uid: a for a in actions if isinstance(a, Agree) and a.pair.state is PairState.SERVER_ONLY}
+        if not (kept and self.bench.to_server):
+            return actions
+        moved = copies.copied_already(self.bench, server, mailbox, [action.pair for action in kept.values()])
+        rest = [a for a in actions if not (isinstance(a, Agree) and a.pair.uid in moved)]
+        return [*rest, *(Expunge(mailbox=mailbox, reason=MOVED_BEFORE, pair=kept[uid].pair) for uid in sorted(moved))]
 
     def _agree(self, server: Server, mailbox: MailboxName, batch: Sequence[Agree]) -> None:
         report = self.bench.report.mailbox(mailbox)
@@ -226,8 +238,7 @@ class Executor(Struct):
             self.bench.deleted(mailbox, "server", done)
         elif done:
             self._marked(mailbox, done)
-        if trash is not None:
-            copies.settle(self.bench, mailbox, [action.pair.uid for action in done])
+        copies.settle(self.bench, mailbox, [action.pair.uid for action in done])
 
     def _marked(self, mailbox: MailboxName, batch: Sequence[Expunge]) -> None:
         """Record that they stay on the server, marked as deleted: it cannot expunge single messages."""
