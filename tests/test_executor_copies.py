@@ -168,3 +168,17 @@ def test_nothing_is_expunged_where_the_server_may_not_be_changed_any_more() -> N
     world.sync()
     assert world.sync().ok
     assert (world.on_server(), world.in_maildir()) == ("Work/b: a: b: c:", "Work/b: a: c:")
+
+
+@pytest.mark.parametrize("command", ["COPY Work Job", "STORE Work +\\Deleted"])
+def test_nor_is_it_fetched_again_where_the_whole_directory_has_another_name(command: str) -> None:
+    world = synced("abc")
+    for name in "de":
+        world.server.deliver(WORK, octets(name))
+    world.sync()
+    world.store.directories[MailboxName("Job")] = world.store.directories.pop(WORK)
+    killed_after(world, command)
+    world.sync()
+    assert world.sync().ok
+    assert world.state() == ("Job/d: Job/e: a: b: c:",) * 3
+    assert not world.index.recall("copying: Work")

@@ -64,7 +64,7 @@ class Applying:
             one.now,
             self._checkpoint,
             one.crew.let_go,
-            policy.to_server,
+            policy.to_server and not policy.restore,
         )
         self._executor = Executor(bench)
         self._look = Look(Places({}, frozenset(), frozenset()), {}, {})

@@ -42,8 +42,8 @@ class Bench(Struct):
     """Called between batches; raises StoppedError to end the pass."""
     let_go: Callable[[Server], None] = lambda _server: None
     """Called when a piece of work needs its connection no more, though it is not done yet."""
-    to_server: bool = True
-    """The settings let the server be changed."""
+    expunges: bool = True
+    """Messages may be expunged on the server."""
     names: dict[tuple[MailboxName, Uid], UniqueName] = field(default_factory=dict)
     """Other names for messages whose own name another file has."""
     look_again: bool = False

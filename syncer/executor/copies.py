@@ -2,9 +2,10 @@
 
 A COPY cannot be taken back, and one that is sent again makes a second copy. So it is announced in the index before it
 is sent, and the announcement is taken back after the move was recorded. One that is still there when the messages are
-to be brought to the trash, or to be kept on the server alone, forces a look: of what has come into the place that was
-announced, the old copy is only expunged. (A move to another mailbox is not sent again anyway: its message meets the
-file there.) What a killed run has announced stays until it is settled, whatever else is moved out of the mailbox first.
+to be brought to the trash, to be kept on the server alone or to be fetched again forces a look: of what has come into
+the place that was announced, the old copy is only expunged. (A move to another mailbox is not sent again anyway: its
+message meets the file there.) What a killed run has announced stays until it is settled, whatever else is moved out of
+the mailbox first.
 """
 
 import json
@@ -74,6 +75,11 @@ def move_to_trash(
     return frozenset(
         message.uid for message in server.describe(mailbox, unnamed) if not (marks and DELETED in message.flags)
     )
+
+
+def announced_uids(index: Index, mailbox: MailboxName) -> set[Uid]:
+    """The messages whose COPY was announced and not settled."""
+    return {Uid(uid) for one in _announced(index, mailbox) for uid in one.uids}
 
 
 def copied_already(bench: Bench, server: Server, mailbox: MailboxName, pairs: Sequence[Pair]) -> set[Uid]:

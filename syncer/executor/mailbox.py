@@ -149,13 +149,15 @@ class Executor(Struct):
         bench.index.forget(here.mailbox, forgotten)
 
     def _without_old_copies(self, server: Server, mailbox: MailboxName, actions: Sequence[Action]) -> Sequence[Action]:
-        """Nothing is kept on the server that a killed run has copied to where it was moved: that is expunged."""
-        kept = {a.pair.uid: a for a in actions if isinstance(a, Agree) and a.pair.state is PairState.SERVER_ONLY}
-        if not (kept and self.bench.to_server):
+        """What a killed run has copied to where it was moved is neither kept nor fetched again: it is expunged."""
+        announced = copies.announced_uids(self.bench.index, mailbox) if self.bench.expunges else set()
+        doubtful = {uid for a in actions if (uid := _left_on_server(a)) is not None and uid in announced}
+        if not doubtful:
             return actions
-        moved = copies.copied_already(self.bench, server, mailbox, [action.pair for action in kept.values()])
-        rest = [a for a in actions if not (isinstance(a, Agree) and a.pair.uid in moved)]
-        return [*rest, *(Expunge(mailbox=mailbox, reason=MOVED_BEFORE, pair=kept[uid].pair) for uid in sorted(moved))]
+        pairs = {pair.uid: pair for pair in self.bench.index.pairs_among(mailbox, uids=doubtful)}
+        moved = copies.copied_already(self.bench, server, mailbox, list(pairs.values()))
+        rest = [action for action in actions if _left_on_server(action) not in moved]
+        return [*rest, *(Expunge(mailbox=mailbox, reason=MOVED_BEFORE, pair=pairs[uid]) for uid in sorted(moved))]
 
     def _agree(self, server: Server, mailbox: MailboxName, batch: Sequence[Agree]) -> None:
         report = self.bench.report.mailbox(mailbox)
@@ -268,6 +270,16 @@ def learn_epochs(index: Index, server: Server, old: MailboxName, new: MailboxNam
             index.forget_epoch(known.name)
         else:
             index.forget_mailbox(known.name)
+
+
+def _left_on_server(action: Action) -> Uid | None:
+    """The message that the action leaves on the server alone, perhaps."""
+    match action:
+        case Agree(pair=pair) if pair.state is PairState.SERVER_ONLY:
+            return pair.uid
+        case Forget(uid=uid):
+            return uid
+    return None
 
 
 def _left_on_a_side(here: Observation) -> set[Uid]:
