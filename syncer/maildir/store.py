@@ -282,6 +282,10 @@ class MaildirStore:
         with fsops.explained(f"flush {mailbox}:"):
             self._unflushed.flush(mailbox, self._places.directory(mailbox))
 
+    def insist_nameable(self, mailbox: MailboxName) -> None:
+        """Raise MailboxError if the Maildir cannot hold a mailbox of this name."""
+        self._places.directory(mailbox)
+
     def create(self, mailbox: MailboxName) -> None:
         """Make the directories."""
         self._root.check()

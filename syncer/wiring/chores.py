@@ -143,8 +143,9 @@ def mailbox_count(config: Config, account: Account, name: MailboxName) -> tuple[
 
 
 def mailbox_create(config: Config, account: Account, name: MailboxName) -> None:
-    """Create it on the server, then in the Maildir."""
+    """Create it on the server, then in the Maildir, which must be able to hold it."""
     with opened(config, account, stop=threading.Event()) as workshop:
+        workshop.store.insist_nameable(name)
         with closing(connector_for(account, threading.Event())()) as server:
             server.create(name)
         workshop.store.create(name)
@@ -154,6 +155,9 @@ def mailbox_create(config: Config, account: Account, name: MailboxName) -> None:
 def mailbox_rename(config: Config, account: Account, old: MailboxName, new: MailboxName) -> None:
     """Rename it, and those below it, on the server, then in the Maildir, then in the index."""
     with opened(config, account, stop=threading.Event()) as workshop:
+        here = [name for name in workshop.store.mailboxes() if f"{name}/".startswith(f"{old}/")]
+        for name in (old, *here):
+            workshop.store.insist_nameable(MailboxName(new + name[len(old) :]))
         with closing(connector_for(account, threading.Event())()) as server:
             server.rename(old, new)
             learn_epochs(workshop.index, server, old, new)

@@ -1,0 +1,51 @@
+"""`syncer mailbox` on a real server: what is created, renamed and deleted there and in the Maildir at once."""
+
+from collections.abc import Callable
+
+import pytest
+from e2e.world import Outcome, World, run_here
+from servers.base import Server
+from servers.mail import note
+
+pytestmark = pytest.mark.dovecot
+
+LONG = "山" * 88
+"""More octets than a file name may have, and fewer than the server allows for a mailbox."""
+DEEP = "/".join(["level" * 20] * 3)
+"""The same, where a mailbox is a single directory."""
+
+
+def mailbox(world: World, *words: str) -> Outcome:
+    return run_here("-c", str(world.configuration), "mailbox", words[0], "test", *words[1:])
+
+
+def filled(world: World, *mailboxes: str) -> World:
+    """A synced world with a message in each of these."""
+    for number, name in enumerate(mailboxes):
+        world.client.create(name)
+        world.client.append(name, note(f"m{number}"))
+    world.sync().done()
+    return world
+
+
+@pytest.mark.parametrize(
+    ("layout", "name"), [("fs", LONG), ("maildir++", LONG), ("maildir++", DEEP)], ids=["level", "name", "levels"]
+)
+def test_what_the_maildir_cannot_hold_is_neither_created_nor_renamed_to_on_the_server(
+    world_on: Callable[..., World], dovecot: Server, layout: str, name: str
+) -> None:
+    world = filled(world_on(dovecot, here=True, layout=layout), "Old")
+    mailbox(world, "create", name).failed(1, "too long")
+    mailbox(world, "rename", "Old", name).failed(1, "too long")
+    assert world.client.mailboxes() == {"INBOX", "Old"}
+    world.converged()
+
+
+def test_a_mailbox_is_not_renamed_where_one_below_it_would_get_a_name_that_is_too_long(
+    world_on: Callable[..., World], dovecot: Server
+) -> None:
+    below = "y" * 200
+    world = filled(world_on(dovecot, here=True, layout="maildir++"), "Old", f"Old/{below}")
+    mailbox(world, "rename", "Old", "z" * 100).failed(1, "too long")
+    assert world.client.mailboxes() == {"INBOX", "Old", f"Old/{below}"}
+    world.converged()
