@@ -161,7 +161,7 @@ def mailbox_rename(config: Config, account: Account, old: MailboxName, new: Mail
         with closing(connector_for(account, threading.Event())()) as server:
             server.rename(old, new)
             learn_epochs(workshop.index, server, old, new)
-        if old in workshop.store.mailboxes():
+        if here:
             workshop.store.rename(old, new)
         copies.renamed(workshop.index, old, new)
         workshop.index.rename_mailbox(old, new)

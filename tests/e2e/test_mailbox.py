@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from e2e.world import Outcome, World, run_here
+from e2e.world import Outcome, World, by_mailbox, run_here
 from servers.base import Server
 from servers.mail import note
 
@@ -48,4 +48,17 @@ def test_a_mailbox_is_not_renamed_where_one_below_it_would_get_a_name_that_is_to
     world = filled(world_on(dovecot, here=True, layout="maildir++"), "Old", f"Old/{below}")
     mailbox(world, "rename", "Old", "z" * 100).failed(1, "too long")
     assert world.client.mailboxes() == {"INBOX", "Old", f"Old/{below}"}
+    world.converged()
+
+
+@pytest.mark.parametrize("layout", ["fs", "maildir++"])
+def test_mailboxes_are_renamed_with_the_one_above_them_that_is_on_the_server_alone(
+    world_on: Callable[..., World], dovecot: Server, layout: str
+) -> None:
+    world = filled(world_on(dovecot, here=True, layout=layout), "Lists/python")
+    world.client.create("Lists")
+    assert mailbox(world, "rename", "Lists", "New") == Outcome(0, "", "test:Lists: renamed to New on both sides\n")
+    assert by_mailbox(world.on_disk()) == {"New/python": [("m0", [])]}
+    world.sync().done()
+    assert by_mailbox(world.on_server()) == {"New/python": [("m0", [])]}
     world.converged()
