@@ -300,6 +300,11 @@ class MaildirStore:
         with fsops.explained(f"rename the mailbox {mailbox}:", MailboxError):
             self._places.rename(mailbox, new_name)
 
+    def insist_deletable(self, mailbox: MailboxName) -> None:
+        """Raise MailboxError if something is in the mailbox that `delete` would not take away."""
+        with fsops.explained(f"delete the mailbox {mailbox}:", MailboxError):
+            self._places.insist_deletable(mailbox)
+
     def delete(self, mailbox: MailboxName) -> None:
         """Take every message into the attic, then remove the directories.
 
@@ -308,8 +313,8 @@ class MaildirStore:
         """
         self._root.check()
         box = self._box(mailbox)
+        self.insist_deletable(mailbox)
         with fsops.explained(f"delete the mailbox {mailbox}:", MailboxError):
-            self._places.insist_deletable(mailbox)
             for sub in (NEW, CUR):
                 for path in places.messages(os.path.join(box.path, sub)):
                     self._unflushed.changed(mailbox, self._attic.keep(mailbox, path), os.path.join(box.path, sub))

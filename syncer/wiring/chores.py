@@ -168,8 +168,9 @@ def mailbox_rename(config: Config, account: Account, old: MailboxName, new: Mail
 
 
 def mailbox_delete(config: Config, account: Account, name: MailboxName) -> None:
-    """Delete it on the server; in the Maildir its messages go to the attic."""
+    """Delete it on the server, unless the Maildir cannot; there its messages go to the attic."""
     with opened(config, account, stop=threading.Event()) as workshop:
+        workshop.store.insist_deletable(name)
         with closing(connector_for(account, threading.Event())()) as server:
             server.delete(name)
         if name in workshop.store.mailboxes():

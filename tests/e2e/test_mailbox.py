@@ -62,3 +62,10 @@ def test_mailboxes_are_renamed_with_the_one_above_them_that_is_on_the_server_alo
     world.sync().done()
     assert by_mailbox(world.on_server()) == {"New/python": [("m0", [])]}
     world.converged()
+
+
+def test_a_mailbox_that_the_maildir_will_not_give_up_is_not_deleted_on_the_server_either(world: World) -> None:
+    filled(world, "Lists")
+    (world.local.directory("Lists") / "cur" / "notes").mkdir()
+    mailbox(world, "delete", "Lists", "--yes").failed(1, "not deleted", "notes")
+    assert by_mailbox(world.on_server()) == {"Lists": [("m0", [])]}
