@@ -4,8 +4,8 @@
 begins with a tilde). The day is in UTC as YYYY-MM-DD, the mailbox as in the layout `fs` whatever the Maildir's is, the
 file name kept. Nothing there is ever written over: a second file of the same name gets a number.
 
-The letters in the names stand for keywords, by the mailbox's `dovecot-keywords`. When the mailbox goes, that is kept
-beside the messages as `.keywords`: it holds for all that came in until then.
+The letters in the names stand for keywords, by the mailbox's `dovecot-keywords`. When the mailbox goes, or gets another
+name, that is kept beside the messages as `.keywords`: it holds for all that came in until then.
 """
 
 import datetime as dt
@@ -89,9 +89,13 @@ class Attic:
         return directory
 
     def keep_letters(self, mailbox: MailboxName, source: bytes) -> bytes:
-        """Keep a mailbox's `dovecot-keywords`, after all its messages; returns the directory, not flushed yet."""
+        """Keep a mailbox's `dovecot-keywords`, after all its messages; returns the directory, not flushed yet.
+
+        A copy, for a link would seem to be as new as what becomes of the file in a mailbox that got another name.
+        """
         directory = self._directory(mailbox, spare=False)
-        next(number for number in itertools.count() if _linked(source, _lettered(directory, number)))
+        names = (_lettered(directory, number) for number in itertools.count())
+        _copy(source, next(name for name in names if not os.path.lexists(name)))
         return directory
 
     def kept(self) -> Iterator[Kept]:
@@ -111,8 +115,8 @@ class Attic:
     def bring_back(self, kept: Kept, directory: bytes, letters: Callable[[Flags], Mapping[str, str]]) -> UniqueName:
         """Move a message into a directory of the Maildir, under a new unique name, which is returned. Durable.
 
-        It is not marked as deleted any more, or the next client that expunges would take it again. If its mailbox was
-        deleted since, it gets the `letters` that keywords have in the one that is there now.
+        It is not marked as deleted any more, or the next client that expunges would take it again. If its mailbox went
+        since, it gets the `letters` that keywords have in the one that is there now.
 
         Raises:
             OSError: it is still in the attic.
@@ -138,7 +142,7 @@ class Attic:
         return unique
 
     def _meant(self, kept: Kept) -> Mapping[str, str]:
-        """What the letters in its name stood for, if its mailbox was deleted since it came in; else they still do."""
+        """What the letters in its name stood for, if its mailbox went since it came in; else they still do."""
         came = os.lstat(kept.path).st_ctime_ns
         for day in sorted(filter(_DAY.fullmatch, _listed(self.path))):
             directory = os.path.join(self.path, day, to_path(kept.mailbox, "fs"))

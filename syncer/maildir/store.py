@@ -295,10 +295,14 @@ class MaildirStore:
     def rename(self, mailbox: MailboxName, new_name: MailboxName) -> None:
         """Rename the mailbox and those below it. An interrupted renaming is completed by another call."""
         self._root.check()
+        with fsops.explained(f"rename the mailbox {mailbox}:", MailboxError):
+            for name in self._places.mailboxes():
+                if f"{name}/".startswith(f"{mailbox}/"):
+                    self._keep_letters(self._box(name))
+                    self.flush(name)
+            self._places.rename(mailbox, new_name)
         with self._lock:
             self._boxes.clear()
-        with fsops.explained(f"rename the mailbox {mailbox}:", MailboxError):
-            self._places.rename(mailbox, new_name)
 
     def insist_deletable(self, mailbox: MailboxName) -> None:
         """Raise MailboxError if something is in the mailbox that `delete` would not take away."""
@@ -320,9 +324,7 @@ class MaildirStore:
                     self._unflushed.changed(mailbox, self._attic.keep(mailbox, path), os.path.join(box.path, sub))
                     if self.follower is not None:
                         self.follower(mailbox, path, None)
-            if box.table().mapping:
-                letters = os.path.join(box.path, KEYWORDS)
-                self._unflushed.changed(mailbox, self._attic.keep_letters(mailbox, letters))
+            self._keep_letters(box)
             self.flush(mailbox)
             self._places.remove(mailbox)
         with self._lock:
@@ -369,6 +371,12 @@ class MaildirStore:
             while len(self._boxes) > BOXES:
                 self._boxes.popitem(last=False)
             return box
+
+    def _keep_letters(self, box: Box) -> None:
+        """In the attic, for what it has of a mailbox that goes. Durable after `flush`."""
+        if box.table().mapping:
+            kept = self._attic.keep_letters(box.name, os.path.join(box.path, KEYWORDS))
+            self._unflushed.changed(box.name, kept)
 
     def _rename(self, box: Box, name: UniqueName, where: Where, target: Where) -> None:
         """Rename a file; FileNotFoundError if it is not there any more."""

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from stores import LISTS, NOW, ONE, WORK, interfere, no_links, tree
+from stores import LISTS, NOW, ONE, TWO, WORK, interfere, no_links, tree
 
 from syncer.errors import MailboxError, MessageError, NoSuchMailboxError, StoreError, VanishedError
 from syncer.maildir import attic, fsops
+from syncer.maildir.layout import Layout, to_path
 from syncer.maildir.store import MaildirStore
+from syncer.reconcile.flags import FlagDelta
 from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
 
 # The attic
@@ -139,6 +141,38 @@ def test_of_a_mailbox_that_went_twice_in_a_day_each_message_has_the_keywords_of_
     assert (work / "dovecot-keywords").read_bytes() == b"0 todo\n1 later\n"
     assert store.purge_attic(0, NOW + 86400) == 2
     assert list((tmp_path / "attic").iterdir()) == []
+
+
+@pytest.mark.parametrize("layout", ["fs", "maildir++"])
+def test_what_comes_back_after_its_mailbox_was_renamed_has_the_keywords_that_it_had(
+    tmp_path: Path, layout: Layout
+) -> None:
+    store = MaildirStore.open(str(tmp_path / "Mail"), layout, str(tmp_path / "attic"), None)
+    for name in (WORK, LISTS):
+        store.create(name)
+        directory = tmp_path / "Mail" / os.fsdecode(to_path(name, layout))
+        (directory / "dovecot-keywords").write_bytes(b"0 todo\n")
+        (directory / "cur" / "1.one:2,a").write_bytes(b"one")
+        store.remove(name, ONE)
+    store.rename(WORK, MailboxName("Job"))
+    for name in (WORK, LISTS):
+        store.create(name)
+        directory = tmp_path / "Mail" / os.fsdecode(to_path(name, layout))
+        (directory / "dovecot-keywords").write_bytes(b"0 other\n")
+        (directory / "cur" / "2.two:2,a").write_bytes(b"two")
+        store.remove(name, TWO)
+    for name in ("Job", "Job/Lists"):
+        directory = tmp_path / "Mail" / os.fsdecode(to_path(MailboxName(name), layout))
+        (directory / "cur" / "3.three:2,").write_bytes(b"three")
+        later = FlagDelta(add=frozenset({"later"}))
+        store.change_flags(MailboxName(name), UniqueName("3.three"), later)
+    for one in list(store.in_attic()):
+        store.bring_back(one)
+    for name in (WORK, LISTS):
+        directory = tmp_path / "Mail" / os.fsdecode(to_path(name, layout))
+        assert set(tree(directory / "cur")) == {"1.one.back:2,b", "2.two.back:2,a"}
+        assert (directory / "dovecot-keywords").read_bytes() == b"0 other\n1 todo\n"
+    store.close()
 
 
 def test_a_message_stays_in_the_attic_as_long_as_its_keywords_cannot_be_written(
