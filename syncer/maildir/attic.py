@@ -232,11 +232,20 @@ def _copy(source: bytes, target: bytes) -> os.stat_result:
 
 
 def _carry(source: bytes, target: bytes) -> None:
-    copied = _copy(source, target)
-    now = os.lstat(source)
-    if (now.st_ino, now.st_size, now.st_mtime_ns) != (copied.st_ino, copied.st_size, copied.st_mtime_ns):
+    with open(fsops.open_read(source), "rb") as file:
+        copied = _copy(source, target)
+        try:
+            now = os.lstat(source)
+            same = (now.st_ino, now.st_size, now.st_mtime_ns) == (copied.st_ino, copied.st_size, copied.st_mtime_ns)
+            if same:
+                fsops.unlink(source)
+        except FileNotFoundError:
+            if os.fstat(file.fileno()).st_nlink:  # it has another name by now, and is carried under that
+                fsops.unlink(target)
+                raise
+            return
+    if not same:
         raise FileNotFoundError(errno.ENOENT, "it was changed meanwhile", source)
-    fsops.unlink(source)
 
 
 def _listed(path: bytes) -> list[bytes]:

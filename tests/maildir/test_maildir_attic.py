@@ -203,6 +203,38 @@ def test_a_message_renamed_while_it_is_removed_goes_all_the_same(
     assert list(tree(tmp_path / "attic")) == ["2023-11-14/INBOX/1.one:2,S"]
 
 
+def test_a_message_renamed_while_it_is_copied_to_another_file_system_is_there_once(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MaildirStore.open(str(tmp_path / "Mail"), "fs", str(elsewhere), None, clock=lambda: NOW)
+    inbox = tmp_path / "Mail" / "INBOX" / "cur"
+    store.create(INBOX)
+    (inbox / "1.one:2,").write_bytes(b"octets")
+    with monkeypatch.context() as patched:
+        interfere(patched, "publish", 1, lambda: (inbox / "1.one:2,").rename(inbox / "1.one:2,S"))
+        store.remove(INBOX, ONE)
+    assert (tree(elsewhere), tree(inbox)) == ({"2023-11-14/INBOX/1.one:2,S": b"octets"}, {})
+    store.close()
+
+
+def test_a_message_deleted_while_it_is_copied_to_another_file_system_stays_in_the_copy(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MaildirStore.open(str(tmp_path / "Mail"), "fs", str(elsewhere), None, clock=lambda: NOW)
+    inbox = tmp_path / "Mail" / "INBOX" / "cur"
+    store.create(INBOX)
+    (inbox / "1.one:2,").write_bytes(b"octets")
+    with monkeypatch.context() as patched:
+        interfere(patched, "publish", 1, (inbox / "1.one:2,").unlink)
+        store.remove(INBOX, ONE)
+    (kept,) = store.in_attic()
+    with monkeypatch.context() as patched:
+        interfere(patched, "publish", 1, Path(os.fsdecode(kept.path)).unlink)
+        assert store.bring_back(kept) == "1.one.back"
+    assert (tree(elsewhere), tree(inbox)) == ({}, {"1.one.back:2,": b"octets"})
+    store.close()
+
+
 def test_a_message_that_cannot_be_proved_gone_is_not_taken_for_removed(store: MaildirStore, inbox: Path) -> None:
     (inbox / "cur" / "2.link").symlink_to("/nowhere")
     with pytest.raises(VanishedError, match="was not found"):
