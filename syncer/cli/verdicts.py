@@ -62,6 +62,11 @@ def lines(found: Verification, command: Sequence[str]) -> Iterator[Line]:
 def _mailbox(target: str, mailbox: MailboxVerification, command: Sequence[str], *, repaired: bool) -> Iterator[Line]:
     if mailbox.trouble is not None:
         yield Line(f"syncer: {target}: {mailbox.trouble}", "error" if mailbox.error else "warning", -1)
+        if mailbox.trouble is mailbox.held:
+            restore = shlex.join([*command, "restore", target])
+            yield Line(
+                f"  if they are damaged, delete them on the server, and this uploads yours: {restore}", "plain", -1
+            )
     for kind in Kind:
         ones = mailbox.of(kind)
         for place, one in enumerate(ones):
@@ -99,7 +104,7 @@ def _aside(target: str, found: Found, command: Sequence[str]) -> str | None:
     """Where the file is in whose place another was put: it may be one that somebody has edited."""
     if found.finding.remedy is not Remedy.FETCH:
         return None
-    back = shlex.join([*command, "restore", target, "--message", found.finding.pair.name])
+    back = shlex.join([*command, "restore", target, f"--message={found.finding.pair.name}"])
     return f"the file that was there is in the attic; to have it as another message: {back}"
 
 

@@ -99,8 +99,7 @@ class Repair(Struct):
             most = "the mailbox" if excessive(len(wanted), report.checked) else "the account"
             report.held = (
                 f"{messages(wanted)}, like most of {most}, differ on the server: it seems to show them otherwise "
-                "than before, rather than to have damaged them, so nothing was uploaded. If they are damaged, delete "
-                f"them there, and syncer restore {self.task.account}:{sight.mailbox} uploads yours"
+                "than before, rather than to have damaged them, so nothing was uploaded"
             )
         else:
             self._append(server, sight, wanted)

@@ -107,7 +107,7 @@ def test_where_all_is_whole_one_line_says_so() -> None:
                 Line("work:INBOX: UID 3: the file is damaged; repaired", "plain", -1),
                 below(
                     "the file that was there is in the attic; to have it as another message: "
-                    "syncer -c 'my file' restore work:INBOX --message 3.x"
+                    "syncer -c 'my file' restore work:INBOX --message=3.x"
                 ),
             ],
         ),
@@ -175,7 +175,13 @@ def test_a_mailbox_in_trouble_is_named() -> None:
         error("syncer: work:INBOX: no"),
         Line("work: 5 messages read, 1 mailbox not in order (1.2 s)"),
     ]
-    assert said(held="much")[0] == Line("syncer: work:INBOX: much", "warning", -1)
+    assert said(held="much")[:2] == [
+        Line("syncer: work:INBOX: much", "warning", -1),
+        below(
+            "if they are damaged, delete them on the server, and this uploads yours: "
+            "syncer -c 'my file' restore work:INBOX"
+        ),
+    ]
 
 
 def test_the_document() -> None:
