@@ -40,8 +40,8 @@ _ADVICE: Final = {
     Kind.NOT_READ: "the server lists it and does not deliver it: verify again",
 }
 _INSTEAD: Final = {
-    Kind.MISSING_LOCAL: "the next sync does the same on the server; to have it in the Maildir again instead",
-    Kind.MISSING_SERVER: "the next sync does the same in the Maildir; to have it on the server again instead",
+    Kind.MISSING_LOCAL: "the next sync does so on the server if settings allow; to have it in the Maildir again",
+    Kind.MISSING_SERVER: "the next sync does so in the Maildir if settings allow; to have it on the server again",
 }
 """What to do about all messages of a kind, before the command."""
 

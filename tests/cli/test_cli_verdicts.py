@@ -92,7 +92,7 @@ def test_where_all_is_whole_one_line_says_so() -> None:
             [
                 error("syncer: work:INBOX: UID 3: deleted or moved in the Maildir, not yet synced"),
                 below(
-                    "the next sync does the same on the server; to have it in the Maildir again instead: "
+                    "the next sync does so on the server if settings allow; to have it in the Maildir again: "
                     "syncer -c 'my file' restore work:INBOX"
                 ),
             ],
@@ -143,7 +143,7 @@ def test_of_very_many_some_are_named_and_all_where_that_is_asked_for() -> None:
     assert told[20] == below("and 5 more of these; -v names them, and so does --json")
     assert told[21:-1] == [message._replace(least=1)] * 5
     assert told[-1] == below(
-        "the next sync does the same in the Maildir; to have it on the server again instead: "
+        "the next sync does so in the Maildir if settings allow; to have it on the server again: "
         "syncer -c 'my file' restore work:INBOX"
     )
 
