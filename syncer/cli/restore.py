@@ -99,7 +99,8 @@ def _say(account: Account, found: Restored, options: argparse.Namespace, output:
     if found.error is not None:
         output.error(f"{place}: {found.error}")
     elif not options.json:
-        after = "it stays in the Maildir alone" if account.direction == "pull" else "the next sync uploads it"
+        uploaded = account.direction != "pull" and account.wants(found.mailbox)
+        after = "the next sync uploads it" if uploaded else "it stays in the Maildir alone"
         done = "would be brought back" if options.dry_run else f"brought back; {after}"
         output.result(f"{place}: {found.name}, removed on {found.day}: {done}")
 
