@@ -147,8 +147,10 @@ def mailbox_create(config: Config, account: Account, name: MailboxName) -> None:
     with opened(config, account, stop=threading.Event()) as workshop:
         workshop.store.insist_nameable(name)
         with closing(connector_for(account, threading.Event())()) as server:
+            if not server.exists(name):
+                workshop.index.forget_mailbox(name)  # what it had is not deleted, but to be uploaded
             server.create(name)
-        workshop.store.create(name)
+        workshop.make_here(name)
         workshop.index.add_mailbox(name)
 
 

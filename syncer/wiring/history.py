@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from syncer.config import Account, Config
-from syncer.errors import MessageError
+from syncer.errors import MailboxError, MessageError
 from syncer.findings import History, Restored
 from syncer.index.journal import find_pair, read_journal
 from syncer.maildir.attic import Kept
@@ -102,7 +102,8 @@ def restore_from_attic(
             name, error = kept.name, None
             if not dry_run:
                 try:
+                    workshop.make_here(kept.mailbox)
                     name = workshop.store.bring_back(kept)
-                except MessageError as problem:
+                except (MailboxError, MessageError) as problem:
                     error = str(problem)
             yield Restored(kept.mailbox, kept.day, name, error)

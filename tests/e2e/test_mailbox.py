@@ -1,5 +1,6 @@
 """`syncer mailbox` on a real server: what is created, renamed and deleted there and in the Maildir at once."""
 
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -69,3 +70,43 @@ def test_a_mailbox_that_the_maildir_will_not_give_up_is_not_deleted_on_the_serve
     (world.local.directory("Lists") / "cur" / "notes").mkdir()
     mailbox(world, "delete", "Lists", "--yes").failed(1, "not deleted", "notes")
     assert by_mailbox(world.on_server()) == {"Lists": [("m0", [])]}
+
+
+def without_its_directory(world: World, gone: str) -> World:
+    """A mailbox in which the attic has a message, of whose directory this went by accident."""
+    world.client.create("Box")
+    for token in ("m0", "m1", "m2"):
+        world.client.append("Box", note(token), ["\\Seen"])
+    world.sync().done()
+    world.client.expunge("Box", [1])
+    world.sync().done()
+    shutil.rmtree(world.local.directory("Box") / gone)
+    return world
+
+
+def test_a_mailbox_that_went_from_the_maildir_and_is_created_again_gets_its_messages_back(world: World) -> None:
+    without_its_directory(world, "")
+    mailbox(world, "create", "Box")
+    world.sync().done()
+    assert by_mailbox(world.on_server()) == {"Box": [("m1", ["\\Seen"]), ("m2", ["\\Seen"])]}
+    world.converged()
+
+
+@pytest.mark.parametrize("gone", ["", "cur"])
+def test_what_comes_back_from_the_attic_into_a_mailbox_that_went_deletes_none_of_its_messages(
+    world: World, gone: str
+) -> None:
+    without_its_directory(world, gone)
+    assert run_here("-c", str(world.configuration), "restore", "test:Box", "--deleted").status == 0
+    world.sync().done()
+    assert by_mailbox(world.on_server()) == {"Box": [(token, ["\\Seen"]) for token in ("m0", "m1", "m2")]}
+    world.converged()
+
+
+def test_a_mailbox_that_went_from_the_server_and_is_created_again_gets_its_messages_back(world: World) -> None:
+    filled(world, "Box")
+    world.client.delete_mailbox("Box")
+    mailbox(world, "create", "Box")
+    world.sync().done()
+    assert by_mailbox(world.on_disk()) == {"Box": [("m0", [])]}
+    world.converged()
