@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from syncer.engine.denials import hidden
 from syncer.errors import MailboxError, MessageError, StoppedError, VanishedError
 from syncer.executor import Bench, Executor
+from syncer.executor.mailbox import make_here
 from syncer.executor.portions import are_large, connections_for, portions
 from syncer.observer.evidence import Elsewhere, evidence
 from syncer.observer.look import Look, Observer
@@ -98,6 +99,9 @@ class Applying:
             if self._policy.to_local:  # a run that was killed while it made the directories left only some of them
                 self._contained(mailbox, lambda _, mailbox=mailbox: self._pass.store.create(mailbox))  # type: ignore[misc]
             self._index.add_mailbox(mailbox)
+        if self._policy.restore and self._policy.to_local:
+            for mailbox in filter(self._pass.order.is_about, sorted(places.local & places.known.keys())):
+                self._contained(mailbox, lambda _, mailbox=mailbox: make_here(self._pass.store, self._index, mailbox))  # type: ignore[misc]
         return places
 
     def decide(self, look: Look, elsewhere: Elsewhere) -> None:

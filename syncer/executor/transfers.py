@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 
+from syncer.errors import MailboxError
 from syncer.executor.bench import BATCH_OCTETS, Bench
 from syncer.ports import Fetched, Server
 from syncer.reconcile.identity import MailboxName, Uid, UniqueName
-from syncer.reconcile.observations import Observation, Pair, ServerMessage
+from syncer.reconcile.observations import Observation, Pair, PairState, ServerMessage
 
 DELIVERED_TOGETHER = 2000
 """Messages that become durable and are recorded together: each flush costs some 10 ms whatever there is to flush."""
@@ -48,6 +49,7 @@ def _deliver(
     """Deliver and record one batch and take it out of `wanted`; False when the server has sent everything."""
     pairs: dict[Uid, Pair] = {}
     octets = 0
+    _insist_whole(bench, here.mailbox)
     with bench.store.delivery(here.mailbox) as delivery:
         try:
             for message in fetched:
@@ -85,6 +87,15 @@ def _make_sure(bench: Bench, mailbox: MailboxName, taken: UniqueName, pairs: dic
         del pairs[uid]
         bench.names[mailbox, uid] = UniqueName(f"{taken}.1")
         bench.look_again = True
+
+
+def _insist_whole(bench: Bench, mailbox: MailboxName) -> None:
+    """A delivery would make the missing directory again, and what it held would look deleted in the next pass."""
+    if bench.store.state(mailbox) is None and any(p.state is PairState.BOTH for p in bench.index.pairs(mailbox)):
+        raise MailboxError(
+            f"{mailbox}: cur/ or new/ is missing in the Maildir, and nothing is delivered until it is there again; put "
+            "it back, or let `syncer restore` make it anew and fetch what it held"
+        )
 
 
 def _not_delivered(bench: Bench, server: Server, mailbox: MailboxName, missing: Iterable[Uid]) -> None:

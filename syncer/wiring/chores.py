@@ -11,7 +11,7 @@ from contextlib import closing
 from syncer.config import Account, Config
 from syncer.errors import AccountError, MailboxError, SyncerError
 from syncer.executor import copies
-from syncer.executor.mailbox import learn_epochs
+from syncer.executor.mailbox import learn_epochs, make_here
 from syncer.findings import CheckLine, MailboxLine
 from syncer.imap.mailbox import ImapServer
 from syncer.index import IndexSnapshot, read_index
@@ -150,7 +150,7 @@ def mailbox_create(config: Config, account: Account, name: MailboxName) -> None:
             if not server.exists(name):
                 workshop.index.forget_mailbox(name)  # what it had is not deleted, but to be uploaded
             server.create(name)
-        workshop.make_here(name)
+        make_here(workshop.store, workshop.index, name)
         workshop.index.add_mailbox(name)
 
 

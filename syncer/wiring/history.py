@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from syncer.config import Account, Config
 from syncer.errors import MailboxError, MessageError
+from syncer.executor.mailbox import make_here
 from syncer.findings import History, Restored
 from syncer.index.journal import find_pair, read_journal
 from syncer.maildir.attic import Kept
@@ -102,7 +103,7 @@ def restore_from_attic(
             name, error = kept.name, None
             if not dry_run:
                 try:
-                    workshop.make_here(kept.mailbox)
+                    make_here(workshop.store, workshop.index, kept.mailbox)
                     name = workshop.store.bring_back(kept)
                 except (MailboxError, MessageError) as problem:
                     error = str(problem)

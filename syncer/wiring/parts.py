@@ -17,8 +17,6 @@ from syncer.index.store import SqliteIndex
 from syncer.maildir.store import MaildirStore
 from syncer.passwords import resolve_password
 from syncer.ports import Index
-from syncer.reconcile.identity import MailboxName
-from syncer.reconcile.observations import PairState
 from syncer.values import Struct
 from syncer.wiring.calls import endpoint_of
 from syncer.wiring.login import insist_on_the_same_mail
@@ -41,21 +39,6 @@ class Workshop(Struct, frozen=True):
 
     index: SqliteIndex
     store: MaildirStore
-
-    def make_here(self, mailbox: MailboxName) -> None:
-        """Create the mailbox in the Maildir.
-
-        Where it is missing the index forgets its messages first, as a sync does: in an empty directory they would look
-        as if each of them had been deleted.
-
-        Raises:
-            MailboxError: it cannot be created.
-        """
-        if self.store.state(mailbox) is None:
-            both = [pair.uid for pair in self.index.pairs(mailbox) if pair.state is PairState.BOTH]
-            self.index.distrust(mailbox)
-            self.index.forget(mailbox, both)
-        self.store.create(mailbox)
 
 
 @contextmanager

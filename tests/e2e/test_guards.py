@@ -245,6 +245,19 @@ def test_a_directory_that_was_removed_comes_back_with_its_messages(settled: Worl
     settled.sync("--full").quiet()
 
 
+def test_where_a_directory_of_a_mailbox_went_nothing_is_delivered_until_it_is_made_again(world: World) -> None:
+    world.client.fill("INBOX", [(note(f"i{number}"), frozenset({"\\Seen"}), 1_500_000_000) for number in range(3)])
+    world.sync().done()
+    shutil.rmtree(world.local.directory("INBOX") / "cur")
+    world.client.append("INBOX", note("i3"))
+    for _ in range(2):
+        world.sync().failed(1, "cur/ or new/ is missing")
+    assert tokens(world, "server", "INBOX") == ["i0", "i1", "i2", "i3"]
+    run("-c", str(world.configuration), "restore", "--json", "test:INBOX").done()
+    assert tokens(world, "disk", "INBOX") == ["i0", "i1", "i2", "i3"]
+    world.converged()
+
+
 @pytest.mark.parametrize("side", ["server", "local"])
 def test_what_was_deleted_on_a_side_is_restored_there(settled: World, side: str) -> None:
     if side == "server":
