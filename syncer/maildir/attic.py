@@ -5,7 +5,8 @@ begins with a tilde). The day is in UTC as YYYY-MM-DD, the mailbox as in the lay
 file name kept. Nothing there is ever written over: a second file of the same name gets a number.
 
 The letters in the names stand for keywords, by the mailbox's `dovecot-keywords`. When the mailbox goes, or gets another
-name, that is kept beside the messages as `.keywords`: it holds for all that came in until then.
+name, that is kept beside the messages as `.keywords`: it holds for all that came in until then. What comes in on the
+same day from the next mailbox of that name, in its second life, goes to `DAY/~2/MAILBOX`, and so on.
 """
 
 import datetime as dt
@@ -28,6 +29,7 @@ from syncer.values import Struct
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 _SPARE = b"~spare"
 _DAY = re.compile(rb"\d{4}-\d\d-\d\d")
+_LATER = re.compile(rb"~(\d+)")
 _LETTERS = b".keywords"
 _NUMBERED = re.compile(r"~\d+\Z")
 UNMARK = FlagDelta(remove=frozenset({DELETED}))
@@ -45,6 +47,8 @@ class Kept(Struct, frozen=True):
     path: bytes
     spare: bool = False
     """The message stayed in the Maildir: this is a damaged file of it, or a second one."""
+    life: int = 1
+    """Counts the mailboxes that had this name on that day."""
 
 
 class Attic:
@@ -91,18 +95,17 @@ class Attic:
     def keep_letters(self, mailbox: MailboxName, source: bytes) -> bytes:
         """Keep a mailbox's `dovecot-keywords`, after all its messages; returns the directory, not flushed yet.
 
-        A copy, for a link would seem to be as new as what becomes of the file in a mailbox that got another name.
+        A copy, for the mailbox may go on under another name.
         """
         directory = self._directory(mailbox, spare=False)
-        names = (_lettered(directory, number) for number in itertools.count())
-        _copy(source, next(name for name in names if not os.path.lexists(name)))
+        _copy(source, os.path.join(directory, _LETTERS))
         return directory
 
     def kept(self) -> Iterator[Kept]:
         """Every message, by day, mailbox and name."""
-        for day in sorted(filter(_DAY.fullmatch, _listed(self.path))):
+        for day, life in self._lives():
             for spare in (False, True):
-                top = os.path.join(self.path, day, *([_SPARE] if spare else ()))
+                top = self._top(day, life, spare=spare)
                 for path, directories, names in os.walk(top):
                     directories.sort()
                     mailbox = from_path(os.path.relpath(path, top), "fs")
@@ -110,7 +113,7 @@ class Attic:
                         unique = split(name.decode("utf-8", "surrogateescape"))[0]
                         if name[0] != DOT and mailbox is not None:
                             kept = UniqueName(_NUMBERED.sub("", unique))
-                            yield Kept(day.decode(), mailbox, kept, os.path.join(path, name), spare)
+                            yield Kept(day.decode(), mailbox, kept, os.path.join(path, name), spare, life)
 
     def bring_back(self, kept: Kept, directory: bytes, letters: Callable[[Flags], Mapping[str, str]]) -> UniqueName:
         """Move a message into a directory of the Maildir, under a new unique name, which is returned. Durable.
@@ -143,15 +146,10 @@ class Attic:
 
     def _meant(self, kept: Kept) -> Mapping[str, str]:
         """What the letters in its name stood for, if its mailbox went since it came in; else they still do."""
-        came = os.lstat(kept.path).st_ctime_ns
-        for day in sorted(filter(_DAY.fullmatch, _listed(self.path))):
-            directory = os.path.join(self.path, day, to_path(kept.mailbox, "fs"))
-            for path in map(_lettered, itertools.repeat(directory), itertools.count()):
-                try:
-                    left = os.lstat(path).st_ctime_ns
-                except FileNotFoundError:
-                    break
-                if (day, left) >= (kept.day.encode(), came):
+        for day, life in self._lives():
+            if (day, life) >= (kept.day.encode(), kept.life):
+                path = os.path.join(self._top(day, life), to_path(kept.mailbox, "fs"), _LETTERS)
+                if os.path.lexists(path):
                     return keywords.parse(keywords.read_file(path)).mapping
         return {}
 
@@ -171,7 +169,10 @@ class Attic:
 
     def _directory(self, mailbox: MailboxName, *, spare: bool) -> bytes:
         day = dt.datetime.fromtimestamp(self._clock(), dt.UTC).date().isoformat().encode()
-        path = os.path.abspath(os.path.join(self.path, day, *([_SPARE] if spare else ()), to_path(mailbox, "fs")))
+        name, life = to_path(mailbox, "fs"), 1
+        while os.path.lexists(os.path.join(self._top(day, life), name, _LETTERS)):
+            life += 1
+        path = os.path.abspath(os.path.join(self._top(day, life, spare=spare), name))
         missing = []
         while not os.path.isdir(path):
             missing.append(path)
@@ -180,9 +181,17 @@ class Attic:
             fsops.make_directory(directory)
         return missing[0] if missing else path
 
+    def _lives(self) -> Iterator[tuple[bytes, int]]:
+        """Each day, and which lives of mailboxes it has."""
+        for day in sorted(filter(_DAY.fullmatch, _listed(self.path))):
+            yield day, 1
+            later = filter(None, map(_LATER.fullmatch, _listed(os.path.join(self.path, day))))
+            yield from ((day, life) for life in sorted(int(found[1]) for found in later))
 
-def _lettered(directory: bytes, number: int) -> bytes:
-    return os.path.join(directory, _LETTERS + (b"~%d" % number if number else b""))
+    def _top(self, day: bytes, life: int, *, spare: bool = False) -> bytes:
+        """Where the mailboxes' directories are."""
+        levels = [b"~%d" % life] if life > 1 else []
+        return os.path.join(self.path, day, *levels, *([_SPARE] if spare else ()))
 
 
 def _moved(source: bytes, target: bytes) -> bool:
@@ -251,7 +260,7 @@ def _carry(source: bytes, target: bytes) -> None:
 def _listed(path: bytes) -> list[bytes]:
     try:
         return os.listdir(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

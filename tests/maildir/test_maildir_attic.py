@@ -143,6 +143,30 @@ def test_of_a_mailbox_that_went_twice_in_a_day_each_message_has_the_keywords_of_
     assert list((tmp_path / "attic").iterdir()) == []
 
 
+@pytest.mark.parametrize("letters_first", [True, False])
+def test_keywords_come_back_from_an_attic_that_was_copied_to_another_disk(
+    store: MaildirStore, tmp_path: Path, letters_first: bool
+) -> None:
+    work = tmp_path / "Mail" / "Work"
+    for name, keyword in (("1.one:2,a", b"todo"), ("2.two:2,a", b"later"), ("3.three:2,a", b"other")):
+        store.create(WORK)
+        (work / "dovecot-keywords").write_bytes(b"0 %b\n" % keyword)
+        (work / "cur" / name).write_bytes(b"octets")
+        if name[0] != "3":
+            store.delete(WORK)
+    store.remove(WORK, UniqueName("3.three"))
+    copied = 0  # one file after the other gets a time of its own
+    for path in sorted((tmp_path / "attic").rglob("*"), key=lambda path: (path.name[0] == ".") != letters_first):
+        while path.stat().st_ctime_ns <= copied:
+            os.utime(path)
+        os.utime(path)
+        copied = path.stat().st_ctime_ns
+    for one in list(store.in_attic()):
+        store.bring_back(one)
+    assert set(tree(work / "cur")) == {"1.one.back:2,b", "2.two.back:2,c", "3.three.back:2,a"}
+    assert (work / "dovecot-keywords").read_bytes() == b"0 other\n1 todo\n2 later\n"
+
+
 @pytest.mark.parametrize("layout", ["fs", "maildir++"])
 def test_what_comes_back_after_its_mailbox_was_renamed_has_the_keywords_that_it_had(
     tmp_path: Path, layout: Layout
