@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from syncer.engine.anew import make_here
 from syncer.engine.denials import hidden
 from syncer.errors import MailboxError, MessageError, StoppedError, VanishedError
 from syncer.executor import Bench, Executor
-from syncer.executor.mailbox import make_here
 from syncer.executor.portions import are_large, connections_for, portions
 from syncer.observer.evidence import Elsewhere, evidence
 from syncer.observer.look import Look, Observer

@@ -6,7 +6,7 @@ from functools import partial
 from syncer.errors import MailboxError, ServerRefusedError
 from syncer.executor import copies, moves, transfers, uploads
 from syncer.executor.bench import Bench, batches, grouped, messages
-from syncer.ports import Index, LocalStore, Server
+from syncer.ports import Index, Server
 from syncer.reconcile.actions import (
     Action,
     Agree,
@@ -250,21 +250,6 @@ class Executor(Struct):
         self.bench.index.note_deleted(mailbox, "server", len(batch), self.bench.now())
         self.bench.index.record(mailbox, marked)
         self.bench.report.mailbox(mailbox).deleted_remote += len(batch)
-
-
-def make_here(store: LocalStore, index: Index, mailbox: MailboxName) -> None:
-    """Make the mailbox's directories in the Maildir, those of them that are missing.
-
-    The index forgets its messages before one is made that held some: else those would look deleted in it.
-
-    Raises:
-        MailboxError: they cannot be made.
-    """
-    if store.state(mailbox) is None:
-        both = [pair.uid for pair in index.pairs(mailbox) if pair.state is PairState.BOTH]
-        index.distrust(mailbox)
-        index.forget(mailbox, both)
-    store.create(mailbox)
 
 
 def learn_epochs(index: Index, server: Server, old: MailboxName, new: MailboxName) -> None:

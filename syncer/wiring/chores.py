@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from syncer.config import Account, Config
+from syncer.engine.anew import make_here
 from syncer.errors import AccountError, MailboxError, SyncerError
 from syncer.executor import copies
-from syncer.executor.mailbox import learn_epochs, make_here
+from syncer.executor.mailbox import learn_epochs
 from syncer.findings import CheckLine, MailboxLine
 from syncer.imap.mailbox import ImapServer
 from syncer.index import IndexSnapshot, read_index

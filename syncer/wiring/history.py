@@ -5,8 +5,8 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from syncer.config import Account, Config
+from syncer.engine.anew import make_here
 from syncer.errors import MailboxError, MessageError
-from syncer.executor.mailbox import make_here
 from syncer.findings import History, Restored
 from syncer.index.journal import find_pair, read_journal
 from syncer.maildir.attic import Kept

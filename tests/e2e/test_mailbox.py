@@ -72,20 +72,19 @@ def test_a_mailbox_that_the_maildir_will_not_give_up_is_not_deleted_on_the_serve
     assert by_mailbox(world.on_server()) == {"Lists": [("m0", [])]}
 
 
-def without_its_directory(world: World, gone: str) -> World:
-    """A mailbox in which the attic has a message, of whose directory this went by accident."""
+def with_an_attic(world: World) -> World:
+    """A mailbox with two messages, from which a third has gone to the attic."""
     world.client.create("Box")
     for token in ("m0", "m1", "m2"):
         world.client.append("Box", note(token), ["\\Seen"])
     world.sync().done()
     world.client.expunge("Box", [1])
     world.sync().done()
-    shutil.rmtree(world.local.directory("Box") / gone)
     return world
 
 
 def test_a_mailbox_that_went_from_the_maildir_and_is_created_again_gets_its_messages_back(world: World) -> None:
-    without_its_directory(world, "")
+    shutil.rmtree(with_an_attic(world).local.directory("Box"))
     mailbox(world, "create", "Box")
     world.sync().done()
     assert by_mailbox(world.on_server()) == {"Box": [("m1", ["\\Seen"]), ("m2", ["\\Seen"])]}
@@ -96,7 +95,7 @@ def test_a_mailbox_that_went_from_the_maildir_and_is_created_again_gets_its_mess
 def test_what_comes_back_from_the_attic_into_a_mailbox_that_went_deletes_none_of_its_messages(
     world: World, gone: str
 ) -> None:
-    without_its_directory(world, gone)
+    shutil.rmtree(with_an_attic(world).local.directory("Box") / gone)
     assert run_here("-c", str(world.configuration), "restore", "test:Box", "--deleted").status == 0
     world.sync().done()
     assert by_mailbox(world.on_server()) == {"Box": [(token, ["\\Seen"]) for token in ("m0", "m1", "m2")]}
@@ -109,4 +108,16 @@ def test_a_mailbox_that_went_from_the_server_and_is_created_again_gets_its_messa
     mailbox(world, "create", "Box")
     world.sync().done()
     assert by_mailbox(world.on_disk()) == {"Box": [("m0", [])]}
+    world.converged()
+
+
+@pytest.mark.parametrize("command", [("mailbox", "create", "test", "Box"), ("restore", "test:Box", "--deleted")])
+def test_what_was_moved_out_of_a_mailbox_with_its_directory_is_moved_though_the_mailbox_is_made_anew(
+    world: World, command: tuple[str, ...]
+) -> None:
+    with_an_attic(world).local.directory("Box").rename(world.local.directory("Other"))
+    assert run_here("-c", str(world.configuration), *command).status == 0
+    assert world.sync().done().totals.get("moved_remote") == 2
+    back = {"Box": [("m0", ["\\Seen"])]} if command[0] == "restore" else {}
+    assert by_mailbox(world.on_server()) == {**back, "Other": [("m1", ["\\Seen"]), ("m2", ["\\Seen"])]}
     world.converged()
