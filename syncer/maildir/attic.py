@@ -134,6 +134,10 @@ class Attic:
             # New, so that nobody takes it for the message that it was.
             unique = UniqueName(f"{kept.name}.back{number or ''}")
             target = os.path.join(directory, there.get(unique) or (unique + info).encode("utf-8", "surrogateescape"))
+            if unique in there and not os.path.lexists(target):  # another program renamed it since it was listed
+                del self._there[directory]
+                there = self._carried_to(directory, kept)
+                continue
             if unique not in there and _moved(kept.path, target):
                 break
             if os.path.lexists(target) and _was_carried(kept.path, target):

@@ -17,7 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
 from syncer.errors import MailboxError, MessageError, NoSuchMailboxError, RefusedError, VanishedError
@@ -356,7 +356,7 @@ class MaildirStore:
         with fsops.explained("clear the attic:"):
             return self._attic.purge(older_than_seconds, now)
 
-    @property
+    @cached_property
     def _attic(self) -> Attic:
         return attics.Attic(self._attic_path, self._clock)
 

@@ -79,13 +79,22 @@ def test_what_a_killed_run_has_copied_to_or_from_another_file_system_is_no_secon
     assert (list(store.in_attic()), tree(inbox)) == ([], {"1.one.back:2,S": b"octets"})
     store.remove(INBOX, UniqueName("1.one.back"))
     (kept,) = store.in_attic()
+
+    def again() -> MaildirStore:
+        store.close()
+        return MaildirStore.open(str(tmp_path / "Mail"), "fs", str(elsewhere), None, clock=lambda: NOW)
+
     with monkeypatch.context() as patched:
         patched.setattr(attic.fsops, "unlink", killed)
         with pytest.raises(Killed):
             store.bring_back(kept)
-    (inbox / "1.one.back.back:2,S").rename(inbox / "1.one.back.back:2,FS")
+        (inbox / "1.one.back.back:2,S").rename(inbox / "1.one.back.back:2,FS")
+        store = again()
+        with pytest.raises(Killed):
+            store.bring_back(kept)
+    (inbox / "1.one.back.back:2,FS").rename(inbox / "1.one.back.back:2,RS")
     store.bring_back(kept)
-    assert (list(store.in_attic()), tree(inbox)) == ([], {"1.one.back.back:2,FS": b"octets"})
+    assert (list(store.in_attic()), tree(inbox)) == ([], {"1.one.back.back:2,RS": b"octets"})
     store.close()
 
 
