@@ -11,7 +11,7 @@ from syncer.cli.targets import account_named, configuration, targets
 from syncer.config import Account
 from syncer.errors import AccountError
 from syncer.findings import Restored
-from syncer.reconcile.identity import MailboxName, UniqueName
+from syncer.reconcile.identity import MailboxName
 from syncer.report import FAILED, JSON_VERSION, OK, error_status
 
 DESCRIPTION: Final = """\
@@ -56,7 +56,7 @@ def _from_attic(options: argparse.Namespace, output: Output) -> int:
     for target in targets(config, options.targets, may_be_gone=True):
         mailboxes.setdefault(target.account, []).append(target.mailbox)
     since = None if options.since is None else attic_day(options.since)
-    message = None if options.message is None else _unique(options.message)
+    message = None if options.message is None else options.message.rpartition("/")[2]
     status = OK
     documents: list[dict[str, Any]] = []
     for name, chosen in mailboxes.items():
@@ -86,12 +86,6 @@ def _from_attic(options: argparse.Namespace, output: Output) -> int:
 def attic_day(moment: dt.datetime) -> str:
     """The attic's day, which is one of UTC, in which a day here begins."""
     return moment.astimezone(dt.UTC).date().isoformat()
-
-
-def _unique(word: str) -> UniqueName:
-    from syncer.maildir.filename import split  # noqa: PLC0415 - as above
-
-    return split(word.rpartition("/")[2])[0]
 
 
 def _say(account: Account, found: Restored, options: argparse.Namespace, output: Output) -> None:

@@ -50,6 +50,11 @@ class Kept(Struct, frozen=True):
     life: int = 1
     """Counts the mailboxes that had this name on that day."""
 
+    @property
+    def names(self) -> frozenset[UniqueName]:
+        """What it may have been called: a number at the end may be the attic's or its own."""
+        return frozenset({self.name, split(os.path.basename(self.path).decode("utf-8", "surrogateescape"))[0]})
+
 
 class Attic:
     """A directory outside the Maildir; made when it is needed."""

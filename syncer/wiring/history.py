@@ -75,15 +75,16 @@ class Wish(Struct, frozen=True):
     """A day, YYYY-MM-DD, in UTC."""
     run: int | None = None
     """The number of a pass in the journal."""
-    message: UniqueName | None = None
+    message: str | None = None
+    """The name of its file."""
 
     def includes(self, kept: Kept, removed: set[tuple[MailboxName, UniqueName]]) -> bool:
         """Whether it applies. `removed` is what that pass took out of the Maildir."""
         return (
             (None in self.mailboxes or kept.mailbox in self.mailboxes)
             and (self.since is None or kept.day >= self.since)
-            and (self.run is None or (kept.mailbox, kept.name) in removed)
-            and (not kept.spare if self.message is None else kept.name == self.message)
+            and (self.run is None or any((kept.mailbox, name) in removed for name in kept.names))
+            and (not kept.spare if self.message is None else bool(kept.names & {self.message, split(self.message)[0]}))
         )
 
 

@@ -88,7 +88,7 @@ def test_what_a_sync_removed_is_brought_back_and_uploaded_again(synced: World) -
     assert (unknown.status, unknown.out, unknown.err) == (
         1,
         "",
-        "syncer: nothing was brought back: no message in the attic has the file name nobody\n",
+        "syncer: nothing was brought back: no message in the attic has the file name nobody:2,S\n",
     )
 
     name = account["events"][-1]["names"][0]  # type: ignore[index]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from syncer.config import Account, Config, load_config
+from syncer.maildir.attic import Kept
 from syncer.maildir.store import MaildirStore
 from syncer.reconcile.fingerprint import of_octets
 from syncer.reconcile.identity import INBOX, MailboxName, UniqueName
@@ -83,6 +84,27 @@ class TestWhatComesBack:
         assert self.brought_back(config, history.Wish([None])) == []
         assert self.brought_back(config, history.Wish([None], message=ONE)) == [(INBOX, True)]
         assert sorted(file.read_bytes() for file in inbox.iterdir()) == sorted([DAMAGED, WHOLE])
+
+    @pytest.mark.parametrize("name", ["a:2,b", "tilde~3", "1.one"])
+    @pytest.mark.parametrize("info", ["", ":2,S"])
+    def test_whatever_a_message_is_called_it_comes_back_by_its_name(
+        self, config: Config, inbox: Path, name: str, info: str
+    ) -> None:
+        with self.store(config) as store:
+            for file in (f"{name}:2,S", "other:2,S"):
+                (inbox / file).write_bytes(WHOLE)
+            for unique in (name, "other"):
+                store.remove(INBOX, UniqueName(unique))
+        assert self.brought_back(config, history.Wish([None], message=name + info)) == [(INBOX, True)]
+        assert len(list(inbox.iterdir())) == 1
+
+    @pytest.mark.parametrize("name", ["tilde~3", "tilde"])
+    def test_what_a_sync_removed_is_found_whether_the_number_at_its_end_is_its_own_or_the_attics(
+        self, name: str
+    ) -> None:
+        kept = Kept("2026-11-27", INBOX, UniqueName("tilde"), b"/attic/2026-11-27/INBOX/tilde~3:2,S")
+        assert history.Wish([None], run=1).includes(kept, {(INBOX, UniqueName(name))})
+        assert not history.Wish([None], run=1).includes(kept, {(INBOX, UniqueName("tilde~2"))})
 
     def test_a_mailbox_that_cannot_be_made_keeps_nothing_else_in_the_attic(
         self, config: Config, inbox: Path, tmp_path: Path
