@@ -111,7 +111,7 @@ class Attic:
         for day, life in self._lives():
             for spare in (False, True):
                 top = self._top(day, life, spare=spare)
-                for path, directories, names in os.walk(top):
+                for path, directories, names in os.walk(top, onerror=_unless_missing):
                     directories.sort()
                     mailbox = from_path(os.path.relpath(path, top), "fs")
                     for name in sorted(names) if mailbox is not None else ():
@@ -271,6 +271,11 @@ def _listed(path: bytes) -> list[bytes]:
         return os.listdir(path)
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _end(day: bytes) -> float:

@@ -98,6 +98,23 @@ def test_what_a_killed_run_has_copied_to_or_from_another_file_system_is_no_secon
     store.close()
 
 
+def test_an_attic_that_cannot_be_read_is_not_an_empty_one(
+    store: MaildirStore, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inbox / "cur" / "1.one:2,").write_bytes(b"octets")
+    store.remove(INBOX, ONE)
+    real = os.scandir
+
+    def refused(path: bytes) -> object:
+        if path.endswith(b"/INBOX"):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(StoreError, match="INBOX: permission denied"):
+        list(store.in_attic())
+
+
 def test_what_is_brought_back_is_not_marked_as_deleted(store: MaildirStore, inbox: Path) -> None:
     (inbox / "cur" / "1.one:2,FSTab").write_bytes(b"octets")
     store.remove(INBOX, ONE)
