@@ -18,6 +18,8 @@ from syncer.reconcile.identity import INBOX, MailboxName
 from syncer.values import Struct
 
 _SUBDIRECTORIES = (NEW, CUR, TMP)
+_LEFT = later(rb"\.syncer\.[0-9a-f]{16}")
+"""What a run that was killed left of a copy from another file system, in the attic or in `cur/`."""
 _CONTROL = later(rb"dovecot[.-].*|\.syncer.*|maildirfolder")
 
 
@@ -234,7 +236,8 @@ def _list(directory: bytes) -> list[bytes]:
 def _is_ours(directory: bytes, name: bytes, sub: bytes) -> bool:
     if sub == TMP:
         return OURS.fullmatch(name) is not None
-    return not name.startswith(b".") and stat.S_ISREG(os.lstat(os.path.join(directory, name)).st_mode)
+    known = not name.startswith(b".") or _LEFT.fullmatch(name) is not None
+    return known and stat.S_ISREG(os.lstat(os.path.join(directory, name)).st_mode)
 
 
 def _is_directory(path: bytes) -> bool:

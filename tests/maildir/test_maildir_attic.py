@@ -115,6 +115,27 @@ def test_an_attic_that_cannot_be_read_is_not_an_empty_one(
         list(store.in_attic())
 
 
+def test_what_a_killed_run_left_of_a_copy_keeps_no_mailbox_from_being_deleted(
+    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MaildirStore.open(str(tmp_path / "Mail"), "fs", str(elsewhere), None, clock=lambda: NOW)
+    store.create(WORK)
+    (tmp_path / "Mail" / "Work" / "cur" / "1.one:2,S").write_bytes(b"octets")
+    store.remove(WORK, ONE)
+    (kept,) = store.in_attic()
+
+    def killed(source: bytes, target: bytes) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(attic.fsops, "publish", killed)
+        with pytest.raises(Killed):
+            store.bring_back(kept)
+    store.delete(WORK)
+    assert (WORK in store.mailboxes(), list(store.in_attic())) == (False, [kept])
+    store.close()
+
+
 def test_what_is_brought_back_is_not_marked_as_deleted(store: MaildirStore, inbox: Path) -> None:
     (inbox / "cur" / "1.one:2,FSTab").write_bytes(b"octets")
     store.remove(INBOX, ONE)
