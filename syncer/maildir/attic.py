@@ -31,6 +31,7 @@ _SPARE = b"~spare"
 _DAY = re.compile(rb"\d{4}-\d\d-\d\d")
 _LATER = re.compile(rb"~(\d+)")
 _LETTERS = b".keywords"
+_ENOUGH = 200  # octets of a name, to which more is put
 _NUMBERED = re.compile(r"~\d+\Z")
 UNMARK = FlagDelta(remove=frozenset({DELETED}))
 
@@ -133,11 +134,12 @@ class Attic:
         if meant := self._meant(kept):
             name = translated(name, kept.name, meant, letters(flags_of(name, meant)))
         info = split(name)[1]
+        short = kept.name.encode("utf-8", "surrogateescape")[:_ENOUGH].decode("utf-8", "surrogateescape")
         number = 0
         there = self._carried_to(directory, kept)
         while True:
             # New, so that nobody takes it for the message that it was.
-            unique = UniqueName(f"{kept.name}.back{number or ''}")
+            unique = UniqueName(f"{short}.back{number or ''}")
             target = os.path.join(directory, there.get(unique) or (unique + info).encode("utf-8", "surrogateescape"))
             if unique in there and not os.path.lexists(target):  # another program renamed it since it was listed
                 del self._there[directory]

@@ -436,3 +436,12 @@ def test_a_file_system_without_capitals_does_not_merge_mailboxes(
     monkeypatch.setattr(fsops, "make_directory", lambda _: False)
     with pytest.raises(MailboxError, match="capitals or accents do not count"):
         store.create(MailboxName("work"))
+
+
+def test_a_message_with_a_name_as_long_as_may_be_comes_back(store: MaildirStore, inbox: Path) -> None:
+    name = UniqueName("y" * 252)
+    (inbox / "cur" / f"{name}:2,").write_bytes(b"octets")
+    store.remove(INBOX, name)
+    (kept,) = store.in_attic()
+    store.bring_back(kept)
+    assert list(tree(inbox).values()) == [b"octets"]
