@@ -265,6 +265,7 @@ class TestStartTls:
             memory = remembered(script, **tls)
             assert words(script)[:3] == [b"STARTTLS", b"CAPABILITY", b"LOGIN"]
             client = again(script, memory, **tls)
+            client.mailboxes(counters=True)
             assert words(script) == [b"STARTTLS", b"LOGIN", b"ENABLE", b"NAMESPACE", b"LIST"]
             assert client.memory == memory
 
