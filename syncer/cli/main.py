@@ -54,8 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         # What is loaded stays: looking for garbage in it every 700 objects costs a tenth of what loading takes.
         gc.set_threshold(50_000)
-    options = _parse(sys.argv[1:] if arguments is None else arguments)
-    return _run(options)
+    status = _run(_parse(sys.argv[1:] if arguments is None else arguments))
+    if arguments is None:
+        gc.freeze()  # or the interpreter would look for garbage among all of it before it goes
+    return status
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -90,7 +92,6 @@ def _run(options: argparse.Namespace) -> int:
         output.error(str(error))
         status = FAILED
     output.close()
-    gc.freeze()  # or the interpreter would look for garbage among all of it before it goes
     return status or (FAILED if output.failed else status)
 
 

@@ -1,5 +1,6 @@
 """The command as a process: usage, start-up, signals, pipes and closed streams."""
 
+import gc
 import json
 import os
 import signal
@@ -268,3 +269,12 @@ def test_no_core_file_can_hold_the_password(conf: Path, tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, "-c", str(conf), "sync"], cwd=ROOT, check=False)
     assert (done.returncode, (tmp_path / "core").read_text()) == (0, "0")
+
+
+def test_a_process_that_goes_on_after_a_command_can_get_its_memory_back(
+    syncer: Callable[..., Ran], wiring: Callable[..., None]
+) -> None:
+    wiring(check_account=lambda *_: iter(()))
+    before = gc.get_freeze_count()
+    assert syncer("check").status == 0
+    assert gc.get_freeze_count() == before
