@@ -26,6 +26,12 @@ MAIL_UID = 5000
 """Owner of the mail stores where the tests run as root; a number that needs no entry in passwd."""
 
 
+IN_USE = "already in use"
+"""What each server says of a port that somebody else has taken since it was chosen."""
+ATTEMPTS = 5
+"""How often ports are chosen until nobody else takes them."""
+
+
 class NotStartedError(Exception):
     """A server is installed and did not start; the message holds the end of its log."""
 
@@ -48,6 +54,7 @@ class Server:
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix=f"{self.name}-")).absolute()
         self.process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
+        self._started = False
 
     @classmethod
     def missing(cls) -> str | None:
@@ -88,9 +95,32 @@ class Server:
     def start(self, *, timeout: float = 30) -> Self:
         """Configure and start it; returns when an account has logged in.
 
+        Where another program has taken a port since it was chosen, others are chosen, when it is started for the first
+        time.
+
         Raises:
             NotStartedError: it ended, or nobody could log in within `timeout` seconds.
         """
+        if not self._started and not (is_free(self.port) and is_free(self.tls_port or self.port)):
+            self.port, self.tls_port = free_port(), self.tls_port and free_port()
+        for _ in range(ATTEMPTS):
+            problem = self._begin(timeout)
+            if problem is None:
+                self._started = True
+                return self
+            said = self.log.read_text(errors="replace")[-2000:]
+            if self._started or IN_USE not in said:
+                break
+            temporary, self.temporary = self.temporary, False
+            self.stop()
+            self.temporary = temporary
+            self.port, self.tls_port = free_port(), self.tls_port and free_port()
+            self.log.unlink()
+        self.stop()
+        raise NotStartedError(f"{self.name} did not start: {problem}\n{said}")
+
+    def _begin(self, timeout: float) -> str | None:
+        """Start it; returns why nobody can log in, None if an account has."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o755)
         make_certificate(self.directory)
@@ -115,10 +145,8 @@ class Server:
                 problem = error
                 time.sleep(0.05)
             else:
-                return self
-        tail = self.log.read_text(errors="replace")[-2000:]
-        self.stop()
-        raise NotStartedError(f"{self.name} did not start: {problem}\n{tail}")
+                return None
+        return f"{problem}"
 
     def stop(self, *, timeout: float = 10) -> None:
         """End the server and everything it has started, and remove its temporary directory."""
@@ -145,9 +173,16 @@ def free_port() -> int:
     """
     while True:
         port = random.SystemRandom().randrange(15_000, 32_000)
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.bind(("127.0.0.1", port))
+        if is_free(port):
             return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server can listen there at the moment."""
+    with socket.socket() as listener, contextlib.suppress(OSError):
+        listener.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 def make_certificate(directory: pathlib.Path) -> None:
