@@ -103,7 +103,8 @@ def persistently(
     """Do the work of a program that stays: again and again after errors of these kinds, until it is done.
 
     `tell` is told of each failure and of the pause after it, in seconds. What was refused, by a server that asks to be
-    left alone or for a wrong password, is not tried earlier only because the network is another one.
+    left alone or for a wrong password, is not tried earlier only because the network is another one. A person who wants
+    it tried has the short pauses of the first refusals again.
 
     Raises:
         AccountError: `stop` was set meanwhile, or it is of another kind.
@@ -130,7 +131,7 @@ def persistently(
             retry=tenacity.retry_if_exception_type(kinds),
             stop=tenacity.stop_when_event_set(stop),
             wait=lambda _state: failures.pause(),
-            sleep=lambda seconds: rest(seconds, failures.hope),
+            sleep=lambda seconds: failures.rested(hoped=rest(seconds, failures.hope)),
             before_sleep=told,
             reraise=True,
         )
@@ -167,6 +168,11 @@ class _Failures:
             self._outages += 1
         else:
             self._others += 1
+
+    def rested(self, *, hoped: bool) -> None:
+        """The pause is over. Who says that a log-in works now may be a moment early: refusals are counted anew."""
+        if hoped and isinstance(self._error, LoginError):
+            self._logins = 0
 
     @property
     def hope(self) -> Hope:

@@ -128,7 +128,6 @@ class Listening:
         if not heard.nothing:
             self._told(None if heard.everywhere else heard.mailboxes)
 
-    def _rest(self, seconds: float, hope: Hope) -> None:
-        """Pause; not at all if there was new hope since the last attempt began."""
-        if not self._over.is_set():
-            self._hopes[hope].wait(seconds)
+    def _rest(self, seconds: float, hope: Hope) -> bool:
+        """Pause; not at all if there was new hope since the last attempt began. Returns whether there is."""
+        return not self._over.is_set() and self._hopes[hope].wait(seconds)

@@ -182,8 +182,8 @@ class Loop:
             self._worked = self._clock()
         return None
 
-    def rest(self, seconds: float, hope: Hope) -> None:
-        """Pause after a failure."""
+    def rest(self, seconds: float, hope: Hope) -> bool:
+        """Pause after a failure; returns whether there is hope."""
         end = self._clock() + seconds
         while not self._stop.is_set() and (left := end - self._clock()) > 0:
             self._serve()
@@ -191,7 +191,8 @@ class Loop:
                 self._bell.wait_for(lambda: hope in self._hopes or self._stop.is_set() or self._requests, left)
                 if hope in self._hopes:
                     self._hopes.clear()
-                    return
+                    return True
+        return False
 
     def _serve(self) -> None:
         """Do what was requested."""

@@ -30,6 +30,8 @@ class Failing:
         self.pauses: list[float] = []
         self.hopes: set[Hope] = set()
         self.told: list[tuple[str, float]] = []
+        self.hurried: set[int] = set()
+        """The pauses that somebody ends."""
 
     def work(self) -> str:
         if not self.left:
@@ -40,9 +42,10 @@ class Failing:
     def tell(self, error: AccountError, seconds: float) -> None:
         self.told.append((str(error), seconds))
 
-    def rest(self, seconds: float, hope: Hope) -> None:
+    def rest(self, seconds: float, hope: Hope) -> bool:
         self.pauses.append(seconds)
         self.hopes.add(hope)
+        return len(self.pauses) in self.hurried
 
     def tried(self, **more: object) -> str:
         return persistently(self.work, self.rest, threading.Event(), self.tell, **more)  # type: ignore[arg-type]
@@ -78,6 +81,13 @@ def test_a_password_that_does_not_work_is_parked() -> None:
     hour, day = PARKED
     assert failing.pauses == [*LOGINS, hour, 2 * hour, 4 * hour, 8 * hour, 16 * hour, day, day]
     assert failing.hopes == {"person"}
+
+
+def test_after_a_person_wants_it_tried_the_pauses_are_as_at_first() -> None:
+    failing = Failing(LoginError("wrong password"), 7)
+    failing.hurried = {4}
+    assert failing.tried() == "done"
+    assert failing.pauses == [*LOGINS, PARKED[0], 2 * PARKED[0], *LOGINS, PARKED[0]]
 
 
 def test_a_server_that_asks_for_a_pause_has_it_and_a_longer_one_each_time_that_it_asks_again() -> None:
@@ -156,8 +166,9 @@ def test_what_is_of_another_kind_is_raised_at_once() -> None:
 def test_at_the_end_nothing_is_tried_again() -> None:
     failing, stop = Failing(ConnectError("no"), 9), threading.Event()
 
-    def pause(_seconds: float, _hope: Hope) -> None:
+    def pause(_seconds: float, _hope: Hope) -> bool:
         stop.set()
+        return False
 
     with pytest.raises(ConnectError, match="no"):
         persistently(failing.work, pause, stop, failing.tell)
@@ -179,9 +190,10 @@ class Scenario:
             self.now += seconds
             raise error
 
-    def sleep(self, seconds: float, _hope: Hope) -> None:
+    def sleep(self, seconds: float, _hope: Hope) -> bool:
         self.pauses.append(seconds)
         self.now += seconds
+        return False
 
     def run(self) -> list[float]:
         persistently(self.work, self.sleep, threading.Event(), lambda _error, _seconds: None)
