@@ -370,6 +370,23 @@ class TestUidsThatCannotBeNew:
         settles(world)
 
 
+def test_what_was_recorded_of_uploads_before_the_index_failed_stays_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World.of("a:", "a:", "a: b:")
+    settle, failures = world.index.settle, [StoreError("the disk is full")]
+
+    def failing(mailbox: MailboxName, names: Collection[UniqueName]) -> None:
+        if failures:
+            raise failures.pop()
+        settle(mailbox, names)
+
+    monkeypatch.setattr(world.index, "settle", failing)
+    monkeypatch.setattr(uploads, "BATCH_MESSAGES", 1)
+    with pytest.raises(StoreError, match="the disk is full"):
+        world.sync()
+    assert {pair.name: pair.uid for pair in world.index.pairs(INBOX)} == {"a": 1, "b": 2}
+    settles(world)
+
+
 class TestUidsThatAreNotTold:
     @pytest.mark.parametrize("uidplus", [True, False])
     def test_what_was_appended_is_paired_by_a_second_look_and_not_copied(self, uidplus: bool) -> None:

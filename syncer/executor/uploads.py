@@ -91,7 +91,9 @@ class _Run:
 
     def record(self) -> None:
         """Record what is known by now."""
-        taken = {pair.uid for pair in self._bench.index.pairs_among(self._mailbox, uids=[p.uid for p in self._pairs])}
+        mine = {pair.uid: pair.name for pair in self._pairs}
+        known = self._bench.index.pairs_among(self._mailbox, uids=mine)
+        taken = {pair.uid for pair in known if pair.name != mine[pair.uid]}
         if taken:  # by what was moved in before: of one of the two the server has told another UID than it has
             self._unknown += [pair.name for pair in self._pairs if pair.uid in taken]
             self._pairs = [pair for pair in self._pairs if pair.uid not in taken]

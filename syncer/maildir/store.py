@@ -295,14 +295,16 @@ class MaildirStore:
     def rename(self, mailbox: MailboxName, new_name: MailboxName) -> None:
         """Rename the mailbox and those below it. An interrupted renaming is completed by another call."""
         self._root.check()
-        with fsops.explained(f"rename the mailbox {mailbox}:", MailboxError):
-            for name in self._places.mailboxes():
-                if f"{name}/".startswith(f"{mailbox}/"):
-                    self._keep_letters(self._box(name))
-                    self.flush(name)
-            self._places.rename(mailbox, new_name)
-        with self._lock:
-            self._boxes.clear()
+        try:
+            with fsops.explained(f"rename the mailbox {mailbox}:", MailboxError):
+                for name in self._places.mailboxes():
+                    if f"{name}/".startswith(f"{mailbox}/"):
+                        self._keep_letters(self._box(name))
+                        self.flush(name)
+                self._places.rename(mailbox, new_name)
+        finally:  # some may have been renamed
+            with self._lock:
+                self._boxes.clear()
 
     def insist_deletable(self, mailbox: MailboxName) -> None:
         """Raise MailboxError if something is in the mailbox that `delete` would not take away."""

@@ -54,6 +54,16 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
         yield Path(path)
 
 
+@pytest.fixture
+def far(tmp_path: Path, elsewhere: Path) -> Iterator[MaildirStore]:
+    """A store with an attic on another file system, and an empty INBOX and Work."""
+    store = MaildirStore.open(str(tmp_path / "Mail"), "fs", str(elsewhere), None, clock=lambda: NOW)
+    store.create(INBOX)
+    store.create(WORK)
+    yield store
+    store.close()
+
+
 def test_what_a_killed_run_has_copied_to_or_from_another_file_system_is_no_second_message(
     tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,13 +126,11 @@ def test_an_attic_that_cannot_be_read_is_not_an_empty_one(
 
 
 def test_what_a_killed_run_left_of_a_copy_keeps_no_mailbox_from_being_deleted(
-    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+    far: MaildirStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = MaildirStore.open(str(tmp_path / "Mail"), "fs", str(elsewhere), None, clock=lambda: NOW)
-    store.create(WORK)
     (tmp_path / "Mail" / "Work" / "cur" / "1.one:2,S").write_bytes(b"octets")
-    store.remove(WORK, ONE)
-    (kept,) = store.in_attic()
+    far.remove(WORK, ONE)
+    (kept,) = far.in_attic()
 
     def killed(source: bytes, target: bytes) -> None:
         raise Killed
@@ -130,10 +138,9 @@ def test_what_a_killed_run_left_of_a_copy_keeps_no_mailbox_from_being_deleted(
     with monkeypatch.context() as patched:
         patched.setattr(attic.fsops, "publish", killed)
         with pytest.raises(Killed):
-            store.bring_back(kept)
-    store.delete(WORK)
-    assert (WORK in store.mailboxes(), list(store.in_attic())) == (False, [kept])
-    store.close()
+            far.bring_back(kept)
+    far.delete(WORK)
+    assert (WORK in far.mailboxes(), list(far.in_attic())) == (False, [kept])
 
 
 def test_what_is_brought_back_is_not_marked_as_deleted(store: MaildirStore, inbox: Path) -> None:
@@ -275,35 +282,27 @@ def test_a_message_renamed_while_it_is_removed_goes_all_the_same(
 
 
 def test_a_message_renamed_while_it_is_copied_to_another_file_system_is_there_once(
-    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+    far: MaildirStore, inbox: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = MaildirStore.open(str(tmp_path / "Mail"), "fs", str(elsewhere), None, clock=lambda: NOW)
-    inbox = tmp_path / "Mail" / "INBOX" / "cur"
-    store.create(INBOX)
-    (inbox / "1.one:2,").write_bytes(b"octets")
+    (inbox / "cur" / "1.one:2,").write_bytes(b"octets")
     with monkeypatch.context() as patched:
-        interfere(patched, "publish", 1, lambda: (inbox / "1.one:2,").rename(inbox / "1.one:2,S"))
-        store.remove(INBOX, ONE)
-    assert (tree(elsewhere), tree(inbox)) == ({"2023-11-14/INBOX/1.one:2,S": b"octets"}, {})
-    store.close()
+        interfere(patched, "publish", 1, lambda: (inbox / "cur" / "1.one:2,").rename(inbox / "cur" / "1.one:2,S"))
+        far.remove(INBOX, ONE)
+    assert (tree(elsewhere), tree(inbox / "cur")) == ({"2023-11-14/INBOX/1.one:2,S": b"octets"}, {})
 
 
 def test_a_message_deleted_while_it_is_copied_to_another_file_system_stays_in_the_copy(
-    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+    far: MaildirStore, inbox: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = MaildirStore.open(str(tmp_path / "Mail"), "fs", str(elsewhere), None, clock=lambda: NOW)
-    inbox = tmp_path / "Mail" / "INBOX" / "cur"
-    store.create(INBOX)
-    (inbox / "1.one:2,").write_bytes(b"octets")
+    (inbox / "cur" / "1.one:2,").write_bytes(b"octets")
     with monkeypatch.context() as patched:
-        interfere(patched, "publish", 1, (inbox / "1.one:2,").unlink)
-        store.remove(INBOX, ONE)
-    (kept,) = store.in_attic()
+        interfere(patched, "publish", 1, (inbox / "cur" / "1.one:2,").unlink)
+        far.remove(INBOX, ONE)
+    (kept,) = far.in_attic()
     with monkeypatch.context() as patched:
         interfere(patched, "publish", 1, Path(os.fsdecode(kept.path)).unlink)
-        assert store.bring_back(kept) == "1.one.back"
-    assert (tree(elsewhere), tree(inbox)) == ({}, {"1.one.back:2,": b"octets"})
-    store.close()
+        assert far.bring_back(kept) == "1.one.back"
+    assert (tree(elsewhere), tree(inbox / "cur")) == ({}, {"1.one.back:2,": b"octets"})
 
 
 def test_a_message_that_cannot_be_proved_gone_is_not_taken_for_removed(store: MaildirStore, inbox: Path) -> None:
