@@ -10,23 +10,20 @@ same day from the next mailbox of that name, in its second life, goes to `DAY/~2
 """
 
 import datetime as dt
-import errno
 import itertools
 import os
 import re
-import secrets
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from syncer.maildir import fsops, keywords
+from syncer.maildir.carrying import copy, linked, moved, was_carried
 from syncer.maildir.filename import flags_of, split, translated, with_delta
 from syncer.maildir.layout import from_path, to_path
-from syncer.maildir.reading import is_same_message
 from syncer.maildir.scan import DOT
 from syncer.reconcile.flags import DELETED, FlagDelta, Flags
 from syncer.reconcile.identity import MailboxName, UniqueName
 from syncer.values import Struct
 
-_NO_LINK = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 _SPARE = b"~spare"
 _DAY = re.compile(rb"\d{4}-\d\d-\d\d")
 _LATER = re.compile(rb"~(\d+)")
@@ -72,15 +69,15 @@ class Attic:
         Raises:
             FileNotFoundError: the source is gone.
         """
-        return self._put(mailbox, source, _moved)
+        return self._put(mailbox, source, moved)
 
     def keep_spare(self, mailbox: MailboxName, source: bytes) -> bytes:
         """As `keep`, of a file whose message has another one."""
-        return self._put(mailbox, source, _moved, spare=True)
+        return self._put(mailbox, source, moved, spare=True)
 
     def keep_as_well(self, mailbox: MailboxName, source: bytes) -> bytes:
         """As `keep_spare`, and the file stays where it is: the attic gets a link to it, or a copy."""
-        return self._put(mailbox, source, _linked, spare=True)
+        return self._put(mailbox, source, linked, spare=True)
 
     def _put(
         self, mailbox: MailboxName, source: bytes, put: Callable[[bytes, bytes], bool], *, spare: bool = False
@@ -93,7 +90,7 @@ class Attic:
             target = os.path.join(directory, name.encode("utf-8", "surrogateescape"))
             if put(source, target):
                 break
-            if put is _moved and _was_carried(source, target):
+            if put is moved and was_carried(source, target):
                 fsops.unlink(source)
                 break
         return directory
@@ -104,7 +101,7 @@ class Attic:
         A copy, for the mailbox may go on under another name.
         """
         directory = self._directory(mailbox, spare=False)
-        _copy(source, os.path.join(directory, _LETTERS))
+        copy(source, os.path.join(directory, _LETTERS))
         return directory
 
     def kept(self) -> Iterator[Kept]:
@@ -145,9 +142,9 @@ class Attic:
                 del self._there[directory]
                 there = self._carried_to(directory, kept)
                 continue
-            if unique not in there and _moved(kept.path, target):
+            if unique not in there and moved(kept.path, target):
                 break
-            if os.path.lexists(target) and _was_carried(kept.path, target):
+            if os.path.lexists(target) and was_carried(kept.path, target):
                 fsops.unlink(kept.path)
                 break
             number += 1
@@ -203,69 +200,6 @@ class Attic:
         """Where the mailboxes' directories are."""
         levels = [b"~%d" % life] if life > 1 else []
         return os.path.join(self.path, day, *levels, *([_SPARE] if spare else ()))
-
-
-def _moved(source: bytes, target: bytes) -> bool:
-    """Move a file; False if there is one under the new name already."""
-    return _done(fsops.rename_new, _carry, {errno.EXDEV}, source, target)
-
-
-def _was_carried(source: bytes, target: bytes) -> bool:
-    """Whether a file was copied to another file system by a run that was killed before it removed the source."""
-    ours, there = os.lstat(source), os.lstat(target)
-    alike = (ours.st_size, ours.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
-    return ours.st_dev != there.st_dev and alike and is_same_message(source, target)
-
-
-def _linked(source: bytes, target: bytes) -> bool:
-    """Give a file a second name, or copy it; False as `_moved`."""
-    return _done(fsops.link, _copy, _NO_LINK, source, target)
-
-
-def _done(
-    put: Callable[[bytes, bytes], None],
-    instead: Callable[[bytes, bytes], object],
-    unable: Container[int | None],
-    source: bytes,
-    target: bytes,
-) -> bool:
-    """`put` the file there; `instead` where the file system is `unable` to; False if there is something already."""
-    try:
-        put(source, target)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in unable:
-            raise
-        if os.path.lexists(target):
-            return False
-        instead(source, target)
-    return True
-
-
-def _copy(source: bytes, target: bytes) -> os.stat_result:
-    temporary = os.path.join(os.path.dirname(target), b".syncer." + secrets.token_hex(8).encode())
-    copied = fsops.copy(source, temporary)
-    fsops.publish(temporary, target)
-    fsops.fsync_directory(os.path.dirname(target))
-    return copied
-
-
-def _carry(source: bytes, target: bytes) -> None:
-    with open(fsops.open_read(source), "rb") as file:
-        copied = _copy(source, target)
-        try:
-            now = os.lstat(source)
-            same = (now.st_ino, now.st_size, now.st_mtime_ns) == (copied.st_ino, copied.st_size, copied.st_mtime_ns)
-            if same:
-                fsops.unlink(source)
-        except FileNotFoundError:
-            if os.fstat(file.fileno()).st_nlink:  # it has another name by now, and is carried under that
-                fsops.unlink(target)
-                raise
-            return
-    if not same:
-        raise FileNotFoundError(errno.ENOENT, "it was changed meanwhile", source)
 
 
 def _listed(path: bytes) -> list[bytes]:
