@@ -52,6 +52,7 @@ Where = tuple[bytes, str]
 
 DOT = 46
 ATTEMPTS = 5
+"""How often a file is looked for again that another program renames at the same time."""
 
 TICK_NS = 20_000_000
 """Longer than a kernel's tick (10 ms at the slowest setting, CONFIG_HZ=100)."""

@@ -1,12 +1,10 @@
-"""The LocalStore port: one account's Maildir.
+"""The LocalStore port: one account's Maildir, as its rooms make it.
 
-What reading it proves is said in `scan`, how messages come in in `delivery`, where they go in `attic`. Here is what is
-done to files that are there already: renamed for their flags, moved, taken away.
+What reading it proves is said in `scan`, how messages come in in `delivery`, how a file gets other flags or is taken
+away in `renaming`, how it is moved in `transfer`, where it goes in `attic`. Here is what concerns whole mailboxes.
 
-Every change is made to the current file, by name: look where it is, rename it from there and never over another file,
-and if it is not there any more look again. Another program that changes flags at the same moment loses nothing.
-Renames are not durable at once: `flush` makes those of a mailbox durable, and must have returned before the index
-records them.
+What is renamed is not durable at once: `flush` makes that of a mailbox durable, and must have returned before the index
+records it.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
-from syncer.errors import MailboxError, MessageError, NoSuchMailboxError, RefusedError, VanishedError
+from syncer.errors import MailboxError, MessageError, NoSuchMailboxError, RefusedError
 from syncer.later import Later
 from syncer.maildir import fsops, places, state
 from syncer.maildir.layout import Layout
@@ -32,11 +30,10 @@ from syncer.maildir.unflushed import Unflushed
 if TYPE_CHECKING:
     from syncer.maildir import attic as attics
     from syncer.maildir import box as boxes
-    from syncer.maildir import delivery, filename, listing, mending, reading
+    from syncer.maildir import delivery, filename, listing, mending, reading, renaming
     from syncer.maildir import transfer as transferring
     from syncer.maildir.attic import Attic, Kept
     from syncer.maildir.box import Box
-    from syncer.maildir.scan import Where
     from syncer.ports import Examined, Expectation
     from syncer.reconcile.epoch import Epoch
     from syncer.reconcile.flags import FlagDelta, Flags
@@ -47,9 +44,7 @@ else:
     listing, reading = Later("syncer.maildir.listing"), Later("syncer.maildir.reading")
     attics, boxes = Later("syncer.maildir.attic"), Later("syncer.maildir.box")
     mending, transferring = Later("syncer.maildir.mending"), Later("syncer.maildir.transfer")
-
-ATTEMPTS = 5
-"""How often a file is looked for again that another program renames at the same time."""
+    renaming = Later("syncer.maildir.renaming")
 
 Durability = Literal["batch", "file"]
 
@@ -216,24 +211,9 @@ class MaildirStore:
         self, mailbox: MailboxName, name: UniqueName, change: FlagDelta, said: Flags = frozenset()
     ) -> None:
         """Rename from the current name with the delta applied. Durable after `flush`."""
-        if not change:
-            return
-        box = self._box(mailbox)
-        with fsops.explained(f"change the flags of a message of {mailbox}:", MessageError), box.turn:
-            for _ in range(ATTEMPTS):
-                where = box.find(name, said)
-                new_name = filename.with_delta(where[1], change, box.mapping_for(change.add))
-                if new_name == where[1]:
-                    return
-                try:
-                    self._rename(box, name, where, (CUR, new_name))
-                except FileNotFoundError:
-                    box.lost(name)
-                else:
-                    return
-        raise VanishedError(
-            f"{mailbox}: {fsops.printable(name)} is renamed too often to change its flags; the next pass looks again"
-        )
+        if change:
+            box = self._box(mailbox)
+            renaming.change_flags(box, name, change, said, attic=self._attic, unflushed=self._unflushed)
 
     def move(
         self,
@@ -257,21 +237,8 @@ class MaildirStore:
 
     def remove(self, mailbox: MailboxName, name: UniqueName, said: Flags = frozenset()) -> None:
         """Take the file into the attic. Durable after `flush`."""
-        box = self._box(mailbox)
-        with fsops.explained(f"take a message of {mailbox} into the attic:", MessageError):
-            for _ in range(ATTEMPTS):
-                where = box.find_or_prove_gone(name, said)
-                if where is None:
-                    self._root.check()
-                    return
-                try:
-                    kept = self._attic.keep(mailbox, box.path_of(where))
-                except FileNotFoundError:
-                    continue
-                box.moved(name, where, None)
-                self._unflushed.changed(mailbox, kept, os.path.join(box.path, where[0]))
-                return
-        raise VanishedError(f"{mailbox}: {fsops.printable(name)} is renamed too often; the next pass looks again")
+        box, check = self._box(mailbox), self._root.check
+        renaming.take_away(box, name, said, attic=self._attic, unflushed=self._unflushed, check=check)
 
     def flush(self, mailbox: MailboxName) -> None:
         """Make everything durable that the index is about to record of the mailbox's files.
@@ -379,20 +346,3 @@ class MaildirStore:
         if box.table().mapping:
             kept = self._attic.keep_letters(box.name, os.path.join(box.path, KEYWORDS))
             self._unflushed.changed(box.name, kept)
-
-    def _rename(self, box: Box, name: UniqueName, where: Where, target: Where) -> None:
-        """Rename a file; FileNotFoundError if it is not there any more."""
-        old, new = box.path_of(where), box.path_of(target)
-        directories = [os.path.join(box.path, CUR), os.path.join(box.path, where[0])]
-        try:
-            fsops.rename_new(old, new)
-        except FileExistsError:
-            # The same message under the very name it should get (see `scan`): one of the two is enough.
-            if not reading.is_same_message(old, new):
-                raise MessageError(
-                    f"{box.name}: two different files have the unique name {fsops.printable(name)}; "
-                    "the next pass makes them two messages"
-                ) from None
-            directories.append(self._attic.keep_spare(box.name, old))
-        box.moved(name, where, target)
-        self._unflushed.changed(box.name, *directories)
